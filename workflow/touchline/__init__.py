@@ -1,0 +1,1 @@
+"""Touchline: sparse action spotting and highlight reels from broadcast soccer."""

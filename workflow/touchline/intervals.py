@@ -1,0 +1,34 @@
+"""Arithmetic on times: the grid of chunks, intervals and their overlap."""
+
+import math
+
+import polars as pl
+
+# An event stands for the 12 s around it, as in the study.
+INTERVAL_S = 12.0
+
+
+def grid(duration_s: float, chunk_s: float, overlap_s: float = 0.0) -> list[tuple[float, float]]:
+    """Return the (start_s, end_s) of each chunk of a half; the last one may be shorter.
+
+    Chunk i starts at i * (chunk_s - overlap_s). Without overlap there are ceil(duration_s /
+    chunk_s) of them; with it, no chunk lies wholly inside the one before.
+    Raises ValueError unless 0 <= overlap_s < chunk_s and duration_s > 0.
+    """
+    if not (0 <= overlap_s < chunk_s and duration_s > 0):
+        raise ValueError(f"no grid of {chunk_s} s chunks, {overlap_s} s overlap, {duration_s} s")
+    step = chunk_s - overlap_s
+    count = max(1, math.ceil((duration_s - overlap_s) / step))
+    return [(i * step, min(i * step + chunk_s, duration_s)) for i in range(count)]
+
+
+def iou(a_start: pl.Expr, a_end: pl.Expr, b_start: pl.Expr, b_end: pl.Expr) -> pl.Expr:
+    """Return overlap / (latest end - earliest start), the study's measure; 0 where both are one point."""
+    overlap = pl.min_horizontal(a_end, b_end) - pl.max_horizontal(a_start, b_start)
+    extent = pl.max_horizontal(a_end, b_end) - pl.min_horizontal(a_start, b_start)
+    return pl.when(extent > 0).then(overlap.clip(0) / extent).otherwise(0.0)
+
+
+def around(time_s: float, length_s: float = INTERVAL_S) -> tuple[float, float]:
+    """Return the interval of `length_s` centred on a moment."""
+    return time_s - length_s / 2, time_s + length_s / 2

@@ -1,0 +1,123 @@
+"""The tables of a study: their columns, and how they are written and read.
+
+A table is one Parquet file. The problems met while making it travel inside it, as the key-value
+entry `touchline.problems` (JSON), so a table always says what was left out of it.
+Times are float seconds from the start of the half's video (`_s`).
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from touchline.files import whole
+from touchline.problems import MATCH_SET_ASIDE, InputError, Problem
+
+LINE = pl.Struct({"start_s": pl.Float64, "end_s": pl.Float64, "text": pl.String})
+INTERVAL = pl.Struct({"start_s": pl.Float64, "end_s": pl.Float64, "confidence": pl.Float64})
+
+# An event: a labelled moment. `action` is the study's word for SoccerNet's `label`.
+LABELS = pl.Schema(
+    {
+        "half": pl.Int64,
+        "time_s": pl.Float64,
+        "action": pl.String,
+        "label": pl.String,
+        "team": pl.String,
+        "visibility": pl.String,
+    }
+)
+
+# A segment: one line of commentary.
+COMMENTARY = pl.Schema(
+    {"half": pl.Int64, "start_s": pl.Float64, "end_s": pl.Float64, "text": pl.String}
+)
+
+# A chunk of a half's video. `frame_s` has one entry per frame of the chunk file, in the order of
+# the file: the time in the half of the source frame that it shows. `file` is relative to the
+# manifest's folder and empty for a chunk that was set aside.
+CHUNKS = pl.Schema(
+    {
+        "half": pl.Int64,
+        "chunk": pl.Int64,
+        "start_s": pl.Float64,
+        "end_s": pl.Float64,
+        "file": pl.String,
+        "sha256": pl.String,
+        "bug_file": pl.String,
+        "bug_sha256": pl.String,
+        "frame_s": pl.List(pl.Float64),
+    }
+)
+
+# A sample: one chunk and one action, with the commentary lines that overlap the chunk.
+SAMPLES = pl.Schema(
+    {
+        "half": pl.Int64,
+        "chunk": pl.Int64,
+        "start_s": pl.Float64,
+        "end_s": pl.Float64,
+        "action": pl.String,
+        "lines": pl.List(LINE),
+    }
+)
+
+# A sample's answer. `text` is what the model wrote (empty for models that write none), `seconds`
+# is empty for models that answer a match as a whole: the rule's benchmark file has their time.
+PREDICTIONS = pl.Schema(
+    {
+        "half": pl.Int64,
+        "chunk": pl.Int64,
+        "action": pl.String,
+        "intervals": pl.List(INTERVAL),
+        "status": pl.String,
+        "text": pl.String,
+        "prompt_tokens": pl.Int64,
+        "answer_tokens": pl.Int64,
+        "seconds": pl.Float64,
+        "cost_usd": pl.Float64,
+    }
+)
+
+_PROBLEMS_KEY = "touchline.problems"
+
+
+def write(
+    path: Path | str, frame: pl.DataFrame, schema: pl.Schema, problems: list[Problem] = ()
+) -> None:
+    """Write `frame` whole, as exactly the columns of `schema`; the same rows give the same bytes.
+
+    Raises polars' errors when a column is missing or cannot be cast, which is a bug, not bad input.
+    """
+    frame = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
+    entry = json.dumps([asdict(problem) for problem in problems], sort_keys=True)
+    with whole(path) as partial:
+        frame.write_parquet(partial, compression="zstd", metadata={_PROBLEMS_KEY: entry})
+
+
+def read(path: Path | str, schema: pl.Schema) -> pl.DataFrame:
+    """Read a table; raise `InputError` when the file is not a Parquet file with these columns."""
+    try:
+        frame = pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(
+            f"{path}: not a readable Parquet file ({error}). Delete it; it is made again."
+        ) from error
+    if dict(frame.schema) != dict(schema):
+        raise InputError(
+            f"{path}: columns {list(frame.columns)} instead of {list(schema)}. "
+            "It was written by another version: delete it; it is made again."
+        )
+    return frame
+
+
+def problems(path: Path | str) -> list[Problem]:
+    """Return the problems that were met while the table at `path` was made."""
+    entry = pl.read_parquet_metadata(path).get(_PROBLEMS_KEY, "[]")
+    return [Problem(**fields) for fields in json.loads(entry)]
+
+
+def is_set_aside(path: Path | str) -> bool:
+    """Say whether the match of this table was set aside when it was made."""
+    return any(problem.effect == MATCH_SET_ASIDE for problem in problems(path))
