@@ -1,20 +1,27 @@
 """Invent a few matches, in the folders and files of SoccerNet and SoccerNet-Echoes.
 
 python -m touchline.demo --out demo
+python -m touchline.demo --contact-sheet sheet.png --match 2
 
 REQUIRES nothing: no data, no network, no GPU.
-PRODUCES DIR/SoccerNet (labels), DIR/sn-echoes (commentary), DIR/half_lengths.csv, DIR/splits.csv.
+PRODUCES DIR/SoccerNet (labels and videos), DIR/sn-echoes (commentary), DIR/half_lengths.csv and
+    DIR/splits.csv; or FILE, the frames around every action of one of these matches.
 """
 
 import argparse
 import csv
 import io
 import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm import tqdm
+
 from touchline import cli
-from touchline.broadcast import speech
+from touchline.broadcast import film, sheet, speech
 from touchline.broadcast.script import HALVES, SHORTEST_HALF_S, Script, invent
 from touchline.digest import digest
 from touchline.files import write_text
@@ -105,6 +112,15 @@ def texts(made: list[Game]) -> dict[str, str]:
     return files | {"half_lengths.csv": _csv(lengths), "splits.csv": _csv(splits)}
 
 
+def videos(made: list[Game]) -> dict[str, tuple[Script, int]]:
+    """Return every video of the demo: path relative to its folder -> (script, half)."""
+    return {
+        f"SoccerNet/{game.path}/{half}_224p.mkv": (game.script, half)
+        for game in made
+        for half in HALVES
+    }
+
+
 def _json(content: dict) -> str:
     return json.dumps(content, indent=4, ensure_ascii=False) + "\n"
 
@@ -124,12 +140,30 @@ def make(out: Path, matches: int, half_s: float, seed: int, video: bool) -> bool
     before = _state(out)
     if {key: before.get(key) for key in wanted} == wanted and _all_there(out, before):
         return False
-    files = texts(games(matches, half_s, seed))
+    made = games(matches, half_s, seed)
+    files, halves = texts(made), videos(made) if video else {}
     _remove(out, before.get("files", []))
     for path, text in files.items():
         write_text(out / path, text)
-    write_text(out / STATE, _json(wanted | {"files": sorted(files)}))
+    _render(out, halves)
+    write_text(out / STATE, _json(wanted | {"files": sorted([*files, *halves])}))
     return True
+
+
+def _render(out: Path, halves: dict[str, tuple[Script, int]]) -> None:
+    """Render the videos, one process per core, a half at a time."""
+    if not halves:
+        return
+    cores = min(len(os.sched_getaffinity(0)), len(halves))
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(cores, mp_context=spawn) as pool,
+        tqdm(total=len(halves), desc="demo videos", unit="half") as progress,
+    ):
+        waiting = [pool.submit(film.render, out / path, *half) for path, half in halves.items()]
+        for half in as_completed(waiting):
+            half.result()
+            progress.update()
 
 
 def _state(out: Path) -> dict:
@@ -160,12 +194,28 @@ def _remove(out: Path, paths: list[str]) -> None:
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline.demo", description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where to put it")
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--out", type=Path, metavar="DIR", help="make the matches here")
+    wanted.add_argument(
+        "--contact-sheet", type=Path, metavar="FILE", help="draw one match's actions as a PNG"
+    )
     parser.add_argument("--matches", type=int, default=6, help="how many (default 6)")
     parser.add_argument("--half-s", type=float, default=180.0, help="length of a half (180)")
     parser.add_argument("--seed", type=int, default=1, help="other seeds, other matches (1)")
     parser.add_argument("--no-video", action="store_true", help="labels and commentary only")
+    parser.add_argument("--match", type=int, default=1, help="match of the contact sheet (1)")
     args = parser.parse_args(argv)
+    _check(args)
+    if args.contact_sheet:
+        game = games(args.matches, args.half_s, args.seed)[args.match - 1]
+        sheet.write(args.contact_sheet, game.script)
+        print(f"{args.contact_sheet}: {game.path}")
+        return
+    made = make(args.out, args.matches, args.half_s, args.seed, not args.no_video)
+    print(f"{args.out}: {'made' if made else 'already made, nothing to do'}")
+
+
+def _check(args: argparse.Namespace) -> None:
     if args.matches < FEWEST_MATCHES:
         raise InputError(
             f"--matches {args.matches}: train, valid and test need {FEWEST_MATCHES} matches or more."
@@ -174,8 +224,8 @@ def main(argv: list[str]) -> None:
         raise InputError(
             f"--half-s {args.half_s:g}: a half lasts {SHORTEST_HALF_S:g} to 3600 seconds."
         )
-    made = make(args.out, args.matches, args.half_s, args.seed, not args.no_video)
-    print(f"{args.out}: {'made' if made else 'already made, nothing to do'}")
+    if not 1 <= args.match <= args.matches:
+        raise InputError(f"--match {args.match}: there are matches 1 to {args.matches}.")
 
 
 if __name__ == "__main__":

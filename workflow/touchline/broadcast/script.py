@@ -247,6 +247,7 @@ class _Cast:
         self.rng = rng
         self.teams = {HOME: home, AWAY: away}
         self.playing = {side: list(team.players[:11]) for side, team in self.teams.items()}
+        self.booked = ""  # who made the last foul
         self.bench = {side: list(team.players[11:]) for side, team in self.teams.items()}
 
     def name(self, event: Event) -> Event:
@@ -256,13 +257,17 @@ class _Cast:
         playing = self.playing[event.team]
         place = self.rng.randrange(1, 11)
         player, other = playing[place], ""
-        if event.label == "Substitution":
+        if event.label == "Yellow card":
+            player = self.booked
+        elif event.label == "Substitution":
             bench = self.bench[event.team]
             other = bench.pop(0)
             playing[place] = other
             bench.append(player)
         elif event.label in ("Foul", "Shots on target", "Goal"):
             other = self.playing[opponent(event.team)][self.rng.randrange(1, 11)]
+        if event.label == "Foul":
+            self.booked = player
         return Event(
             event.half, event.time_ms, event.label, event.team, event.visibility, player, other
         )
