@@ -16,6 +16,7 @@ import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from tqdm import tqdm
@@ -31,6 +32,7 @@ FEWEST_MATCHES = 3
 STATE = ".made.json"
 _LEAGUE = "demo_coastal-league"
 _SEASON = "2024-2025"
+_FIRST_DAY = date(2024, 8, 17)
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,7 @@ def games(matches: int, half_s: float, seed: int) -> list[Game]:
     return [
         Game(
             script=invent(f"{seed}/{index}", half_s),
-            date=f"{2024 + (index // 28 + 7) // 12}-{(index // 28 + 7) % 12 + 1:02d}"
-            f"-{index % 28 + 1:02d}",
+            date=str(_FIRST_DAY + timedelta(days=index)),
             time=("15-00", "17-30", "20-45")[index % 3],
             split=split,
         )
@@ -224,6 +225,8 @@ def _check(args: argparse.Namespace) -> None:
         raise InputError(
             f"--half-s {args.half_s:g}: a half lasts {SHORTEST_HALF_S:g} to 3600 seconds."
         )
+    if args.out and args.out.exists() and not args.out.is_dir():
+        raise InputError(f"--out {args.out}: there is a file of that name; name a folder.")
     if not 1 <= args.match <= args.matches:
         raise InputError(f"--match {args.match}: there are matches 1 to {args.matches}.")
 

@@ -51,7 +51,7 @@ def _blocks(script: Script, half: int) -> Iterator[av.AudioFrame]:
     instead, or the muxer would move every frame to make that packet's time positive.
     """
     samples = sound.sound(script, half)[None, :]  # (1, samples)
-    for start in range(0, samples.shape[1] - 2 * _BLOCK, _BLOCK):
+    for start in range(0, samples.shape[1] - 3 * _BLOCK, _BLOCK):
         block = av.AudioFrame.from_ndarray(samples[:, start : start + _BLOCK], "fltp", "mono")
         block.sample_rate, block.pts = sound.RATE, start + _BLOCK
         block.time_base = Fraction(1, sound.RATE)

@@ -5,20 +5,15 @@ Sizes are (width, height) of the frame in px; everything scales with the frame's
 
 from functools import lru_cache
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from touchline.broadcast.lettering import font
 from touchline.broadcast.names import Colour, Team
 from touchline.broadcast.stadium import Size, blurred_stand
 
 _DARK = (18, 22, 44)
 _LIGHT = (244, 244, 248)
 _HALF_STARTS_S = {1: 0, 2: 45 * 60}
-
-
-@lru_cache(maxsize=64)
-def font(size_px: int) -> ImageFont.FreeTypeFont:
-    """Return Pillow's own font, so that no machine needs one."""
-    return ImageFont.load_default(size_px)
 
 
 def clock(half: int, time_s: float) -> str:
@@ -64,7 +59,10 @@ def score_bug(size: Size, home: Team, away: Team, score: tuple[int, int], now: s
 def caption(size: Size, team: Team, title: str, text: str) -> Image.Image:
     """Draw a caption for the lower third: what it is, and about whom."""
     px = _text_px(size)
-    picture = Image.new("RGB", (round(size[1] * 0.9), round(px * 2.7)), _DARK)
+    width = max(
+        round(size[1] * 0.8), *(round(font(px).getlength(line) + 2 * px) for line in (title, text))
+    )
+    picture = Image.new("RGB", (width, round(px * 2.7)), _DARK)
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 0, px // 2, picture.height), fill=team.shirt)
     draw.text((px, px * 0.8), title, fill=(250, 214, 60), font=font(px), anchor="lm")

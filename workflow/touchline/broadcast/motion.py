@@ -21,7 +21,7 @@ from touchline.broadcast.plan import (
     keeper,
     make_plan,
 )
-from touchline.broadcast.scenes import SCENES
+from touchline.broadcast.plays import PLAYS
 from touchline.broadcast.script import AWAY, HOME, Script
 
 RATE = 5  # samples per second
@@ -46,7 +46,7 @@ class Motion:
     """The paths of a half; `plan` is what they were made from."""
 
     def __init__(self, script: Script, half: int):
-        self.plan = make_plan(script, half, SCENES)
+        self.plan = make_plan(script, half, PLAYS)
         self._knots = _knot_table(self.plan.knots)
         times_s = np.arange(0, script.half_s + 1, 1 / RATE)
         ball = np.stack([self.ball(time_s)[:2] for time_s in times_s])  # (T, 2)
@@ -109,7 +109,7 @@ def _paths(
             own = np.stack(in_formation(place, u, v), axis=1)  # (T, 2)
             paths[:, keeper(side) + place] = own if facing > 0 else mirror - own
     paths[:, REFEREE] = slow + np.where(slow[:, :1] > LENGTH_M / 2, (-10, 5), (10, 5))
-    paths[:, :, 0] = np.clip(paths[:, :, 0], 3, LENGTH_M - 3)
+    paths = np.clip(paths, 4, (LENGTH_M - 4, WIDTH_M - 4))
     paths += _wander(times_s, rng)
     for move in plan.moves:
         for player, point in zip(move.players, move.points, strict=True):

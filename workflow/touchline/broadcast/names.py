@@ -20,16 +20,17 @@ class Team:
     players: tuple[str, ...]
 
 
-# Name, code, shirt, shorts. Neighbours in the list have shirts that are easily told apart.
+# Name, code, shirt, shorts. The shirts of clubs that are 1 or 3 places apart (round the end) are
+# easily told apart, and so are all of them from the referee and the grass.
 CLUBS: tuple[tuple[str, str, Colour, Colour], ...] = (
     ("Aldermoor", "ALD", (200, 30, 40), (240, 240, 240)),
     ("Brackwater", "BRA", (40, 80, 200), (40, 80, 200)),
     ("Castelvane", "CAS", (245, 245, 245), (30, 30, 40)),
-    ("Dunmarrow", "DUN", (250, 200, 30), (30, 30, 60)),
+    ("Dunmarrow", "DUN", (250, 235, 90), (30, 30, 60)),
     ("Eastholme Vale", "EAS", (115, 30, 60), (130, 190, 235)),
     ("Ferrowick", "FER", (120, 195, 240), (250, 250, 250)),
     ("Harrowquay", "HAR", (235, 110, 20), (20, 20, 20)),
-    ("Kestrelby", "KES", (30, 30, 36), (235, 235, 235)),
+    ("Kestrelby", "KES", (150, 150, 160), (60, 20, 30)),
     ("Ostervane", "OST", (240, 240, 240), (190, 30, 50)),
     ("Port Vellen", "PVE", (90, 40, 140), (245, 245, 245)),
     ("Ravensholt", "RAV", (250, 220, 60), (30, 110, 60)),

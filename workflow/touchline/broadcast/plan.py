@@ -2,10 +2,11 @@
 
 Pitch coordinates in metres: x from the left goal line (0) to the right one (105), y from the far
 touchline (0) to the near one (68), z up. Players are numbered 0-10 (home), 11-21 (away) and 22
-(referee). Home plays to the right in the first half. Scenes are written in the frame of a side:
+(referee). Home plays to the right in the first half. Plays are written in the frame of a side:
 `u` metres from its own goal line, `v` from its left touchline.
 """
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,12 @@ from dataclasses import dataclass, field, replace
 from touchline.broadcast.script import AWAY, HOME, Event, Script, opponent
 
 LENGTH_M, WIDTH_M = 105.0, 68.0
+GOAL_V = WIDTH_M / 2
+CENTRE = (LENGTH_M / 2, WIDTH_M / 2)
 REFEREE = 22
 NOBODY = -1
+_FASTEST_M_S = 35.0  # how fast a ball flies
+_APART_S = 0.4  # between the knots of two plays
 
 Point = tuple[float, float]
 
@@ -69,7 +74,7 @@ class Cut:
     end_s: float
     kind: str
     event: Event
-    focus: Point = (LENGTH_M / 2, WIDTH_M / 2)
+    focus: Point = CENTRE
 
 
 @dataclass
@@ -102,14 +107,14 @@ def keeper(side: str) -> int:
 
 
 class Stage:
-    """What a scene needs to know: the event, its neighbours, places and players."""
+    """What a play needs to know: the event, its neighbours, places and players."""
 
     def __init__(self, script: Script, half: int):
         self.script, self.half = script, half
         self.rng = random.Random(f"plan {script.seed} {half}")
         self.playing = {side: list(script.team(side).players[:11]) for side in (HOME, AWAY)}
         self.events = script.of_half(half)
-        self.spot: Point = (LENGTH_M / 2, WIDTH_M / 2)  # where the ball was last dead
+        self.spot: Point = CENTRE  # where the ball was last dead
         self.number = 0
         for event in script.events:
             if event.half < half:
@@ -144,6 +149,10 @@ class Stage:
     def at(self, u: float, v: float, side: str = "") -> Point:
         """Return pitch coordinates of a point in the frame of the event's side, or of `side`."""
         return to_pitch(u, v, direction(side or self.event.team, self.half))
+
+    def frame(self, point: Point) -> Point:
+        """Return a point of the pitch in the frame of the event's side; `at` turns it back."""
+        return to_pitch(*point, direction(self.event.team, self.half))
 
     @property
     def actor(self) -> int:
@@ -180,28 +189,40 @@ class Stage:
         return replace(shown, focus=focus) if focus else shown
 
 
-def make_plan(script: Script, half: int, scenes: dict[str, Callable[[Stage], Plan]]) -> Plan:
-    """Plan a half: each event's scene, and passes in the open play between the scenes."""
+def make_plan(script: Script, half: int, plays: dict[str, Callable[[Stage], Plan]]) -> Plan:
+    """Plan a half: each event's play, and passes in the open play between them."""
     stage = Stage(script, half)
     parts = []
     for number, event in enumerate(stage.events):
         stage.enter(number)
-        parts.append(scenes[event.label](stage))
+        parts.append(plays[event.label](stage))
         stage.leave()
     whole = Plan()
-    for number, part in enumerate(parts):
+    for number, (event, part) in enumerate(zip(stage.events, parts, strict=True)):
         earliest = stage.events[number - 1].time_s + 0.05 if number else 0.0
         latest = script.half_s
         if number + 1 < len(parts):
-            latest = _first_time(parts[number + 1], stage.events[number].time_s)
+            following_s = _first_time(parts[number + 1], event.time_s)
+            latest = max(following_s - _APART_S, event.time_s + 0.01)
         kept = [knot for knot in part.knots if earliest <= knot.time_s < latest]
+        kept = _reachable(whole.knots, kept, event.time_s)
         whole.knots += _open_play(stage, whole.knots, kept) + kept
         whole.moves += part.moves
         whole.poses += part.poses
         whole.cuts += _uncrowded(part.cuts, stage.events[number + 1 :])
-    end = [Knot(script.half_s + 1, LENGTH_M / 2, WIDTH_M / 2)]
+    end = [Knot(script.half_s + 1, *CENTRE)]
     whole.knots += _open_play(stage, whole.knots, end) + end
     return whole
+
+
+def _reachable(before: list[Knot], kept: list[Knot], event_s: float) -> list[Knot]:
+    """Leave out knots that lead up to an event where the ball cannot come in time."""
+    while before and kept and kept[0].time_s < event_s:
+        way_m = math.hypot(kept[0].x - before[-1].x, kept[0].y - before[-1].y)
+        if way_m <= _FASTEST_M_S * (kept[0].time_s - before[-1].time_s):
+            break
+        kept = kept[1:]
+    return kept
 
 
 def _first_time(part: Plan, after_s: float) -> float:

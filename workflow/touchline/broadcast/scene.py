@@ -46,7 +46,7 @@ def draw(script: Script, half: int, time_s: float, size: Size) -> np.ndarray:
     else:
         frame = _board(script, time_s, size, shown)
     _overlay(frame, script, half, time_s, paths)
-    return np.asarray(frame)
+    return np.array(frame)
 
 
 def variant(script: Script) -> int:

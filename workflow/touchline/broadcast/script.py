@@ -117,7 +117,7 @@ def invent(seed: int | str, half_s: float = 180.0, gap_s: float = 16.0) -> Scrip
 
 def _teams(rng: random.Random) -> tuple[Team, Team]:
     first = rng.randrange(len(CLUBS))
-    clubs = [CLUBS[first], CLUBS[(first + rng.choice((1, 3, 5))) % len(CLUBS)]]
+    clubs = [CLUBS[first], CLUBS[(first + rng.choice((1, 3))) % len(CLUBS)]]
     surnames = rng.sample(SURNAMES, 32)
     home, away = (
         Team(*club, tuple(names))

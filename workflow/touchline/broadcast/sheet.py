@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from touchline.broadcast.graphics import clock, font
+from touchline.broadcast.graphics import clock
+from touchline.broadcast.lettering import font
 from touchline.broadcast.scene import draw
 from touchline.broadcast.script import Event, Script
 from touchline.broadcast.stadium import Size

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from touchline.broadcast.lettering import font
 from touchline.broadcast.plan import LENGTH_M, WIDTH_M
 
 Size = tuple[int, int]
@@ -72,7 +73,7 @@ class Camera:
 @lru_cache(maxsize=16)
 def ground(camera: Camera, variant: int) -> Image.Image:
     """Draw the empty ground as the camera sees it; the variants differ in stands and mowing."""
-    fine = 2 if camera.zoom == 1 else 1
+    fine = 2 if camera.focal_px < 1000 else 1  # small pictures are drawn larger, then smoothed
     large = Camera((camera.size[0] * fine, camera.size[1] * fine), camera.zoom)
     picture = Image.new("RGB", large.ground_px, GRASS[1])
     draw = ImageDraw.Draw(picture)
@@ -157,8 +158,6 @@ def _stands(picture: Image.Image, camera: Camera, variant: int) -> None:
 
 
 def _adverts(draw: ImageDraw.ImageDraw, camera: Camera, variant: int) -> None:
-    from touchline.broadcast.graphics import font
-
     colours = ((20, 40, 110), (235, 235, 235), (170, 20, 30), (15, 100, 70), (240, 190, 20))
     height = camera.scale(-5) * 1.1
     for place, left in enumerate(np.arange(-63, LENGTH_M + 63, 10.5)):

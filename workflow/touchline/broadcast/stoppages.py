@@ -1,13 +1,17 @@
-"""One scene for each label: what a viewer sees around the event.
+"""Plays that stop the game or start it again: what a viewer sees around each.
 
-Every scene takes the `Stage` and returns its part of the plan. Times are seconds from the event;
+Every play takes the `Stage` and returns its part of the plan. Times are seconds from the event;
 `u` and `v` are metres in the frame of the event's side (see `plan`).
 """
 
 from touchline.broadcast.plan import (
+    CENTRE,
+    GOAL_V,
     LENGTH_M,
     REFEREE,
     WIDTH_M,
+    Knot,
+    Move,
     Plan,
     Point,
     Stage,
@@ -17,12 +21,8 @@ from touchline.broadcast.plan import (
 )
 from touchline.broadcast.script import AWAY, HOME, opponent
 
-GOAL_V = WIDTH_M / 2
-CENTRE = (LENGTH_M / 2, WIDTH_M / 2)
 FREE_KICKS = ("Direct free-kick", "Indirect free-kick")
 WALL_M = 9.15
-# How long after a goal the broadcast is back at the wide picture when the kick-off is shown.
-REPLAY_FROM_S, REPLAY_TO_S = 9.0, 15.5
 
 
 def kick_off(stage: Stage) -> Plan:
@@ -44,11 +44,11 @@ def kick_off(stage: Stage) -> Plan:
 
 def corner(stage: Stage) -> Plan:
     """The ball at the flag, a crowd in the box, a high cross."""
-    left = stage.rng.random() < 0.5
+    left = stage.frame(stage.spot)[1] < GOAL_V
     flag = stage.at(LENGTH_M - 0.4, 0.6 if left else WIDTH_M - 0.6)
     taker = stage.actor
     rivals = opponent(stage.event.team)
-    crowd = (*outfield(stage.event.team)[2:], *outfield(rivals)[1:])
+    crowd = (*outfield(stage.event.team)[2:], *outfield(rivals))
     box = [player for player in crowd if player != taker]
     places = [stage.at(stage.rng.uniform(91, 103), stage.rng.uniform(25, 43)) for _ in box]
     header = stage.at(97, stage.rng.uniform(29, 39))
@@ -66,100 +66,6 @@ def corner(stage: Stage) -> Plan:
         stage.move(-6, 0.2, [taker], [stage.at(LENGTH_M + 0.8, -0.5 if left else WIDTH_M + 0.5)]),
     ]
     return Plan(knots=knots, moves=moves, cuts=[stage.cut(-3.6, -1.2, "close", flag)])
-
-
-def shot_on_target(stage: Stage) -> Plan:
-    """A shot, and the keeper dives to it."""
-    rivals = opponent(stage.event.team)
-    aim = stage.rng.choice((-2.6, 2.6))
-    hit = _shooting_place(stage)
-    held = stage.at(103.6, GOAL_V + aim)
-    knots = [
-        *_run_up(stage, hit),
-        stage.knot(0, hit, lift=0.6, holder=stage.actor),
-        stage.knot(0.75, held, z=0.8),
-        stage.knot(1.3, held, z=0.2),
-        stage.knot(4.5, held, z=0.4),
-        stage.knot(6.2, stage.at(99, GOAL_V), z=1, lift=8, holder=keeper(rivals)),
-        stage.knot(8.2, stage.at(50, stage.rng.uniform(15, 53))),
-    ]
-    moves = [stage.move(0.75, 4.5, [keeper(rivals)], [held], leave_s=-0.2)]
-    return Plan(
-        knots=knots,
-        moves=moves,
-        poses=[stage.pose(0.3, 3.6, keeper(rivals), "dive")],
-        cuts=[stage.cut(1.8, 4.2, "close", held)],
-    )
-
-
-def shot_off_target(stage: Stage) -> Plan:
-    """A shot over the bar or past the post."""
-    hit = _shooting_place(stage)
-    wide = GOAL_V + stage.rng.choice((-8.5, 8.5, -1))
-    return Plan(
-        knots=[
-            *_run_up(stage, hit),
-            stage.knot(0, hit, lift=2, holder=stage.actor),
-            stage.knot(0.9, stage.at(LENGTH_M + 2, wide), z=4.2),
-        ]
-    )
-
-
-def goal(stage: Stage) -> Plan:
-    """The ball in the net, the scorer's team in a heap by the corner, a replay, back to the middle."""
-    side = stage.event.team
-    rivals = opponent(side)
-    hit = stage.at(stage.rng.uniform(88, 95), stage.rng.uniform(26, 42))
-    aim = stage.rng.choice((-2.4, 2.4))
-    net = stage.at(LENGTH_M + 1.5, GOAL_V + aim)
-    party_u, party_y = 97.0, 61.0
-    party = (stage.at(party_u, 0)[0], party_y)
-    heap = [
-        (party[0] + stage.rng.uniform(-3, 3), party[1] + stage.rng.uniform(-2, 2))
-        for _ in outfield(side)
-    ]
-    knots = [
-        *_run_up(stage, hit, -0.8),
-        stage.knot(-0.8, hit, lift=0.8, holder=stage.actor),
-        stage.knot(0, net, z=1),
-        stage.knot(0.6, net),
-        stage.knot(17, net),
-        stage.knot(19, CENTRE),
-    ]
-    shown = stage.next(["Kick-off"], 30)
-    replays = [stage.cut(REPLAY_FROM_S, REPLAY_TO_S, "replay")]
-    if shown and shown.visibility == "not shown":  # a second replay hides the kick-off
-        replays.append(stage.cut(REPLAY_TO_S, shown.time_s - stage.time_s + 1.5, "replay"))
-    return Plan(
-        knots=knots,
-        moves=[
-            stage.move(4.5, 14, outfield(side), heap, leave_s=0.3),
-            stage.move(-0.5, 4, [keeper(rivals)], [stage.at(103.5, GOAL_V - aim / 2)], -1.0),
-        ],
-        poses=[
-            stage.pose(-0.5, 3, keeper(rivals), "dive"),
-            *(stage.pose(1.0, 14, player, "cheer") for player in outfield(side)),
-        ],
-        cuts=[
-            stage.cut(4.0, REPLAY_FROM_S, "close", party),
-            *replays,
-        ],
-    )
-
-
-def clearance(stage: Stage) -> Plan:
-    """The ball comes into the box and a defender hoofs it far away."""
-    rivals = opponent(stage.event.team)
-    box = stage.at(stage.rng.uniform(7, 13), stage.rng.uniform(26, 42))
-    wing = stage.at(24, stage.rng.choice((6, 62)))
-    return Plan(
-        knots=[
-            stage.knot(-3.5, stage.at(38, wing[1] if stage.at(0, 0)[1] == 0 else 68 - wing[1])),
-            stage.knot(-1.5, wing, lift=5, holder=outfield(rivals)[7]),
-            stage.knot(0, box, z=0.4, lift=15, holder=stage.actor),
-            stage.knot(2.9, stage.at(stage.rng.uniform(58, 68), stage.rng.uniform(10, 58))),
-        ]
-    )
 
 
 def foul(stage: Stage) -> Plan:
@@ -220,7 +126,7 @@ def direct_free_kick(stage: Stage) -> Plan:
 def indirect_free_kick(stage: Stage) -> Plan:
     """A wall, a run-up, and a pass."""
     spot = stage.spot
-    mate = stage.at(min(stage.at(*spot)[0] + 18, 95), stage.rng.uniform(18, 50))
+    mate = stage.at(min(stage.frame(spot)[0] + 18, 95), stage.rng.uniform(18, 50))
     receiver = outfield(stage.event.team)[8]
     return Plan(
         knots=[
@@ -274,13 +180,14 @@ def ball_out(stage: Stage) -> Plan:
         keeper_spot = stage.at(100, GOAL_V - 6, shot.team)
         return Plan(knots=[stage.knot(0.6, over), stage.knot(4, over), stage.knot(6, keeper_spot)])
     if corner_next:
-        line = stage.at(LENGTH_M + 0.2, stage.rng.choice((16, 52)), corner_next.team)
-        beyond = stage.at(LENGTH_M + 3, 20, corner_next.team)
+        v = stage.rng.choice((18, 50))
+        line = stage.at(LENGTH_M + 0.2, v, corner_next.team)
+        beyond = stage.at(LENGTH_M + 3, v, corner_next.team)
     else:
         y = stage.rng.choice((-0.2, WIDTH_M + 0.2))
         line = (stage.rng.uniform(20, 85), y)
         beyond = (line[0] + 2, y * 1.03 - 1)
-        stage.spot = line
+    stage.spot = line
     return Plan(
         knots=[stage.knot(-1.4, _inside(line)), stage.knot(0, line), stage.knot(0.9, beyond)]
     )
@@ -291,55 +198,24 @@ def _inside(point: Point) -> Point:
     return tuple(0.75 * place + 0.25 * middle for place, middle in zip(point, CENTRE, strict=True))
 
 
-def _shooting_place(stage: Stage) -> Point:
-    """Return where the ball is struck; after a corner, where it was headed down."""
-    if stage.previous("Corner", 3):
-        return stage.at(97, stage.rng.uniform(30, 38))
-    return stage.at(stage.rng.uniform(82, 90), stage.rng.uniform(22, 46))
-
-
-def _run_up(stage: Stage, hit: Point, struck_s: float = 0.0):
-    """Return the knots of the dribble that ends at `hit`."""
-    behind = stage.at(*stage.at(*hit))
-    start = stage.at(stage.at(*behind)[0] - 9, stage.at(*behind)[1] + 3)
-    return [stage.knot(struck_s - 1.8, start, holder=stage.actor)]
-
-
-def _placed(stage: Stage, spot: Point):
+def _placed(stage: Stage, spot: Point) -> list[Knot]:
     """Return the knots of a ball that lies at the spot until it is kicked."""
     return [stage.knot(-7.5, spot), stage.knot(-0.4, spot)]
 
 
-def _kicker(stage: Stage, spot: Point):
+def _kicker(stage: Stage, spot: Point) -> Move:
     """Return the kicker's wait, a few steps behind the ball."""
-    u, v = stage.at(*spot)
+    u, v = stage.frame(spot)
     return stage.move(-7, -1.2, [stage.actor], [stage.at(u - 4, v - 2)])
 
 
-def _wall(stage: Stage, spot: Point, size: int):
+def _wall(stage: Stage, spot: Point, size: int) -> Move:
     """Return the move of `size` defenders into a wall between the ball and their goal."""
-    u, v = stage.at(*spot)
+    u, v = stage.frame(spot)
     away_u, away_v = LENGTH_M - u, GOAL_V - v
     distance = (away_u**2 + away_v**2) ** 0.5
     away_u, away_v = away_u / distance, away_v / distance
     wall_u, wall_v = u + WALL_M * away_u, v + WALL_M * away_v
-    steps = [0.85 * (place - (size - 1) / 2) for place in range(size)]
+    steps = [1.4 * (place - (size - 1) / 2) for place in range(size)]
     points = [stage.at(wall_u - away_v * step, wall_v + away_u * step) for step in steps]
     return stage.move(-8, 0.6, outfield(opponent(stage.event.team))[4 : 4 + size], points)
-
-
-SCENES = {
-    "Kick-off": kick_off,
-    "Corner": corner,
-    "Shots on target": shot_on_target,
-    "Shots off target": shot_off_target,
-    "Goal": goal,
-    "Clearance": clearance,
-    "Foul": foul,
-    "Yellow card": yellow_card,
-    "Direct free-kick": direct_free_kick,
-    "Indirect free-kick": indirect_free_kick,
-    "Substitution": substitution,
-    "Throw-in": throw_in,
-    "Ball out of play": ball_out,
-}
