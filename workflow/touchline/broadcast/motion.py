@@ -26,6 +26,7 @@ from touchline.broadcast.script import AWAY, HOME, Script
 
 RATE = 5  # samples per second
 BODIES = 23  # 22 players and the referee
+_PULL_S = 3.0  # how early, at most, a player turns to a ball that is coming
 _RUN_M_S = 6.5  # how fast a player leaves the formation for where the plan wants him
 
 
@@ -136,7 +137,8 @@ def _pull_to_ball(paths: np.ndarray, knots: list[Knot], times_s: np.ndarray) -> 
     for knot in knots:
         if knot.holder != NOBODY:
             beside = np.array((knot.x - 0.4, knot.y - 0.2))
-            _bend(paths[:, knot.holder], times_s, beside, knot.time_s, knot.time_s)
+            turn_s = knot.time_s - _PULL_S
+            _bend(paths[:, knot.holder], times_s, beside, knot.time_s, knot.time_s, turn_s)
 
 
 def _bend(

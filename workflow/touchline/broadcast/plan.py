@@ -19,6 +19,7 @@ CENTRE = (LENGTH_M / 2, WIDTH_M / 2)
 REFEREE = 22
 NOBODY = -1
 _FASTEST_M_S = 35.0  # how fast a ball flies
+_CARRY_M_S = 8.0  # how fast it is carried back
 _APART_S = 0.4  # between the knots of two plays
 
 Point = tuple[float, float]
@@ -28,7 +29,8 @@ Point = tuple[float, float]
 class Knot:
     """The ball is at (x, y, z) at this time, `holder` beside it.
 
-    On its way to the next knot it rises by `lift` metres in a parabola.
+    On its way to the next knot it rises by `lift` metres in a parabola. `dead` says that nobody
+    plays it before the next event's knots.
     """
 
     time_s: float
@@ -37,6 +39,7 @@ class Knot:
     z: float = 0.0
     lift: float = 0.0
     holder: int = NOBODY
+    dead: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,8 @@ def _open_play(stage: Stage, before: list[Knot], after: list[Knot]) -> list[Knot
     """Pass the ball about from the last knot before to the first one after."""
     if not before or not after:
         return []
+    if before[-1].dead:
+        return [_left_lying(before[-1], after[0])]
     rng = stage.rng
     now, goal = before[-1], after[0]
     side = rng.choice((HOME, AWAY))
@@ -263,6 +268,12 @@ def _open_play(stage: Stage, before: list[Knot], after: list[Knot]) -> list[Knot
         now = Knot(received.time_s + dribble_s, x, y, holder=holder)
         knots += [received, now]
     return knots
+
+
+def _left_lying(dead: Knot, after: Knot) -> Knot:
+    """Return the knot until which a dead ball lies, before someone carries it to the next one."""
+    carry_s = math.hypot(after.x - dead.x, after.y - dead.y) / _CARRY_M_S
+    return replace(dead, time_s=max(dead.time_s, after.time_s - carry_s))
 
 
 # A 4-4-2 in a side's own frame (u, v) with the ball in the middle of the pitch; the keeper first.

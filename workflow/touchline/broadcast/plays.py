@@ -77,8 +77,8 @@ def goal(stage: Stage) -> Plan:
         stage.knot(-0.8, hit, lift=0.8, holder=stage.actor),
         stage.knot(0, net, z=1),
         stage.knot(0.6, net),
-        stage.knot(11, net),
-        stage.knot(18.5, CENTRE),
+        stage.knot(11, net, dead=True),
+        stage.knot(18.5, CENTRE, dead=True),
     ]
     shown = stage.next(["Kick-off"], 30)
     replays = [stage.cut(REPLAY_FROM_S, REPLAY_TO_S, "replay")]

@@ -78,8 +78,7 @@ def foul(stage: Stage) -> Plan:
     knots = [
         stage.knot(-1.2, (spot[0] - 3, spot[1]), holder=stage.victim),
         stage.knot(0, spot, holder=stage.victim),
-        stage.knot(0.7, (spot[0] + 2, spot[1] + 1)),
-        stage.knot(6, (spot[0] + 2, spot[1] + 1)),
+        stage.knot(0.7, (spot[0] + 2, spot[1] + 1), dead=True),
     ]
     moves = [
         stage.move(-1.5, 5.5, [stage.victim], [(spot[0] + 0.6, spot[1])]),
@@ -94,7 +93,7 @@ def yellow_card(stage: Stage) -> Plan:
     """The referee holds up the card in front of the player."""
     spot = stage.spot
     return Plan(
-        knots=[stage.knot(1, (spot[0] + 2, spot[1] + 1))],
+        knots=[stage.knot(1, (spot[0] + 2, spot[1] + 1), dead=True)],
         moves=[
             stage.move(-2, 3, [stage.actor], [(spot[0] + 1.4, spot[1] - 1.3)]),
             stage.move(-2, 3, [REFEREE], [(spot[0] + 3, spot[1] - 1.5)]),
@@ -189,7 +188,11 @@ def ball_out(stage: Stage) -> Plan:
         beyond = (line[0] + 2, y * 1.03 - 1)
     stage.spot = line
     return Plan(
-        knots=[stage.knot(-1.4, _inside(line)), stage.knot(0, line), stage.knot(0.9, beyond)]
+        knots=[
+            stage.knot(-1.4, _inside(line)),
+            stage.knot(0, line),
+            stage.knot(0.9, beyond, dead=True),
+        ]
     )
 
 
