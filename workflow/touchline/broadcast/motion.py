@@ -19,9 +19,8 @@ from touchline.broadcast.plan import (
     direction,
     in_formation,
     keeper,
-    make_plan,
 )
-from touchline.broadcast.plays import PLAYS
+from touchline.broadcast.schedule import make_plan
 from touchline.broadcast.script import AWAY, HOME, Script
 
 RATE = 5  # samples per second
@@ -47,7 +46,7 @@ class Motion:
     """The paths of a half; `plan` is what they were made from."""
 
     def __init__(self, script: Script, half: int):
-        self.plan = make_plan(script, half, PLAYS)
+        self.plan = make_plan(script, half)
         self._knots = _knot_table(self.plan.knots)
         times_s = np.arange(0, script.half_s + 1, 1 / RATE)
         ball = np.stack([self.ball(time_s)[:2] for time_s in times_s])  # (T, 2)

@@ -12,7 +12,7 @@ from PIL import Image
 from touchline.broadcast import figures, graphics
 from touchline.broadcast.figures import Look
 from touchline.broadcast.motion import Moment, Motion, motion
-from touchline.broadcast.plan import NOBODY, REFEREE, Cut
+from touchline.broadcast.plan import REFEREE, Cut
 from touchline.broadcast.script import AWAY, HOME, Event, Script
 from touchline.broadcast.stadium import Camera, Size, ground
 
@@ -102,10 +102,9 @@ def _put_ball(frame: Image.Image, camera: Camera, ball, left: int, top: int) -> 
 
 
 def _poses(paths: Motion, time_s: float) -> dict[int, str]:
+    """Return the players that do something else than run: player -> pose."""
     return {
-        pose.player: pose.name
-        for pose in paths.plan.poses
-        if pose.start_s <= time_s < pose.end_s and pose.player != NOBODY
+        pose.player: pose.name for pose in paths.plan.poses if pose.start_s <= time_s < pose.end_s
     }
 
 

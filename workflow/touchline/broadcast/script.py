@@ -46,6 +46,10 @@ class Script:
     seed: str
     events: tuple[Event, ...]
 
+    def __hash__(self) -> int:
+        """Hash what nearly always differs: caches look scripts up for every frame."""
+        return hash((self.seed, self.half_s, len(self.events)))
+
     def team(self, side: str) -> Team:
         return self.home if side == HOME else self.away
 

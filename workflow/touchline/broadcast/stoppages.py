@@ -175,8 +175,8 @@ def ball_out(stage: Stage) -> Plan:
     """The ball runs over a line: where the corner or the throw-in that follows needs it."""
     corner_next = stage.next(["Corner"], 9)
     if shot := stage.previous("Shots off target", 2):
-        over = stage.at(LENGTH_M + 4, GOAL_V, shot.team)
-        keeper_spot = stage.at(100, GOAL_V - 6, shot.team)
+        over = stage.at(LENGTH_M + 4, GOAL_V + 9, shot.team)
+        keeper_spot = stage.at(100, GOAL_V + 6, shot.team)
         return Plan(knots=[stage.knot(0.6, over), stage.knot(4, over), stage.knot(6, keeper_spot)])
     if corner_next:
         v = stage.rng.choice((18, 50))
