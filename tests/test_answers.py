@@ -1,13 +1,15 @@
 """Answers as models write them, and what they mean."""
 
+import re
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from touchline import clock
-from touchline.actions import NAMES
+from touchline.actions import NAMES, name
 from touchline.answers import STATUSES, parse
+from touchline.mentions import name_pattern
 from touchline.prompts import PromptSettings, answer, answer_intervals
 
 # Unless a case says otherwise: asked for corners from 37:00 to 38:00 of half 2, on the half's clock.
@@ -56,6 +58,8 @@ ANSWERS = [
     ("A Corner occurs at (37:05:00, 37:17:00).", "repaired", ONE),
     ("A Corner occurs at (37:05.5, 37:17.25).", "repaired", [(5.5, 17.25)]),
     ("A Corner occurs at (37.05, 37.17).", "repaired", ONE),
+    ("A Corner occurs at (5.25, 17.75).", "repaired", [(5.25, 17.75)]),
+    ("A Corner occurs at (0:37:05 - 37:17).", "repaired", ONE),
     ("A Corner occurs at (2225.0, 2237.0).", "repaired", ONE),
     ("A Corner occurs at 2225s - 2237s.", "repaired", ONE),
     ("from 2225 to 2237 seconds", "repaired", ONE),
@@ -210,6 +214,19 @@ def test_a_span_is_the_place_of_an_interval_in_the_text():
         "３７:05, 37:17",
         "37:30 to 37:42",
     ]
+
+
+@pytest.mark.parametrize("action", NAMES)
+def test_an_action_is_found_under_its_slug_and_its_name(action):
+    found = re.compile(name_pattern(action), re.IGNORECASE)
+    for form in (action, name(action), name(action).upper()):
+        assert found.search(f"two {form}, late on")
+
+
+def test_a_goal_kick_is_no_goal_and_a_penalty_area_no_penalty():
+    assert not re.search(name_pattern("goal"), "a goal kick by the goalkeeper")
+    assert not re.search(name_pattern("penalty"), "in the penalty area")
+    assert re.search(name_pattern("penalty"), "two penalties")
 
 
 @st.composite

@@ -76,8 +76,12 @@ _WORD = r"""(?P<ours>{ours})|(?P<other>{other})
       |n't\b|没|沒|無|无|不|未|ない|なし|ません|없|لا)
     |(?P<contrast>\b(?:but|however|instead|although|pero|mais|aber|mas)\b|但)
     |(?P<end>[.!?](?=[\s"'*)\]]|$)|[。\n;])"""
+# What must not follow the name of an action: a goal kick is no goal.
+_NOT_BEFORE = {"goal": "kick|line|post|mouth", "penalty": "area|box|spot"}
 # What may stand before a time that leads its sentence: "- From 37:05 ..."
-_LEAD = re.compile(r"[\W\d_]*(?:(?:at|from|between|around|start|begin|time)\w*[\W_]*)?", re.I)
+_LEAD = re.compile(
+    r"[\W\d_]*(?:(?:at|from|between|around|start|begin|time)\w*[\W_]*)?", re.IGNORECASE
+)
 
 
 class Stretch(NamedTuple):
@@ -92,7 +96,7 @@ class Stretch(NamedTuple):
 
 
 class _Moment(NamedTuple):
-    readings: tuple[float, ...]  # seconds on a clock; empty when it is no time
+    readings: tuple[float | None, float | None]  # seconds on a clock, the likelier first
     start: int
     end: int
     plain: bool  # a number, which is a time only in certain places
@@ -166,19 +170,36 @@ def _pieces(text: str, action: str) -> Iterator[tuple[str, Stretch | None, int]]
     yield "end", None, len(text)
 
 
+def name_pattern(action: str) -> str:
+    """Return a regular expression for an action as people write it: name, slug, plural."""
+    spoken = "|".join(
+        r"[\s_-]?".join(f"{re.escape(word)}s?" for word in re.split(r"[\s_-]+", form.lower()))
+        for form in (actions.name(action), action)
+    )
+    spoken = spoken.replace("targets?", "(?:target|goal)").replace("penaltys?", "penalt(?:y|ies)")
+    follows = _NOT_BEFORE.get(action)
+    return rf"\b(?:{spoken})\b" + (rf"(?![\s_-]?(?:{follows}))" if follows else "")
+
+
+def _overlap(action: str, other: str) -> bool:
+    """Say whether one name narrows the other, as a direct free-kick is a free-kick."""
+    a, b = (set(re.split(r"[\s-]", actions.name(each).lower())) for each in (action, other))
+    return a <= b or b <= a
+
+
 @cache
 def _word_pattern(action: str) -> re.Pattern:
-    groups = {"ours": {actions.pattern(action)}, "other": set()}
+    groups = {"ours": {name_pattern(action)}, "other": set()}
     for known in actions.NAMES:
-        group = "ours" if actions.overlap(action, known) else "other"
-        groups[group].add(actions.pattern(known))
+        group = "ours" if _overlap(action, known) else "other"
+        groups[group].add(name_pattern(known))
     names = {group: "|".join(sorted(names)) for group, names in groups.items()}
     return re.compile(_WORD.format(**names), re.VERBOSE | re.IGNORECASE)
 
 
 def _stretches(text: str) -> Iterator[Stretch]:
     """Yield the stretches of a text: pairs of moments by what stands between them, and singles."""
-    moments = [moment for moment in map(_moment, _MOMENT.finditer(text)) if moment.readings]
+    moments = [_moment(match) for match in _MOMENT.finditer(text)]
     links = [_link(text, a, b) for a, b in pairwise(moments)] + [None, None]
     at = 0
     while at < len(moments):
@@ -194,30 +215,22 @@ def _stretches(text: str) -> Iterator[Stretch]:
         if members[0].plain and not _is_time(text, members, size):
             continue
         for first, last in zip(members[::size], members[size - 1 :: size], strict=True):
-            readings = tuple(zip(first.readings, last.readings, strict=False))
-            yield Stretch(readings, (first.start, last.end))
+            pairs = zip(first.readings, last.readings, strict=True)
+            if readings := tuple(dict.fromkeys(pair for pair in pairs if None not in pair)):
+                yield Stretch(readings, (first.start, last.end))
 
 
 def _moment(match: re.Match) -> _Moment:
-    plain, unit = match.lastgroup in ("number", "unit"), match["unit"]
-    readings = _readings(match["time"], match["minutes"], match["number"], unit)
-    return _Moment(readings, *match.span(), plain, bool(unit))
-
-
-def _readings(time: str | None, minutes: str | None, number: str | None, unit: str | None):
-    """Return what a moment may mean, in seconds, the likelier first."""
-    if time:
-        fields = time.replace(",", ".").split(":")
-        shown = [":".join(fields)]
-        if len(fields) == 3:  # h:mm:ss, or mm:ss and a frame
-            shown.append(":".join(fields[:2]))
-    elif minutes:
-        shown = [":".join(re.findall(r"\d+", minutes))]
-    else:
+    time, minutes, number, unit = match.group("time", "minutes", "number", "unit")
+    if number:
         number = number.removesuffix(unit or "")
-        dotted = not unit and re.fullmatch(r"\d+\.\d\d", number)
-        shown = [number.replace(".", ":"), number] if dotted else [number]
-    return tuple(seconds for text in shown if (seconds := _seconds(text)) is not None)
+        dotted = not unit and number[-3:-2] == "."  # "37.05" may be mm:ss
+        readings = _seconds(number.replace(".", ":")) if dotted else None, float(number)
+    else:
+        fields = re.findall(r"\d+", minutes) if minutes else time.replace(",", ".").split(":")
+        # h:mm:ss, or mm:ss and the number of a frame
+        readings = _seconds(":".join(fields)), _seconds(":".join(fields[:2]))
+    return _Moment(readings, *match.span(), bool(number), bool(unit))
 
 
 def _seconds(text: str) -> float | None:

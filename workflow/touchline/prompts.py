@@ -132,14 +132,14 @@ _CLOCK_TEXT = {
 }
 
 # (half, chunk's start_s, moments in the chunk) of the worked examples; their actions go round.
-_EXAMPLES = (
+EXAMPLES = (
     (1, 2220.0, (11.0,)),
     (2, 480.0, (8.0, 41.0)),
     (1, 900.0, ()),
     (2, 1560.0, (3.0,)),
     (2, 2640.0, (29.0,)),
 )
-_EXAMPLE_CHUNK_S = 60.0
+EXAMPLE_CHUNK_S = 60.0
 
 
 def system_prompt(actions: Sequence[str], settings: PromptSettings) -> str:
@@ -176,8 +176,8 @@ def system_prompt(actions: Sequence[str], settings: PromptSettings) -> str:
 
 
 def _examples(actions: Sequence[str], settings: PromptSettings) -> Iterable[str]:
-    for action, (half, start_s, offsets_s) in zip(cycle(actions), _EXAMPLES, strict=False):
-        end_s = start_s + _EXAMPLE_CHUNK_S
+    for action, (half, start_s, offsets_s) in zip(cycle(actions), EXAMPLES, strict=False):
+        end_s = start_s + EXAMPLE_CHUNK_S
         moments_s = [start_s + offset_s for offset_s in offsets_s]
         shown = [_show(time_s, half, start_s, settings) for time_s in (start_s, end_s, *moments_s)]
         happens = (
