@@ -103,6 +103,7 @@ ANSWERS = [
     ("37:05-37:17: corner\n37:20-37:32: foul", "repaired", ONE),
     ("At 37:20 there is a foul and at 37:11 a corner.", "repaired", ONE),
     ("Fouls:\n- 37:20-37:32\n\nCorners:\n- 37:05-37:17\n- 37:30-37:42", "repaired", TWO),
+    ("No Foul, a Corner occurs at (37:05, 37:17).", "repaired", ONE),
     ("It is not a foul but a corner at (37:05, 37:17).", "repaired", ONE),
     # reasoning, explanation, quotation
     ("Thinking: the flag is raised, 37:20-37:30. Answer: 37:05-37:17", "repaired", ONE),

@@ -74,7 +74,7 @@ _WORD = r"""(?P<ours>{ours})|(?P<other>{other})
         |ning[uú]n\w?|sin|aucune?|pas|jamais|kein\w{{0,2}}|nicht|nessun\w?|non|n[ãa]o|nenhuma?|geen
         |niet|нет|не)\b
       |n't\b|没|沒|無|无|不|未|ない|なし|ません|없|لا)
-    |(?P<contrast>\b(?:but|however|instead|although|pero|mais|aber|mas)\b|但)
+    |(?P<contrast>\b(?:but|however|instead|although|pero|mais|aber|mas)\b|,\s(?:and\s)?an?\s|但)
     |(?P<end>[.!?](?=[\s"'*)\]]|$)|[。\n;])"""
 # What must not follow the name of an action: a goal kick is no goal.
 _NOT_BEFORE = {"goal": "kick|line|post|mouth", "penalty": "area|box|spot"}
