@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from touchline.broadcast import figures, graphics, motion, phrases, plan, sound, stadium
 from touchline.broadcast.names import CLUBS
 from touchline.broadcast.scene import SCORE_CHANGES_S, draw

@@ -12,6 +12,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
 from touchline import demo
 from touchline.broadcast import film, sound
 from touchline.broadcast.scene import draw

@@ -219,6 +219,11 @@ def soccernet_splits() -> dict[str, str]:
     return {game: split for split in SPLITS for game in getListGames(split)}
 
 
+def _by_split(splits: dict[str, str]) -> list[list[tuple[str, str]]]:
+    """Return the (game, split) pairs of each split, in the order given."""
+    return [[pair for pair in splits.items() if pair[1] == split] for split in SPLITS]
+
+
 def read_pairs(path: Path, columns: list[str]) -> pl.DataFrame:
     """Read a small CSV that must have these columns; raise `InputError` otherwise."""
     try:
@@ -268,6 +273,9 @@ def main(argv: list[str]) -> None:
         help="game,split instead of the official splits of the SoccerNet package",
     )  # fmt: skip
     parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="take every Nth game of each split"
+    )
+    parser.add_argument(
         "--commentary", nargs="+", metavar="VERSION", default=["whisper_v1_en", "whisper_v1"],
         help="Echoes versions, the most wanted first (%(default)s)",
     )  # fmt: skip
@@ -286,6 +294,7 @@ def main(argv: list[str]) -> None:
     splits = soccernet_splits()
     if args.splits:
         splits = dict(read_pairs(args.splits, ["game", "split"]).iter_rows())
+    splits = {game: split for games in _by_split(splits) for game, split in games[:: args.every]}
     lengths = {}
     if args.lengths:
         table = read_pairs(args.lengths, ["game", "half", "duration_s"])
