@@ -1,5 +1,7 @@
 """Invented matches: what happens in them, what is said, and pictures that show what the labels say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -142,7 +144,7 @@ def _bug(script, half: int, time_s: float) -> np.ndarray:
 
 def test_the_score_bugs_digits_change_at_a_goal_and_not_before():
     for script, goal in _events("Goal"):
-        before = _bug(script, goal.half, goal.time_s - 0.1)
+        before = _bug(script, goal.half, goal.time_s + SCORE_CHANGES_S - 0.1)
         after = _bug(script, goal.half, goal.time_s + SCORE_CHANGES_S + 0.1)
         # the codes stay, the score (home left, away right of the hyphen) changes on one side
         width = before.shape[1]
@@ -266,6 +268,20 @@ def test_visible_events_are_seen_in_the_wide_picture_or_on_the_board():
         for event in script.events:
             if event.label in STUDY and event.label != "Substitution":
                 assert _cut(script, event, 0) == "wide"
+
+
+def test_an_event_close_upon_a_goal_cuts_the_celebration_short():
+    script, goal = next(_events("Goal"))
+    foul = next(event for event in script.events if event.label == "Foul")
+    crowded = replace(
+        script,
+        events=(
+            replace(goal, half=1, time_ms=30_000),
+            replace(foul, half=1, time_ms=37_000),
+        ),
+    )
+    assert _cut(crowded, crowded.events[0], 5) == "close"
+    assert _cut(crowded, crowded.events[1], -0.5) == "wide"
 
 
 def test_the_ball_never_jumps():

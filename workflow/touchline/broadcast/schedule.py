@@ -68,9 +68,8 @@ def _first_time(part: Plan, after_s: float) -> float:
 
 def _uncrowded(cuts: list[Cut], later: Sequence[Event]) -> list[Cut]:
     """Shorten cuts that would hide the next event; leave out what is then too short to see."""
-    until_s = min(
-        (event.time_s - 1.2 for event in later if event.visibility == "visible"), default=1e9
-    )
+    shown = (event.time_s - 1.2 for event in later if event.visibility == "visible")
+    until_s = next(shown, math.inf)
     shortened = [replace(cut, end_s=min(cut.end_s, max(until_s, cut.event.time_s))) for cut in cuts]
     return [cut for cut in shortened if cut.end_s - cut.start_s >= 1]
 
