@@ -61,6 +61,11 @@ CASES = {
     "a fifth of a frame a second": ("a.mkv", timecode.steady(25, 19), {}, {"fps": 0.2, "length_s": 10.0}),
 }  # fmt: skip
 
+NAMES = [
+    *("a match.mkv", 'it\'s "it".mkv', "-i.mkv", "%03d.mkv", "concat:a.mkv", "a|b;$HOME.mkv"),
+    *("http://127.0.0.1/a.mkv", "pipe:0", "[v]=x,y.mkv", "données.mkv"),
+]
+
 
 def cut(path, folder, **settings):
     """Cut a video as half 2 of match m; return (manifest's path, table, problems)."""
@@ -72,6 +77,20 @@ def cut(path, folder, **settings):
     return manifest, schema.read(manifest, schema.CHUNKS), found
 
 
+def ffmpeg(*arguments):
+    subprocess.run(["ffmpeg", "-v", "error", *map(str, arguments)], check=True)
+
+
+def packets(path, start_s, end_s):
+    """Return (position, size) in the file of the packets between two times of the picture."""
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        found = [p for p in file.demux(stream) if p.pts is not None]
+        first = min(p.pts for p in found)
+        inside = [p for p in found if start_s <= (p.pts - first) * p.time_base < end_s]
+        return [(p.pos, p.size) for p in inside]
+
+
 def tree(folder):
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
@@ -80,7 +99,7 @@ def tree(folder):
 def minute(tmp_path_factory):
     """20 s at 25 frames/s with a key frame each second."""
     path = tmp_path_factory.mktemp("video") / "minute.mkv"
-    return timecode.make(path, timecode.steady(25, 20), options={"g": "25"})
+    return timecode.make(path, timecode.steady(25, 20), options={"g": "25"}, grain=40)
 
 
 @pytest.fixture(scope="module")
@@ -148,29 +167,24 @@ def test_the_score_bug_is_cut_at_the_size_of_the_source(minute, tmp_path):
 
 def test_pixels_come_out_square_at_the_height_asked_for(tmp_path):
     path = tmp_path / "a.mkv"
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=352x288:r=25:d=2,setsar=16/11"]
-        + ["-pix_fmt", "yuv420p", "-y", path],
-        check=True,
-    )
+    source = "color=red:s=352x288:r=25:d=2,setsar=16/11"
+    ffmpeg("-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", path)
     _, table, _ = cut(path, tmp_path / "out", height=144)
     pictures, _ = read_frames(tmp_path / "out" / table["file"][0])
     assert pictures.shape[1:3] == (144, 256)
-    assert np.abs(pictures[0, 70, 70].astype(int) - [254, 0, 0]).max() < 6
 
 
-def test_colours_are_those_of_a_bt709_source(tmp_path):
+@pytest.mark.parametrize("matrix", ["bt709", "smpte170m"])
+def test_colours_are_those_of_the_source(tmp_path, matrix):
     path = tmp_path / "a.mkv"
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=0xC81E28:s=160x90:r=25:d=2"]
-        + ["-vf", "scale=out_color_matrix=bt709", "-colorspace", "bt709"]
-        + ["-pix_fmt", "yuv420p", "-y", path],
-        check=True,
-    )
+    colours = ("-vf", f"scale=out_color_matrix={matrix}", "-colorspace", matrix)
+    source = ("-f", "lavfi", "-i", "color=0xC81E28:s=160x90:r=25:d=2")
+    ffmpeg(*source, *colours, "-pix_fmt", "yuv420p", path)
+    expected = read_frames(path)[0][0, 20, 20].astype(int)
     _, table, _ = cut(path, tmp_path / "out", score_bug=Box(0, 0, 40, 40))
     for column in ("file", "bug_file"):
         pictures, _ = read_frames(tmp_path / "out" / table[column][0])
-        assert np.abs(pictures[0, 20, 20].astype(int) - [0xC8, 0x1E, 0x28]).max() < 6
+        assert np.abs(pictures[0, 20, 20] - expected).max() <= 3
 
 
 def test_a_picture_that_changes_its_size_keeps_its_times(tmp_path):
@@ -189,11 +203,8 @@ def test_a_picture_that_changes_its_size_keeps_its_times(tmp_path):
 
 def test_sound_that_starts_first_does_not_move_the_picture(tmp_path, minute):
     path = tmp_path / "a.mkv"
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=24", "-itsoffset", "1.3"]
-        + ["-i", minute, "-map", "0", "-map", "1", "-c:v", "copy", "-y", path],
-        check=True,
-    )
+    sound = ("-f", "lavfi", "-i", "sine=d=24")
+    ffmpeg(*sound, "-itsoffset", 1.3, "-i", minute, "-map", 0, "-map", 1, "-c:v", "copy", path)
     _, table, _ = cut(path, tmp_path / "out")
     pictures, _ = read_frames(tmp_path / "out" / table["file"][0])
     assert [timecode.read(picture) for picture in pictures] == [0, 25, 50, 75]
@@ -204,7 +215,7 @@ def test_sound_that_starts_first_does_not_move_the_picture(tmp_path, minute):
     duration_s=st.integers(1, 400).map(lambda n: n / 4),
     length_s=st.integers(1, 80).map(lambda n: n / 4),
     overlap=st.integers(0, 9),
-    fps=st.sampled_from([0.2, 1.0, 2.5, 25.0, 29.97]),
+    fps=st.sampled_from([0.2, 1.0, 2.5, 12.5, 25.0]),
 )
 def test_a_plan_has_every_frame_of_every_chunk(duration_s, length_s, overlap, fps):
     settings = Settings(length_s, length_s * overlap / 10, fps)
@@ -249,9 +260,7 @@ def test_a_missing_file_sets_the_match_aside(tmp_path):
 
 def test_sound_without_a_picture_sets_the_match_aside(tmp_path):
     path = tmp_path / "a.mp4"
-    subprocess.run(
-        ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "sine=d=1", "-y", path], check=True
-    )
+    ffmpeg("-f", "lavfi", "-i", "sine=d=1", path)
     assert_set_aside(path, tmp_path / "out", "no video stream")
 
 
@@ -269,10 +278,10 @@ def test_sizes_and_durations_beyond_the_limits_set_the_match_aside(minute, tmp_p
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
 def test_a_truncated_video_keeps_the_chunks_before_the_break(minute, tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
-    command = ["ffmpeg", "-v", "error", "-i", minute, "-c", "copy", "-movflags", "faststart", path]
-    subprocess.run(command, check=True)
+    ffmpeg("-i", minute, "-c", "copy", "-movflags", "faststart", path)
     _, undamaged, _ = cut(path, tmp_path / "before")
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 7 // 10 + 1])
+    (position, size), *_ = packets(path, 14, 15)
+    path.write_bytes(path.read_bytes()[: position + size // 2])
     manifest, table, (problem,) = cut(path, tmp_path / "after")
     before = table.filter(table["file"].is_not_null())
     assert len(before) == 3
@@ -287,16 +296,10 @@ def test_a_truncated_video_keeps_the_chunks_before_the_break(minute, tmp_path, s
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])
 def test_a_decoder_error_sets_its_chunk_aside_and_no_other(minute, tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"
-    subprocess.run(["ffmpeg", "-v", "error", "-i", minute, "-c", "copy", path], check=True)
-    with av.open(path) as file:
-        packets = [p for p in file.demux(video=0) if p.pts is not None]
-        start = file.streams.video[0].start_time
-        hit = [p for p in packets if 9.4 < (p.pts - start) * p.time_base < 9.7]
-        spans = [(p.pos, p.size) for p in hit]
+    ffmpeg("-i", minute, "-c", "copy", path)
     content = bytearray(path.read_bytes())
-    for position, size in spans:
-        at = position + (190 if suffix == "ts" else 30)
-        content[at : at + min(size, 160)] = bytes(min(size, 160))
+    for position, _ in packets(path, 9.4, 9.6):
+        content[position + 400 : position + 500] = bytes(100)
     path.write_bytes(content)
     _, table, found = cut(path, tmp_path / "out", score_bug=Box(0, 0, 32, 30))
     assert table["file"].to_list() == ["2/000.mkv", "2/001.mkv", None, "2/003.mkv", "2/004.mkv"]
@@ -318,11 +321,7 @@ def test_time_stamps_that_jump_back_set_the_rest_aside(tmp_path):
     assert "jump back" in found[0].problem
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["a match.mkv", 'it\'s "it".mkv', "-i.mkv", "%03d.mkv", "concat:a.mkv", "a|b;$HOME.mkv"]
-    + ["http://127.0.0.1/a.mkv", "pipe:0", "[v]=x,y.mkv", "données.mkv"],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_any_name_is_the_name_of_a_local_file(minute, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     path = Path(name)
@@ -339,7 +338,7 @@ def test_nothing_is_fetched_from_the_network(tmp_path):
     asked = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):  # noqa: N802
+        def do_GET(self):
             asked.append(self.path)
             self.send_error(404)
 
@@ -418,8 +417,8 @@ def test_a_full_disk_leaves_no_part_of_a_chunk(minute, tmp_path, limit):
 
 
 def test_sigkill_leaves_whole_chunks_only_and_the_next_run_cleans_up(tmp_path):
-    video = timecode.make(tmp_path / "a.mkv", timecode.steady(25, 60), size=(320, 180))
-    more = ("--length-s=2", "--fps=25", "--height=720")
+    video = timecode.make(tmp_path / "a.mkv", timecode.steady(25, 30), size=(320, 180))
+    more = ("--length-s=1", "--fps=25", "--height=360")
     killed, clean = tmp_path / "killed", tmp_path / "clean"
     environment = os.environ | {"PYTHONPATH": str(WORKFLOW)}
     process = subprocess.Popen(command(video, killed, *more), env=environment)

@@ -47,12 +47,15 @@ def make(
     rotation: int = 0,
     options: dict[str, str] | None = None,
     pixels: str = "yuv420p",
+    grain: int = 0,
 ) -> Path:
     """Write a video with one frame at each of `times` (+ `start_s`); return its path.
 
     `size` is of the upright picture. With a `rotation` (degrees, counterclockwise) it is stored
-    turned back and the file says how to turn it. The container is that of the suffix.
+    turned back and the file says how to turn it. The container is that of the suffix. `grain` adds
+    noise of that strength, so that the pictures have as many bytes as real ones.
     """
+    random = np.random.default_rng(0)
     suffix = path.suffix[1:]
     container_format = {"mkv": "matroska", "ts": "mpegts"}.get(suffix, suffix)
     # Without this, FFmpeg moves every file's start to 0 as it writes it.
@@ -69,7 +72,8 @@ def make(
         if rotation:
             stream.set_display_rotation(rotation)
         for index, time in enumerate(times):
-            picture = np.rot90(draw(index, *size), -turns)
+            noise = random.integers(0, grain + 1, (size[1], size[0], 1), np.uint8)
+            picture = np.rot90(np.where(draw(index, *size) > 128, 235 - noise, 16 + noise), -turns)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts = round((time + start_s) * 90_000)
             frame.time_base = Fraction(1, 90_000)

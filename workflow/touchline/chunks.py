@@ -43,8 +43,8 @@ MAX_DURATION_S = 4 * 3600
 MAX_BYTES = 100 * 10**9
 # 8K. Twelve bytes a pixel are held while a picture is scaled: 400 MB.
 MAX_PIXELS = 7680 * 4320
-# Chunk starts off the grid of frames need a finer grid: more pictures go through the pipe.
-MAX_RATE = 250
+# Ticks a second of the grid that holds every chunk's start and frames: ffmpeg counts through them all.
+MAX_RATE = 1000
 
 # The names of chunks, and of what `files.whole` leaves when it is killed.
 _OURS = re.compile(r"\d{3,}(\.bug)?\.mkv|\..*\.partial\.mkv")
@@ -68,7 +68,7 @@ class Settings:
     score_bug: Box | None = None
 
     def __post_init__(self):
-        if not 0 <= self.overlap_s < self.length_s:
+        if not 0 <= self.overlap_s < self.length_s < math.inf:
             raise InputError(
                 f"chunks of {self.length_s} s cannot overlap by {self.overlap_s} s. "
                 "Set overlap_s to 0 or more and below length_s."
@@ -80,7 +80,7 @@ class Settings:
                 f"score_bug is {self.score_bug._asdict()}. Set x and y to 0 or more, w and h to "
                 "2 or more, in pixels of the source picture."
             )
-        if self.fps <= 0 or self.rate > MAX_RATE:
+        if not 0 < self.fps <= MAX_RATE or self.rate > MAX_RATE:
             raise InputError(
                 f"{self.fps} frames/s with chunks that start every "
                 f"{self.length_s - self.overlap_s:g} s need a grid finer than 1/{MAX_RATE} s. "
@@ -97,6 +97,18 @@ class Settings:
     def rate(self) -> Fraction:
         """Return the grid's ticks per second: every chunk's start and every frame is on one."""
         return exact(self.fps) * self.step[1]
+
+    @property
+    def wanted(self) -> str | None:
+        """Return ffmpeg's expression for "tick n is a frame of a chunk"; None when all are.
+
+        The chunk that started last before n started mod(n, p) ticks ago, the one before it p more.
+        """
+        p, q = self.step
+        if q == 1:
+            return None
+        at_once = math.ceil(exact(self.length_s) * self.rate / p)
+        return "+".join(f"not(mod(mod(n,{p})+{i * p},{q}))" for i in range(at_once))
 
     def chunks_around(self, tick: int, count: int) -> range:
         """Return which of `count` chunks can have a frame at a tick."""
@@ -177,7 +189,15 @@ def cut(
     video = probe(path)
     check(path, video, settings.score_bug)
     chunks = plan(video.duration_s, settings)
-    decoding = decode(path, video, settings.rate, settings.height, settings.score_bug, threads)
+    decoding = decode(
+        path,
+        video,
+        settings.rate,
+        settings.height,
+        score_bug=settings.score_bug,
+        wanted=settings.wanted,
+        threads=threads,
+    )
     with decoding as (pictures, log):
         _encode(pictures, chunks, folder, settings, progress)
     aside = _set_aside(chunks, log.faults(), video)

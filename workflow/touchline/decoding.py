@@ -123,16 +123,19 @@ def decode(
     video: Video,
     rate: Fraction,
     height: int,
+    *,
     score_bug: Box | None = None,
+    wanted: str | None = None,
     threads: int = 1,
 ) -> Iterator[tuple[Iterator[Picture], Log]]:
     """Decode a video once; yield its pictures at 0, 1/rate, 2/rate … s, and the log.
 
     The pictures are `height` pixels high, with square pixels, an even width, and BT.601 colours;
-    those of the score bug are cut out of the source as it is. The log is complete when the
-    pictures have run out. Raises `VideoError` when ffmpeg gives up.
+    those of the score bug are cut out of the source as it is. `wanted` is an ffmpeg expression of
+    the tick `n`: where it is 0 the picture is left out, before it costs anything.
+    The log is complete when the pictures have run out. Raises `VideoError` when ffmpeg gives up.
     """
-    process = _command(path, video, rate, height, score_bug, threads).run_async(
+    process = _command(path, video, rate, height, score_bug, wanted, threads).run_async(
         pipe_stdout=True, pipe_stderr=True
     )
     log = Log(process.stderr)
@@ -146,17 +149,21 @@ def decode(
         process.stderr.close()
 
 
-def _command(path, video, rate, height, score_bug, threads):
+def _command(path, video, rate, height, score_bug, wanted, threads):
     source = ffmpeg.input(local(path), threads=threads, reinit_filter=0, **LOCAL_ONLY)
-    # STARTPTS is the first picture's time stamp. `round=up` on the way in makes the picture at a
+    # STARTPTS is the first picture's time stamp. `tpad` holds the last picture for a while, since
+    # `fps` may drop the one that nothing follows. `round=up` on the way in makes the picture at a
     # grid time the last one that is not after it.
     picked = (
         source[str(video.stream)]
         .filter("setpts", "PTS-STARTPTS")
         .filter("showinfo", checksum=0)
+        .filter("tpad", stop_mode="clone", stop_duration=float(1 + 1 / rate))
         .filter("fps", fps=str(rate), round="up")
     )
-    colours = {"out_color_matrix": "bt601", "out_range": "tv"}
+    if wanted is not None:
+        picked = picked.filter("select", wanted)
+    colours = {"out_color_matrix": "bt601", "out_range": "tv", "flags": "bicubic+accurate_rnd"}
     outputs = [picked]
     if score_bug is not None:
         copies = picked.filter_multi_output("split")
@@ -171,6 +178,7 @@ def _command(path, video, rate, height, score_bug, threads):
         format="nut",
         vcodec="rawvideo",
         fps_mode="passthrough",
+        enc_time_base=f"{rate.denominator}:{rate.numerator}",
     ).global_args(
         "-hide_banner", "-nostdin", "-nostats", "-copyts", "-loglevel", "repeat+level+info"
     )
