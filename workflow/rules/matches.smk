@@ -1,6 +1,7 @@
 # REQUIRES  the files named in the sheet
 # PRODUCES  results/labels/{match}.parquet
 #           results/commentary/{match}.parquet
+#           results/chunks/{match}/{half}.parquet and the chunks that it lists, {half}/NNN.mkv
 
 
 rule labels:
@@ -49,3 +50,30 @@ rule commentary:
         "Commentary of {wildcards.match}"
     shell:
         "python -m touchline.commentary {params.arguments} --out {output} > {log} 2>&1"
+
+
+rule chunks:
+    input:
+        video=plan.video_file,
+    output:
+        manifest="results/chunks/{match}/{half}.parquet",
+        folder=directory("results/chunks/{match}/{half}"),
+    log:
+        "results/logs/chunks/{match}/{half}.log",
+    benchmark:
+        "results/benchmarks/chunks/{match}/{half}.tsv"
+    conda:
+        "../../envs/video.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        code=digest("touchline.chunks"),
+        arguments=plan.chunks_arguments,
+    message:
+        "Chunks of half {wildcards.half} of {wildcards.match}"
+    shell:
+        "python -m touchline.chunks --video {input.video:q} --match {wildcards.match}"
+        " --half {wildcards.half} {params.arguments} --folder {output.folder}"
+        " --manifest {output.manifest} 2>&1 | tee {log}"

@@ -35,7 +35,8 @@ rule metrics:
         sheet=config["sheet"],
         scores=expand("results/scores/{model}.parquet", model=plan.models),
         labels=expand(LABELS, match=plan.matches),
-        commentary=expand("results/commentary/{match}.parquet", match=plan.matches),
+        commentary=expand(COMMENTARY, match=plan.matches),
+        manifests=plan.manifests(),
     output:
         metrics="results/metrics.csv",
         problems="results/problems.csv",

@@ -1,6 +1,7 @@
 """The table of the study: precision, recall and F1 of every model, with what was left out."""
 
 import argparse
+from glob import glob
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,8 @@ def list_problems(sheet_path: Path | None, tables: list[str], matches: list[str]
     found = sheet.read(sheet_path)[1] if sheet_path else []
     for match in matches:
         for table in tables:
-            found += schema.problems(table.format(match=match))
+            for path in sorted(glob(table.format(match=match))):
+                found += schema.problems(path)
     return found
 
 
@@ -121,7 +123,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--tables", nargs="*", metavar="PATH",
         default=["results/labels/{match}.parquet", "results/commentary/{match}.parquet"],
-        help="tables whose problems are listed (%(default)s)",
+        help="tables whose problems are listed, with {match} and * (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--problems", type=Path, default=Path("results/problems.csv"))
     parser.add_argument("--out", type=Path, default=Path("results/metrics.csv"))

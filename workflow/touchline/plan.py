@@ -13,6 +13,8 @@ from touchline.problems import InputError
 
 SAMPLES = "results/samples/{match}.parquet"
 LABELS = "results/labels/{match}.parquet"
+COMMENTARY = "results/commentary/{match}.parquet"
+CHUNKS = "results/chunks/{match}/{half}.parquet"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
 
 
@@ -74,6 +76,22 @@ class Plan:
             files=self.files("commentary", wildcards.match),
             on_problem=self.config["on_problem"],
         )
+
+    def video_file(self, wildcards) -> str:
+        return self.files("video", wildcards.match)[int(wildcards.half)]
+
+    def chunks_arguments(self, wildcards) -> str:
+        own = {key: value for key, value in self.config["chunks"].items() if key != "when"}
+        return flags(on_problem=self.config["on_problem"], **self.config["grid"], **own)
+
+    def manifests(self) -> list[str]:
+        """Return the manifest of every half that has a video, where videos are to be cut."""
+        return [
+            CHUNKS.format(match=match, half=half)
+            for match in self.matches
+            for half in self.files("video", match)
+            if self.config["chunks"]["when"] == "always"
+        ]
 
     def samples_arguments(self, wildcards) -> str:
         return flags(
