@@ -8,7 +8,7 @@ import pytest
 from touchline import metrics, schema, score
 from touchline.problems import NOTED, ROW_LEFT_OUT, InputError, Problem
 
-ACTIONS = ["goal", "foul"]
+ACTIONS = ["goal", "advantage"]
 
 
 def scores_of(counts):
@@ -60,7 +60,7 @@ def test_a_ratio_that_is_undefined_is_empty_and_never_zero(counts, precision, re
 
 def test_counts_are_pooled_over_matches_and_over_actions():
     scores = scores_of(
-        {("a", "goal"): (1, 2, 3), ("b", "goal"): (4, 0, 1), ("a", "foul"): (2, 2, 2)}
+        {("a", "goal"): (1, 2, 3), ("b", "goal"): (4, 0, 1), ("a", "advantage"): (2, 2, 2)}
     )
     row = summary(scores)
     assert [row[name] for name in metrics.COUNTS] == [10, 9, 7, 5, 2, 4]
@@ -159,7 +159,7 @@ def test_rows_are_in_the_order_of_the_models_with_all_before_the_actions(study):
         for model in ("zeta", "alpha")
         for protocol in ("full", "positives")
         for matching in ("many", "one")
-        for action in ("all", "foul", "goal")
+        for action in ("all", "advantage", "goal")
     ]
 
 
