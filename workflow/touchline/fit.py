@@ -14,15 +14,15 @@ from touchline.files import write_text
 
 
 def read_study(matches: list[str], samples: str, labels: str) -> Iterator[Match]:
-    """Yield the matches that were not set aside; `samples` and `labels` are paths with `{match}`."""
+    """Yield the matches that were not set aside; `samples` and `labels` are paths with `{match}`.
+
+    A match whose commentary was set aside has no samples.
+    """
     for match in tqdm(matches, desc="reading", unit="match"):
         labels_path = labels.format(match=match)
-        if not schema.is_set_aside(labels_path):
-            yield Match(
-                match,
-                schema.read(samples.format(match=match), schema.SAMPLES),
-                schema.read(labels_path, schema.LABELS),
-            )
+        asked = schema.read(samples.format(match=match), schema.SAMPLES)
+        if not schema.is_set_aside(labels_path) and not asked.is_empty():
+            yield Match(match, asked, schema.read(labels_path, schema.LABELS))
 
 
 def main(argv: list[str]) -> None:
