@@ -8,6 +8,7 @@ import polars as pl
 
 from touchline import cli, schema
 from touchline.intervals import grid
+from touchline.problems import InputError
 
 
 def collapse_loops(segments: pl.DataFrame) -> pl.DataFrame:
@@ -82,7 +83,12 @@ def main(argv: list[str]) -> None:
         durations = {}
     if args.collapse_loops:
         segments = collapse_loops(segments)
-    samples = make_samples(segments, durations, args.actions, args.length_s, args.overlap_s)
+    try:
+        samples = make_samples(segments, durations, args.actions, args.length_s, args.overlap_s)
+    except ValueError as error:
+        raise InputError(
+            f"{error}. Make the overlap in grid: smaller than the length, and correct durations of 0."
+        ) from error
     schema.write(args.out, samples, schema.SAMPLES)
 
 
