@@ -17,7 +17,9 @@ def collapse_loops(segments: pl.DataFrame) -> pl.DataFrame:
     A speech recogniser that loses track repeats its last words over what follows: one in seven
     consecutive English segments of SoccerNet-Echoes. The first one's times are those of the words.
     """
-    words = pl.col("text").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ")
+    words = (
+        pl.col("text").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
+    )
     return segments.filter(words.ne_missing(words.shift(1).over("half")))
 
 
