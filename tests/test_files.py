@@ -3,8 +3,10 @@
 import os
 import threading
 
+import polars as pl
 import pytest
 
+from touchline import schema
 from touchline.files import whole, write_text
 
 
@@ -77,3 +79,18 @@ def test_the_file_has_the_permissions_of_any_new_file(tmp_path):
     finally:
         os.umask(mask)
     assert (tmp_path / "table.csv").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_table_whose_writing_fails_leaves_the_old_one(tmp_path, monkeypatch):
+    empty, path = pl.DataFrame(schema=schema.LABELS), tmp_path / "labels.parquet"
+    schema.write(path, empty, schema.LABELS)
+
+    def fail(frame, file, **_):
+        file.write_bytes(b"PAR")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", fail)
+    with pytest.raises(OSError, match="no space left"):
+        schema.write(path, empty, schema.LABELS)
+    assert schema.read(path, schema.LABELS).equals(empty)
+    assert os.listdir(tmp_path) == ["labels.parquet"]
