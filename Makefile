@@ -38,7 +38,7 @@ lint: .venv/installed ## check the code's form
 	ruff check
 	ruff format --check
 	snakefmt --check Snakefile workflow/rules
-	snakemake --lint --directory tests/lint
+	snakemake --lint --config sheet=tests/lint.csv
 
 format: .venv/installed ## put the code into its form
 	ruff check --fix

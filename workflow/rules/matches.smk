@@ -3,40 +3,9 @@
 #           results/commentary/{match}.parquet
 
 
-def labels_file(wildcards):
-    return list(source("labels", wildcards.match).values())[:1]
-
-
-def labels_arguments(wildcards, input):
-    return flags(
-        match=wildcards.match,
-        file=list(input) or None,
-        durations=durations(wildcards.match),
-        actions=config["labels"],
-        on_problem=config["on_problem"],
-    )
-
-
-def commentary_files(wildcards):
-    return list(source("commentary", wildcards.match).values())
-
-
-def commentary_arguments(wildcards):
-    return flags(
-        match=wildcards.match,
-        files=source("commentary", wildcards.match),
-        on_problem=config["on_problem"],
-    )
-
-
-def checksums(wildcards, input):
-    """Of the input's content: an edit counts even when it is made while the job runs."""
-    return " ".join(checksum(path) for path in input)
-
-
 rule labels:
     input:
-        labels_file,
+        plan.labels_file,
     output:
         "results/labels/{match}.parquet",
     log:
@@ -51,7 +20,7 @@ rule labels:
     params:
         code=digest("touchline.labels"),
         content=checksums,
-        arguments=labels_arguments,
+        arguments=plan.labels_arguments,
     message:
         "Labels of {wildcards.match}"
     shell:
@@ -60,7 +29,7 @@ rule labels:
 
 rule commentary:
     input:
-        commentary_files,
+        plan.commentary_files,
     output:
         "results/commentary/{match}.parquet",
     log:
@@ -75,7 +44,7 @@ rule commentary:
     params:
         code=digest("touchline.commentary"),
         content=checksums,
-        arguments=commentary_arguments,
+        arguments=plan.commentary_arguments,
     message:
         "Commentary of {wildcards.match}"
     shell:

@@ -54,15 +54,19 @@ def read(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:
     return pl.DataFrame(good, schema=SHEET, orient="row"), problems
 
 
-def load(path: Path | str, on_problem: str) -> tuple[pl.DataFrame, list[Problem]]:
-    """Read the sheet for a study; with `on_problem` "stop", any problem raises `InputError`."""
+def load(path: Path | str, on_problem: str) -> dict[str, list[dict]]:
+    """Return the halves of every sound match of a study, by the match's name, in the sheet's order.
+
+    Raises `InputError` when no match is left, or for any problem when `on_problem` is "stop".
+    """
     rows, problems = read(path)
     if on_problem == "stop":
         stop_on_any(problems)
     if rows.is_empty():
         cli.report(problems)
         raise InputError(f"{path}: no sound match is left. Add rows, or correct those above.")
-    return rows, problems
+    by_match = rows.group_by("match", maintain_order=True)
+    return {match: halves.to_dicts() for (match,), halves in by_match}
 
 
 def _video_length(path: str) -> float:
