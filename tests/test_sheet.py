@@ -37,7 +37,7 @@ def test_rows_written_by_hand_are_taken_as_they_are(written):
         "My_match.1,1,train,,2700.5,l.json,c.json", "My_match.1,2,train,,60,l.json,",
         "", "other,4,challenge,,1,,",
     )  # fmt: skip
-    rows, problems = sheet.load(path, "stop")
+    rows, problems = sheet.read(path)
     assert problems == []
     assert dict(rows.schema) == dict(sheet.SHEET)
     assert rows.rows() == [
@@ -58,7 +58,7 @@ def test_a_sheet_that_was_written_is_read_back(tmp_path):
 
 def test_the_mark_that_spreadsheets_put_before_utf_8_is_no_part_of_a_column(tmp_path):
     (tmp_path / "matches.csv").write_text(f"{HEADER}\n{GOOD}\n", encoding="utf-8-sig")
-    assert len(sheet.load(tmp_path / "matches.csv", "stop")[0]) == 1
+    assert list(sheet.load(tmp_path / "matches.csv", "stop")) == ["good"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_the_mark_that_spreadsheets_put_before_utf_8_is_no_part_of_a_column(tmp_
 )
 def test_a_bad_row_sets_its_match_aside_and_the_others_stay(written, row, text, remedy):
     path = written(GOOD, row, "good2,1,test,,60,,")
-    rows, (problem,) = sheet.load(path, "set-aside")
+    rows, (problem,) = sheet.read(path)
     assert rows["match"].to_list() == ["good", "good2"]
     assert text in problem.problem
     assert remedy in problem.remedy
@@ -118,7 +118,7 @@ def test_halves_that_contradict_each_other_set_their_match_aside(
     written, first, second, text, remedy
 ):
     path = written(GOOD, f"bad,{first}", f"bad,{second}")
-    rows, (problem,) = sheet.load(path, "set-aside")
+    rows, (problem,) = sheet.read(path)
     assert rows["match"].to_list() == ["good"]
     assert text in problem.problem
     assert remedy in problem.remedy
@@ -131,6 +131,13 @@ def test_every_problem_of_a_match_is_listed_and_its_sound_rows_are_set_aside_too
     assert sorted(problem.problem.split(":")[0] for problem in problems) == [
         "duration_s", "split", "split differs between the match's halves.",
     ]  # fmt: skip
+
+
+def test_a_study_has_the_halves_of_its_sound_matches_in_the_order_of_the_sheet(written):
+    path = written("z,2,test,,60,,", "bad,1,trian,,60,,", "a,1,test,,60,,", "z,1,test,,60,,")
+    matches = sheet.load(path, "set-aside")
+    halves = [(name, [half["half"] for half in rows]) for name, rows in matches.items()]
+    assert halves == [("z", [2, 1]), ("a", [1])]
 
 
 def test_on_problem_stop_names_every_problem(written):
@@ -259,9 +266,8 @@ def test_a_half_without_commentary_stays_in_the_study(tree):
     with open(tree / "lengths.csv", "a", encoding="utf-8") as file:
         file.write(f"{list(GAMES)[1]},2,2760\n")
     _made(tree)
-    rows, problems = sheet.load(tree / "matches.csv", "stop")
-    assert problems == []
-    assert rows.row(3) == (MALAGA, 2, "valid", None, 2760.0, None, None)
+    matches = sheet.load(tree / "matches.csv", "stop")
+    assert tuple(matches[MALAGA][1].values()) == (MALAGA, 2, "valid", None, 2760.0, None, None)
 
 
 def test_without_splits_the_official_ones_of_the_package_count(tree):
