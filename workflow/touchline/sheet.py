@@ -101,9 +101,11 @@ def _numbers(cells: dict) -> dict:
     numbers = {}
     for name, kind in (("half", int), ("duration_s", float)):
         try:
-            numbers[name] = kind(cells[name])
+            number = kind(cells[name])
         except (KeyError, ValueError):
             continue
+        if number == number:  # "nan" stays text, and so becomes a problem of its row
+            numbers[name] = number
     return numbers
 
 
@@ -230,12 +232,27 @@ def _by_split(splits: dict[str, str]) -> list[list[tuple[str, str]]]:
 
 def read_pairs(path: Path, columns: list[str]) -> pl.DataFrame:
     """Read a small CSV that must have these columns; raise `InputError` otherwise."""
+    kinds = {"half": pl.Int64, "duration_s": pl.Float64}
     try:
-        return pl.read_csv(path).select(columns)
+        table = pl.read_csv(path, infer_schema=False).select(columns)
+        return table.select(pl.col(name).cast(kinds.get(name, pl.String)) for name in columns)
     except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
         raise InputError(
-            f"{path}: not a CSV with columns {','.join(columns)} ({error})."
+            f"{path}: not a CSV with columns {','.join(columns)} ({reason}). Correct it."
         ) from error
+
+
+def read_splits(path: Path) -> dict[str, str]:
+    """Return the split of each game of a small CSV; raise `InputError` for an unknown split."""
+    pairs = read_pairs(path, ["game", "split"]).rows()
+    for row, (game, split) in enumerate(pairs, start=2):
+        if split not in SPLITS:
+            raise InputError(
+                f"{path}: row {row}: {game} has unknown split '{split}'. "
+                f"Write one of {', '.join(SPLITS)}."
+            )
+    return dict(pairs)
 
 
 def download(folder: Path, splits: list[str], files: list[str]) -> None:
@@ -293,16 +310,16 @@ def main(argv: list[str]) -> None:
         "needs SOCCERNET_PASSWORD, and SoccerNet's package tells its authors of each download",
     )  # fmt: skip
     args = parser.parse_args(argv)
+    if args.every < 1:
+        parser.error("--every takes a number of 1 or more")
     if args.download:
         download(args.soccernet, list(SPLITS[:3]), args.download)
-    splits = soccernet_splits()
-    if args.splits:
-        splits = dict(read_pairs(args.splits, ["game", "split"]).iter_rows())
+    splits = read_splits(args.splits) if args.splits else soccernet_splits()
     splits = {game: split for games in _by_split(splits) for game, split in games[:: args.every]}
     lengths = {}
     if args.lengths:
         table = read_pairs(args.lengths, ["game", "half", "duration_s"])
-        lengths = {(game, half): float(length) for game, half, length in table.iter_rows()}
+        lengths = {(game, half): length for game, half, length in table.iter_rows()}
     rows, problems = from_soccernet(
         args.soccernet, args.echoes, splits, lengths, args.commentary, args.videos
     )
