@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from safetensors.numpy import load_file
+
 from touchline import fit, infer, schema
 from touchline.backends import Match, constant, linear, load_module
 from touchline.backends.spots import suppress, to_predictions

@@ -17,9 +17,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import timecode
 from hypothesis import given
 from hypothesis import strategies as st
+
+import timecode
 from touchline import chunks, problems, schema
 from touchline.chunks import Settings, chunk_half
 from touchline.decoding import Box

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from touchline.intervals import around, grid, iou, place
 
 COLUMNS = ["a_start", "a_end", "b_start", "b_end"]

@@ -1,8 +1,9 @@
-import brute_force
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import brute_force
 from touchline import schema
 from touchline.backends.spots import to_predictions
 from touchline.intervals import grid

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import polars as pl
 import pytest
+
 from touchline import metrics, schema, score
 from touchline.problems import NOTED, ROW_LEFT_OUT, InputError, Problem
 

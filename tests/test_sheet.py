@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+import timecode
 import touchline
 from touchline import sheet
 from touchline.problems import MATCH_SET_ASIDE, NOTED, InputError
@@ -352,3 +353,22 @@ def test_the_command_writes_the_sheet_and_prints_each_problem(tree):
     assert ended.stdout.endswith("matches.csv: 1 train, 1 valid matches\n")
     assert f"problem: {MALAGA}, half 2: " in ended.stderr
     assert len((tree / "matches.csv").read_text(encoding="utf-8").splitlines()) == 5
+
+
+def test_a_length_is_read_from_the_video_and_a_broken_video_is_set_aside(tmp_path):
+    timecode.make(tmp_path / "good.mkv", timecode.steady(25, 3))
+    (tmp_path / "bad.mkv").write_text("no video")
+    rows = [f"{name},1,test,{tmp_path / name}.mkv,,," for name in ("good", "bad")]
+    sheet_file = tmp_path / "matches.csv"
+    sheet_file.write_text(",".join(sheet.SHEET) + "\n" + "\n".join(rows) + "\n")
+    good, problems = sheet.read(sheet_file)
+    assert good.select("match", "duration_s").rows() == [("good", 3.0)]
+    assert [problem.match for problem in problems] == ["bad"]
+    assert problems[0].file.endswith("bad.mkv")
+
+
+def test_an_unknown_column_is_named(tmp_path):
+    sheet_file = tmp_path / "matches.csv"
+    sheet_file.write_text(",".join([*sheet.SHEET, "notes"]) + "\n")
+    with pytest.raises(InputError, match="unknown column notes"):
+        sheet.read(sheet_file)

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
+
 from touchline import sheet
 from touchline.backends import constant
 from touchline.commentary import read_commentary

@@ -1,10 +1,11 @@
 from itertools import product
 
-import brute_force
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import brute_force
 from touchline import schema, score, thresholds
 from touchline.backends import constant
 from touchline.problems import MATCH_SET_ASIDE, InputError, Problem

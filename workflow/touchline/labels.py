@@ -51,6 +51,10 @@ def _event(annotation: dict, durations_s: dict, actions: dict) -> tuple | None:
 
     Raises ValueError(what is wrong, what to do).
     """
+    try:
+        json.dumps(annotation, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character (a lone surrogate) in it.", "Correct it.") from None
     half_text = str(annotation.get("gameTime", "")).split(" - ")[0]
     if not half_text.isdecimal():
         raise ValueError(

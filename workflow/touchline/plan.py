@@ -25,7 +25,7 @@ class Plan:
         """Read the sheet; raise `InputError` where it or the configuration makes no study."""
         check(config)
         self.config = config
-        self.models = config["models"]
+        self.models = dict(sorted(config["models"].items()))
         self.matches = sheet.load(config["sheet"], config["on_problem"])
 
     def matches_of(self, *splits: str, labelled: bool = False) -> list[str]:

@@ -46,11 +46,12 @@ def read(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:
     validator = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
     problems = [found for row in rows for found in _row_problems(row, path, validator)]
     problems += _match_problems(rows, path)
+    for _, cells in rows:
+        if "duration_s" not in cells and Path(cells.get("video", "")).is_file():
+            cells["duration_s"], found = _measure(cells["video"], cells["match"], cells["half"])
+            problems += found
     bad = {problem.match for problem in problems}
     good = [row for _, row in rows if str(row.get("match", "")) not in bad]
-    for row in good:
-        row.setdefault("duration_s", None)
-        row["duration_s"] = row["duration_s"] or _video_length(row["video"])
     return pl.DataFrame(good, schema=SHEET, orient="row"), problems
 
 
@@ -69,11 +70,14 @@ def load(path: Path | str, on_problem: str) -> dict[str, list[dict]]:
     return {match: halves.to_dicts() for (match,), halves in by_match}
 
 
-def _video_length(path: str) -> float:
-    """Return the length of a half's video in seconds."""
+def _measure(film: str, match: str, half: int) -> tuple[float | None, list[Problem]]:
+    """Return the length of a half's video in seconds, or what is wrong with it."""
     from touchline import video  # slow to import, and rarely needed
 
-    return video.probe(path).duration_s
+    try:
+        return video.probe(film).duration_s, []
+    except video.VideoError as error:
+        return None, [Problem(match, "sheet", error.problem, error.remedy, half=half, file=film)]
 
 
 def _rows(path: Path | str) -> Iterator[tuple[int, dict]]:
@@ -81,11 +85,13 @@ def _rows(path: Path | str) -> Iterator[tuple[int, dict]]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restkey="(too many cells)")
-            missing = [name for name in SHEET if name not in (reader.fieldnames or [])]
-            if missing:
+            header = reader.fieldnames or []
+            wrong = [f"no column {name}" for name in SHEET if name not in header]
+            wrong += [f"unknown column {name}" for name in header if name not in SHEET]
+            if wrong:
                 raise InputError(
-                    f"{path}: row 1: no column {', '.join(missing)}. The sheet's columns are "
-                    f"{','.join(SHEET)}; `python -m touchline.sheet --help` writes one."
+                    f"{path}: row 1: {', '.join(wrong)}. The sheet's columns are "
+                    f"{','.join(SHEET)}; `python -m touchline.sheet --help` says how to write one."
                 )
             for row in reader:
                 cells = {name: cell for name, cell in row.items() if cell not in ("", None)}
@@ -187,7 +193,10 @@ def from_soccernet(
         labels = folder / LABELS_FILE
         for half in (1, 2):
             film = _first(folder / f"{half}_{name}" for name in video_order)
-            duration = _video_length(film) if film else lengths.get((game, half))
+            duration, found = lengths.get((game, half)), []
+            if film:
+                duration, found = _measure(film, slug(game), half)
+            problems += found
             spoken = _first(
                 echoes / "Dataset" / version / game / f"{half}_asr.json"
                 for version in (commentary_order if echoes else [])
@@ -196,7 +205,7 @@ def from_soccernet(
                 (slug(game), half, split, film, duration,
                  str(labels) if labels.is_file() else None, spoken)
             )  # fmt: skip
-            if duration is None:
+            if duration is None and not found:
                 problems.append(
                     Problem(
                         slug(game), "sheet", "no video and no length.",
