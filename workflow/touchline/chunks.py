@@ -32,7 +32,7 @@ from touchline.cli import report, run
 from touchline.decoding import Box, Fault, decode, every_tick
 from touchline.digest import checksum
 from touchline.encoding import encoder
-from touchline.intervals import grid
+from touchline.intervals import exact, grid
 from touchline.problems import CHUNK_SET_ASIDE, InputError, Problem, stop_on_any
 from touchline.video import Video, VideoError, probe
 
@@ -50,11 +50,6 @@ MAX_RATE = 1000
 _OURS = re.compile(r"\d{3,}(\.bug)?\.mkv|\..*\.partial\.mkv")
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-def exact(value: float) -> Fraction:
-    """Return the number as it is written: 29.97 is 2997/100."""
-    return Fraction(str(value))
 
 
 @dataclass(frozen=True)
