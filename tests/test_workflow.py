@@ -1,9 +1,13 @@
 """The workflow as a user runs it: what is made, and what is made again after a change."""
 
 import hashlib
+import os
 
 import polars as pl
 import pytest
+
+import timecode
+from conftest import Study
 
 
 def tables(study) -> dict[str, str]:
@@ -84,13 +88,42 @@ def test_a_change_of_the_scoring_code_only_scores(study):
 
 
 def test_two_swapped_settings_are_a_change(study):
-    study.edit(study.folder / "config.yaml", "length_s: 60", "length_s: 45")
+    study.edit(study.folder / "config.yaml", "Corner: corner", "Corner: goal")
+    study.edit(study.folder / "config.yaml", "Goal: goal", "Goal: corner")
+    assert study.plan()["labels"] == 6
+
+
+@pytest.fixture
+def filmed(study) -> Study:
+    """The study with a short video for every half, cut into chunks."""
+    timecode.make(study.folder / "demo/film.mkv", timecode.steady(5, 3))
+    sheet = pl.read_csv(study.folder / "demo/matches.csv")
+    sheet.with_columns(video=pl.lit("film.mkv")).write_csv(study.folder / "demo/matches.csv")
+    study.edit(study.folder / "config.yaml", "when: needed", "when: always")
     study.snakemake()
-    study.edit(study.folder / "config.yaml", "length_s: 45", "length_s: 50")
-    study.edit(study.folder / "config.yaml", "overlap_s: 0", "overlap_s: 45")
-    study.snakemake()
-    study.edit(study.folder / "config.yaml", "length_s: 50", "length_s: 60")
-    assert study.plan()["samples"] == 6
+    assert study.plan() == {}
+    return study
+
+
+def test_a_change_of_the_frame_rate_cuts_again_and_leaves_text_models(filmed):
+    filmed.edit(filmed.folder / "config.yaml", "fps: 1 ", "fps: 2 ")
+    assert filmed.plan() == {"chunks": 12, "metrics": 1, "all": 1, "total": 14}
+
+
+def test_an_added_match_cuts_its_own_chunks_alone(filmed):
+    rows = [f"own-match,{half},challenge,film.mkv,3,," for half in (1, 2)]
+    with open(filmed.folder / "demo/matches.csv", "a") as sheet:
+        sheet.write("\n".join(rows) + "\n")
+    plan = filmed.plan()
+    assert plan.pop("chunks") == 2
+    assert plan == {"labels": 1, "commentary": 1, "metrics": 1, "all": 1, "total": 6}
+
+
+def test_a_broken_video_is_a_problem_of_its_match(filmed):
+    (filmed.folder / "demo/film.mkv").write_text("no video any more")
+    filmed.snakemake()
+    problems = pl.read_csv(filmed.folder / "demo/results/problems.csv")
+    assert problems.filter(stage="chunks", effect="match set aside").height == 12
 
 
 def test_a_removed_match_only_changes_the_tables(study):
@@ -100,13 +133,12 @@ def test_a_removed_match_only_changes_the_tables(study):
     assert study.plan() == {"score": 2, "metrics": 1, "all": 1, "total": 4}
 
 
-def test_an_edit_made_while_a_job_runs_is_seen_afterwards(study):
-    """The output is newer than the edit, so times alone would miss it."""
+def test_an_edit_that_times_do_not_show_is_seen(study):
+    """As one that is made while the job runs, before its output is written."""
     labels = study.labels("Ferrowick")
-    output = study.folder / "demo/results/labels"
+    before = labels.stat()
     study.edit(labels, '"position": "', '"position": "1')
-    for path in output.iterdir():
-        path.touch()
+    os.utime(labels, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert study.plan()["labels"] == 1
 
 

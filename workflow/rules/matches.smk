@@ -20,7 +20,7 @@ rule labels:
         runtime=5,
     params:
         code=digest("touchline.labels"),
-        content=checksums,
+        content=plan.labels_content,
         arguments=plan.labels_arguments,
     message:
         "Labels of {wildcards.match}"
@@ -44,7 +44,7 @@ rule commentary:
         runtime=5,
     params:
         code=digest("touchline.commentary"),
-        content=checksums,
+        content=plan.commentary_content,
         arguments=plan.commentary_arguments,
     message:
         "Commentary of {wildcards.match}"

@@ -51,7 +51,7 @@ rule metrics:
         runtime=15,
     params:
         code=digest("touchline.metrics"),
-        arguments=plan.metrics_arguments(),
+        arguments=plan.metrics_arguments,
     message:
         "Metrics of all models"
     shell:

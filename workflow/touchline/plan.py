@@ -1,7 +1,8 @@
 """What the rules know about a study: its matches, its models, and what each job is told.
 
 The rules stay declarative; the functions that Snakemake calls for a job's inputs and parameters are
-the methods here, which take its `wildcards` (an object with `match` and `model`).
+the methods here, which take its `wildcards` (an object with `match`, `half` and `model`) and nothing
+else: Snakemake does not compare a parameter that is made from `input` with that of the last run.
 """
 
 from collections.abc import Callable
@@ -58,10 +59,13 @@ class Plan:
     def labels_file(self, wildcards) -> list[str]:
         return list(self.files("labels", wildcards.match).values())[:1]
 
-    def labels_arguments(self, wildcards, input) -> str:
+    def labels_content(self, wildcards) -> str:
+        return checksums(self.labels_file(wildcards))
+
+    def labels_arguments(self, wildcards) -> str:
         return flags(
             match=wildcards.match,
-            file=list(input) or None,
+            file=self.labels_file(wildcards) or None,
             durations=self.durations(wildcards.match),
             actions=self.config["labels"],
             on_problem=self.config["on_problem"],
@@ -69,6 +73,9 @@ class Plan:
 
     def commentary_files(self, wildcards) -> list[str]:
         return list(self.files("commentary", wildcards.match).values())
+
+    def commentary_content(self, wildcards) -> str:
+        return checksums(self.commentary_files(wildcards))
 
     def commentary_arguments(self, wildcards) -> str:
         return flags(
@@ -134,13 +141,18 @@ class Plan:
             predictions=PREDICTIONS.replace("{model}", wildcards.model),
         )
 
-    def metrics_arguments(self) -> str:
-        return flags(models=list(self.models), matches=list(self.matches), **self.config["metrics"])
+    def metrics_arguments(self, wildcards) -> str:
+        return flags(
+            models=list(self.models),
+            matches=list(self.matches),
+            tables=[LABELS, COMMENTARY] + [CHUNKS.replace("{half}", "*")] * bool(self.manifests()),
+            **self.config["metrics"],
+        )
 
 
-def checksums(wildcards, input) -> str:
-    """Return those of a job's input files: an edit counts even when it is made while the job runs."""
-    return " ".join(checksum(path) for path in input)
+def checksums(paths: list[str]) -> str:
+    """Return those of a job's raw files: an edit counts even when it is made while the job runs."""
+    return " ".join(checksum(path) for path in paths)
 
 
 def check(config: dict) -> None:
