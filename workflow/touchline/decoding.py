@@ -5,8 +5,10 @@ pipe. Its log says what the pipe cannot: the time stamp of every source frame (f
 where the decoder met an error. Memory: 9 bytes for each source frame.
 """
 
+import os
 import re
 import threading
+import time
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,7 +72,7 @@ class Log(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        for line in self._stream:
+        for line in _lines(self._stream):
             if shown := _FRAME.search(line):
                 self._pts.append(int(shown[1]))
                 self._is_key.append(int(shown[2]))
@@ -115,6 +117,16 @@ class Log(threading.Thread):
             start_s = times_s[min(first, len(times_s) - 1)]
             faults.append(Fault(start_s, times_s[later[0]] if len(later) else np.inf, words))
         return faults
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a pipe, waiting for many at a time: reading each as it comes is slow."""
+    rest = b""
+    while block := os.read(stream.fileno(), 1 << 16):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+        time.sleep(0.005)
+    yield rest
 
 
 @contextmanager
