@@ -81,9 +81,14 @@ class Log(threading.Thread):
                 if self._pts:  # before the first picture there is nothing to be damaged
                     self._note(False, self.last_words)
             elif _CORRUPT in line:
-                self._note(True, self.last_words)
+                self._note(True, self.last_words or "the decoder marked a picture as corrupt")
             elif base := _TIME_BASE.search(line):
                 self._time_base = Fraction(int(base[1]), int(base[2]))
+
+    @property
+    def has_pictures(self) -> bool:
+        """Say whether ffmpeg has shown any picture."""
+        return len(self._pts) > 0
 
     def _note(self, corrupt: bool, words: str) -> None:
         """Keep the first words about each frame."""
@@ -98,7 +103,10 @@ class Log(threading.Thread):
         pts = np.maximum.accumulate(np.frombuffer(self._pts, np.int64))
         ticks = [int(time / self._time_base) for time in times]
         index = np.searchsorted(pts, ticks, side="right") - 1
-        return (pts[index] * float(self._time_base)).tolist()
+        return self._seconds(pts[index]).tolist()
+
+    def _seconds(self, pts: np.ndarray) -> np.ndarray:
+        return pts * self._time_base.numerator / self._time_base.denominator
 
     def faults(self) -> list[Fault]:
         """Return where pictures are missing or wrong.
@@ -107,7 +115,7 @@ class Log(threading.Thread):
         An error without a corrupt picture stands for one that never came: it lies between the
         pictures before and after.
         """
-        times_s = np.frombuffer(self._pts, np.int64) * float(self._time_base)
+        times_s = self._seconds(np.frombuffer(self._pts, np.int64))
         keys = np.flatnonzero(np.frombuffer(self._is_key, np.int8))
         back = np.flatnonzero(np.diff(times_s) < 0)[:1]
         faults = [Fault(times_s[i], np.inf, "its time stamps jump back") for i in back]
@@ -207,7 +215,7 @@ def _pictures(path, process, log: Log, rate: Fraction) -> Iterator[Picture]:
     log.join()
     if status < 0:
         raise RuntimeError(f"ffmpeg was stopped by signal {-status} while it read {path}")
-    if status > 0:
+    if status > 0 or not log.has_pictures:
         raise VideoError(
             path,
             f"ffmpeg gave up on it ({log.last_words}).",
