@@ -47,7 +47,8 @@ def make(folder: Path) -> tuple[Path, Path]:
 
 def commands(video: Path, out: Path) -> dict[str, list[list]]:
     """Return the commands of each way, in the order in which they run."""
-    read = (*FFMPEG, "-threads", "1", "-i", video)
+    seek = (*FFMPEG, "-threads", "1")
+    read = (*seek, "-i", video)
     small = ("-vf", "fps=1,scale=-2:224", "-c:v", "libx264", "-threads", "1")
     fast = ("-preset", "ultrafast", "-crf", "18")
     keys = ("-force_key_frames", f"expr:gte(t,n_forced*{CHUNK_S})")
@@ -57,20 +58,7 @@ def commands(video: Path, out: Path) -> dict[str, list[list]]:
         DECODE: [[*read, "-f", "null", "-"]],
         OURS: [ours(video, out)],
         PER_CHUNK: [
-            [
-                *FFMPEG,
-                "-threads",
-                "1",
-                "-ss",
-                s,
-                "-t",
-                CHUNK_S,
-                "-i",
-                video,
-                *small,
-                *fast,
-                out / f"{s}.mkv",
-            ]
+            [*seek, "-ss", s, "-t", CHUNK_S, "-i", video, *small, *fast, out / f"{s}.mkv"]
             for s in range(0, 60 * MINUTES, CHUNK_S)
         ],
         FULL: [[*read, *full, *segments]],

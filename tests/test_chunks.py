@@ -21,13 +21,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import timecode
-from touchline import chunks, problems, schema
-from touchline.chunks import Settings, chunk_half
+from touchline import cutting, problems, schema
+from touchline.chunk_plan import Settings, plan
+from touchline.chunks import chunk_half
 from touchline.decoding import Box
 from touchline.problems import InputError
 from touchline.video import read_frames
 
-WORKFLOW = Path(chunks.__file__).parent.parent
+WORKFLOW = Path(cutting.__file__).parent.parent
 NTSC = Fraction(30_000, 1001)
 
 
@@ -221,12 +222,14 @@ def test_sound_that_starts_first_does_not_move_the_picture(tmp_path, minute):
 )
 def test_a_plan_has_every_frame_of_every_chunk(duration_s, length_s, overlap, fps):
     how = Settings(length_s, length_s * overlap / 10, fps)
-    planned = chunks.plan(duration_s, how)
+    planned = plan(duration_s, how)
     assert planned[-1].end_s == duration_s
     for i, chunk in enumerate(planned):
         frame_s = np.array([float(tick / how.rate) for tick in chunk.ticks])
         assert frame_s == pytest.approx(chunk.start_s + np.arange(len(frame_s)) / fps)
         assert frame_s[-1] < chunk.end_s <= frame_s[-1] + 1 / fps + 1e-9
+        if i < len(planned) - 1:
+            assert len(frame_s) == np.ceil(round(length_s * fps, 6))
         assert i in how.chunks_around(chunk.ticks[0], len(planned))
         assert i in how.chunks_around(chunk.ticks[-1], len(planned))
 
@@ -266,13 +269,13 @@ def test_sound_without_a_picture_sets_the_match_aside(tmp_path):
 
 
 def test_sizes_and_durations_beyond_the_limits_set_the_match_aside(minute, tmp_path, monkeypatch):
-    monkeypatch.setattr(chunks, "MAX_DURATION_S", 19)
+    monkeypatch.setattr(cutting, "MAX_DURATION_S", 19)
     assert_set_aside(minute, tmp_path / "long", "the limit is")
-    monkeypatch.setattr(chunks, "MAX_BYTES", 1000)
+    monkeypatch.setattr(cutting, "MAX_BYTES", 1000)
     assert_set_aside(minute, tmp_path / "big", "the limit is 0 GB")
-    monkeypatch.setattr(chunks, "MAX_BYTES", 10**9)
-    monkeypatch.setattr(chunks, "MAX_DURATION_S", 10**9)
-    monkeypatch.setattr(chunks, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(cutting, "MAX_BYTES", 10**9)
+    monkeypatch.setattr(cutting, "MAX_DURATION_S", 10**9)
+    monkeypatch.setattr(cutting, "MAX_PIXELS", 1000)
     assert_set_aside(minute, tmp_path / "wide", "beyond the limit")
 
 

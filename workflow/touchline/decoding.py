@@ -5,8 +5,10 @@ pipe. Its log says what the pipe cannot: the time stamp of every source frame (f
 where the decoder met an error. Memory: 9 bytes for each source frame.
 """
 
+import os
 import re
 import threading
+import time
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -70,7 +72,7 @@ class Log(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        for line in self._stream:
+        for line in _lines(self._stream):
             if shown := _FRAME.search(line):
                 self._pts.append(int(shown[1]))
                 self._is_key.append(int(shown[2]))
@@ -79,9 +81,14 @@ class Log(threading.Thread):
                 if self._pts:  # before the first picture there is nothing to be damaged
                     self._note(False, self.last_words)
             elif _CORRUPT in line:
-                self._note(True, self.last_words)
+                self._note(True, self.last_words or "the decoder marked a picture as corrupt")
             elif base := _TIME_BASE.search(line):
                 self._time_base = Fraction(int(base[1]), int(base[2]))
+
+    @property
+    def has_pictures(self) -> bool:
+        """Say whether ffmpeg has shown any picture."""
+        return len(self._pts) > 0
 
     def _note(self, corrupt: bool, words: str) -> None:
         """Keep the first words about each frame."""
@@ -96,7 +103,10 @@ class Log(threading.Thread):
         pts = np.maximum.accumulate(np.frombuffer(self._pts, np.int64))
         ticks = [int(time / self._time_base) for time in times]
         index = np.searchsorted(pts, ticks, side="right") - 1
-        return (pts[index] * float(self._time_base)).tolist()
+        return self._seconds(pts[index]).tolist()
+
+    def _seconds(self, pts: np.ndarray) -> np.ndarray:
+        return pts * self._time_base.numerator / self._time_base.denominator
 
     def faults(self) -> list[Fault]:
         """Return where pictures are missing or wrong.
@@ -105,7 +115,7 @@ class Log(threading.Thread):
         An error without a corrupt picture stands for one that never came: it lies between the
         pictures before and after.
         """
-        times_s = np.frombuffer(self._pts, np.int64) * float(self._time_base)
+        times_s = self._seconds(np.frombuffer(self._pts, np.int64))
         keys = np.flatnonzero(np.frombuffer(self._is_key, np.int8))
         back = np.flatnonzero(np.diff(times_s) < 0)[:1]
         faults = [Fault(times_s[i], np.inf, "its time stamps jump back") for i in back]
@@ -115,6 +125,16 @@ class Log(threading.Thread):
             start_s = times_s[min(first, len(times_s) - 1)]
             faults.append(Fault(start_s, times_s[later[0]] if len(later) else np.inf, words))
         return faults
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a pipe, waiting for many at a time: reading each as it comes is slow."""
+    rest = b""
+    while block := os.read(stream.fileno(), 1 << 16):
+        *lines, rest = (rest + block).split(b"\n")
+        yield from lines
+        time.sleep(0.005)
+    yield rest
 
 
 @contextmanager
@@ -195,7 +215,7 @@ def _pictures(path, process, log: Log, rate: Fraction) -> Iterator[Picture]:
     log.join()
     if status < 0:
         raise RuntimeError(f"ffmpeg was stopped by signal {-status} while it read {path}")
-    if status > 0:
+    if status > 0 or not log.has_pictures:
         raise VideoError(
             path,
             f"ffmpeg gave up on it ({log.last_words}).",

@@ -12,10 +12,10 @@ from touchline.files import whole
 from touchline.video import local
 
 # H.264 that any player and browser shows. One thread, no B-frames: the same bytes each time, and
-# decoding order is display order. At one frame per second pictures are so different that slower
-# presets save a fifth of the bytes for three times the encoding time.
+# decoding order is display order. On frames a second apart, slower presets take three times as long
+# and save nothing at the same quality (51 dB on the video of `benchmarks/chunks.py`).
 ENCODER = "libx264"
-ENCODING = {"preset": "ultrafast", "crf": "18", "bf": "0", "threads": "1"}
+ENCODING = {"preset": "ultrafast", "crf": "23", "bf": "0", "threads": "1"}
 _BT601, _LIMITED_RANGE = 6, 1  # AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG
 
 

@@ -69,7 +69,7 @@ def local(path: Path | str) -> str:
 def probe(path: Path | str) -> Video:
     """Read a file through, decoding no more than its first picture, and say what it holds.
 
-    Takes about a fiftieth of the time that decoding takes. Raises `VideoError` when there is no
+    Takes about 3 % of the time that decoding takes. Raises `VideoError` when there is no
     such file, or it is not a video, or it has no video stream or no picture.
     """
     if not Path(path).is_file():
