@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from touchline import metrics, schema, score
+from touchline import metrics, schema
 from touchline.problems import NOTED, ROW_LEFT_OUT, InputError, Problem
 
 ACTIONS = ["goal", "advantage"]
@@ -20,7 +20,7 @@ def scores_of(counts):
         for protocol in ("full", "positives")
         for matching in ("many", "one")
     ]
-    return pl.DataFrame(rows, score.SCORES, orient="row")
+    return pl.DataFrame(rows, schema.SCORES, orient="row")
 
 
 def random_scores(matches, seed=0):
@@ -123,7 +123,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed, model in enumerate(["zeta", "alpha"]):
         scores = random_scores(4, seed).sample(fraction=1, shuffle=True, seed=seed)
-        schema.write(f"results/scores/{model}.parquet", scores, score.SCORES)
+        schema.write(f"results/scores/{model}.parquet", scores, schema.SCORES)
     (tmp_path / "matches.csv").write_text(
         "match,half,split,video,duration_s,labels,commentary\n"
         "good,1,valid,,90,,\nbad,1,friendly,,90,,\n",
@@ -216,7 +216,7 @@ def test_show_leaves_undefined_ratios_blank(study, capsys):
     names = [f"m{number}" for number in range(60)]  # more empty rows than a CSV reader looks at
     nothing = scores_of({("a", action): (0, 0, 0) for action in ACTIONS})
     for name in names:
-        schema.write(f"results/scores/{name}.parquet", nothing, score.SCORES)
+        schema.write(f"results/scores/{name}.parquet", nothing, schema.SCORES)
     metrics.main(["--models", *names, "zeta", "--resamples", "5"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["m0", "full", "many", "10", "0", "0", "0", "0", "0"]

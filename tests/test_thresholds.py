@@ -156,7 +156,7 @@ def test_the_command_scores_the_sound_matches_only(tmp_path, monkeypatch):
 
     def scored(*arguments):
         score.main([*common, *arguments])
-        table = schema.read("s", score.SCORES).filter(protocol="full", matching="many")
+        table = schema.read("s", schema.SCORES).filter(protocol="full", matching="many")
         rows = table.select("match", "action", "tp", "fp", "fn").rows()
         return rows, dict(pl.read_csv("t.csv").iter_rows())
 

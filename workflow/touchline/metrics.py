@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 from tabulate import tabulate
 
-from touchline import cli, schema, sheet
+from touchline import cli, schema
 from touchline.files import whole
+from touchline.matches import read as read_sheet
 from touchline.problems import NOTED, InputError, Problem, to_frame
-from touchline.score import SCORES
 
 COUNTS = ["samples", "events", "predictions", "tp", "fp", "fn"]
 METRICS = ["model", "protocol", "matching", "action", *COUNTS,
@@ -25,7 +25,7 @@ def f1(tp, fp, fn):
 
 
 def summarise(scores: pl.DataFrame, resamples: int, seed: int, level: float) -> pl.DataFrame:
-    """Return the metrics of one model from its counts per match (columns `score.SCORES`).
+    """Return the metrics of one model from its counts per match (columns `schema.SCORES`).
 
     An undefined ratio (nothing answered, or nothing to find) is empty. f1_low and f1_high bound the
     middle `level` of F1 over `resamples` draws of the matches with replacement (percentile
@@ -105,7 +105,7 @@ def _number(value: float | None) -> str:
 
 def list_problems(sheet_path: Path | None, tables: list[str], matches: list[str]) -> list[Problem]:
     """Return every problem of the study: of the sheet, then of each match's tables."""
-    found = sheet.read(sheet_path)[1] if sheet_path else []
+    found = read_sheet(sheet_path)[1] if sheet_path else []
     for match in matches:
         for table in tables:
             for path in sorted(glob(table.format(match=match))):
@@ -135,7 +135,7 @@ def main(argv: list[str]) -> None:
     if not args.show:
         tables = [
             summarise(
-                schema.read(args.scores.format(model=model), SCORES),
+                schema.read(args.scores.format(model=model), schema.SCORES),
                 args.resamples,
                 args.seed,
                 args.level,

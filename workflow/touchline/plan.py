@@ -7,7 +7,7 @@ else: Snakemake does not compare a parameter that is made from `input` with that
 
 from collections.abc import Callable
 
-from touchline import sheet
+from touchline import matches
 from touchline.backends import BACKENDS
 from touchline.digest import checksum, digest, flags
 from touchline.problems import InputError
@@ -27,7 +27,7 @@ class Plan:
         check(config)
         self.config = config
         self.models = dict(sorted(config["models"].items()))
-        self.matches = sheet.load(config["sheet"], config["on_problem"])
+        self.matches = matches.load(config["sheet"], config["on_problem"])
 
     def matches_of(self, *splits: str, labelled: bool = False) -> list[str]:
         """Return the matches of these splits, in the sheet's order."""

@@ -80,6 +80,12 @@ PREDICTIONS = pl.Schema(
     }
 )
 
+# What a model's answers count in one match: one row per protocol, matching and action.
+SCORES = pl.Schema(
+    {"match": pl.String, "protocol": pl.String, "matching": pl.String, "action": pl.String}
+    | dict.fromkeys(["samples", "events", "predictions", "tp", "fp", "fn"], pl.Int64)
+)
+
 _PROBLEMS_KEY = "touchline.problems"
 
 

@@ -11,10 +11,6 @@ from touchline.files import whole
 from touchline.matching import answer_intervals, count, truth_intervals
 from touchline.problems import InputError
 
-SCORES = pl.Schema(
-    {"match": pl.String, "protocol": pl.String, "matching": pl.String, "action": pl.String}
-    | dict.fromkeys(["samples", "events", "predictions", "tp", "fp", "fn"], pl.Int64)
-)
 # Matches that are scored and tuned on at once are tuned on the other folds.
 FOLDS = 5
 
@@ -111,7 +107,7 @@ def main(argv: list[str]) -> None:
     else:
         chosen = dict.fromkeys(scored.samples["action"].unique(), args.threshold)
         answers = thresholds.apply(scored.answers, chosen)
-    schema.write(args.out, count(scored.samples, scored.truths, answers), SCORES)
+    schema.write(args.out, count(scored.samples, scored.truths, answers), schema.SCORES)
     rows = sorted(chosen.items())
     with whole(args.thresholds) as partial:
         pl.DataFrame(rows, schema=thresholds.THRESHOLDS, orient="row").write_csv(partial)
