@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from touchline.decoding import Box
-from touchline.intervals import grid
+from touchline.intervals import exact, grid
 from touchline.problems import InputError
 
 # Ticks a second of the grid that holds every chunk's start and frames: ffmpeg counts through them all.
 MAX_RATE = 1000
-
-
-def exact(value: float) -> Fraction:
-    """Return the number as it is written: 29.97 is 2997/100."""
-    return Fraction(str(value))
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from touchline.chunk_plan import Chunk, Settings, exact, plan
+from touchline.chunk_plan import Chunk, Settings, plan
 from touchline.decoding import Box, Fault, Picture, decode, every_tick
 from touchline.digest import checksum
 from touchline.encoding import encoder
+from touchline.intervals import exact
 from touchline.video import Video, VideoError, probe
 
 # A half with stoppages, a break and the studio around it stays under 2 hours; 4 are surely
