@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 from torchcodec.decoders import VideoDecoder
+
 from touchline.video import read_frames
 
 

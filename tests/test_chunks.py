@@ -17,9 +17,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-import timecode
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import timecode
 from touchline import cutting, problems, schema
 from touchline.chunk_plan import Settings, plan
 from touchline.chunks import chunk_half

@@ -5,6 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+
 import timecode
 from touchline.digest import checksum
 from touchline.problems import InputError

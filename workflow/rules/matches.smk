@@ -1,0 +1,79 @@
+# REQUIRES  the files named in the sheet
+# PRODUCES  results/labels/{match}.parquet
+#           results/commentary/{match}.parquet
+#           results/chunks/{match}/{half}.parquet and the chunks that it lists, {half}/NNN.mkv
+
+
+rule labels:
+    input:
+        plan.labels_file,
+    output:
+        "results/labels/{match}.parquet",
+    log:
+        "results/logs/labels/{match}.log",
+    benchmark:
+        "results/benchmarks/labels/{match}.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=digest("touchline.labels"),
+        content=plan.labels_content,
+        arguments=plan.labels_arguments,
+    message:
+        "Labels of {wildcards.match}"
+    shell:
+        "python -m touchline.labels {params.arguments} --out {output} > {log} 2>&1"
+
+
+rule commentary:
+    input:
+        plan.commentary_files,
+    output:
+        "results/commentary/{match}.parquet",
+    log:
+        "results/logs/commentary/{match}.log",
+    benchmark:
+        "results/benchmarks/commentary/{match}.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=digest("touchline.commentary"),
+        content=plan.commentary_content,
+        arguments=plan.commentary_arguments,
+    message:
+        "Commentary of {wildcards.match}"
+    shell:
+        "python -m touchline.commentary {params.arguments} --out {output} > {log} 2>&1"
+
+
+rule chunks:
+    input:
+        video=plan.video_file,
+    output:
+        manifest="results/chunks/{match}/{half}.parquet",
+        folder=directory("results/chunks/{match}/{half}"),
+    log:
+        "results/logs/chunks/{match}/{half}.log",
+    benchmark:
+        "results/benchmarks/chunks/{match}/{half}.tsv"
+    conda:
+        "../../envs/video.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        code=digest("touchline.chunks"),
+        arguments=plan.chunks_arguments,
+    message:
+        "Chunks of half {wildcards.half} of {wildcards.match}"
+    shell:
+        "python -m touchline.chunks --video {input.video:q} --match {wildcards.match}"
+        " --half {wildcards.half} {params.arguments} --folder {output.folder}"
+        " --manifest {output.manifest} 2>&1 | tee {log}"

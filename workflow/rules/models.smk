@@ -1,0 +1,58 @@
+# REQUIRES  results/samples/{match}.parquet; for training also results/labels/{match}.parquet
+# PRODUCES  results/models/{model}/
+#           results/predictions/{model}/{match}.parquet
+
+
+rule fit:
+    input:
+        samples=expand(SAMPLES, match=plan.matches_of("train", labelled=True)),
+        labels=expand(LABELS, match=plan.matches_of("train", labelled=True)),
+    output:
+        directory("results/models/{model}"),
+    log:
+        "results/logs/fit/{model}.log",
+    benchmark:
+        "results/benchmarks/fit/{model}.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    threads: 2
+    resources:
+        mem_mb=2048,
+        runtime=60,
+    params:
+        code=digest("touchline.fit"),
+        backend_code=plan.backend_code,
+        arguments=plan.backend_arguments,
+        matches=flags(matches=plan.matches_of("train", labelled=True)),
+    message:
+        "Train {wildcards.model}"
+    shell:
+        "python -m touchline.fit {params.arguments} {params.matches} --folder {output}"
+        " 2>&1 | tee {log}"
+
+
+rule infer:
+    input:
+        samples="results/samples/{match}.parquet",
+        model=plan.trained_model,
+    output:
+        "results/predictions/{model}/{match}.parquet",
+    log:
+        "results/logs/infer/{model}/{match}.log",
+    benchmark:
+        "results/benchmarks/infer/{model}/{match}.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=digest("touchline.infer"),
+        backend_code=plan.backend_code,
+        arguments=plan.backend_arguments,
+        folder=plan.trained_model_argument,
+    message:
+        "Answers of {wildcards.model} to {wildcards.match}"
+    shell:
+        "python -m touchline.infer {params.arguments} {params.folder} --samples {input.samples}"
+        " --out {output} > {log} 2>&1"
