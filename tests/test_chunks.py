@@ -29,6 +29,7 @@ from touchline.problems import InputError
 from touchline.video import read_frames
 
 WORKFLOW = Path(cutting.__file__).parent.parent
+GROUPS = {"g": "25", "sc_threshold": "0"}  # a key frame each second, and nowhere else
 NTSC = Fraction(30_000, 1001)
 
 
@@ -101,7 +102,7 @@ def tree(folder):
 def minute(tmp_path_factory):
     """20 s at 25 frames/s with a key frame each second."""
     path = tmp_path_factory.mktemp("video") / "minute.mkv"
-    return timecode.make(path, timecode.steady(25, 20), options={"g": "25"}, grain=40)
+    return timecode.make(path, timecode.steady(25, 20), options=GROUPS, grain=40)
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +204,33 @@ def test_a_picture_that_changes_its_size_keeps_its_times(tmp_path):
     assert shown == [0, 25, 50, 75, 0, 25, 50, 75]
 
 
+def first_and_last_shown(table, folder):
+    """Return the index of the source frame that the half's first and last frame show."""
+    first, _ = read_frames(folder / table["file"][0])
+    last, _ = read_frames(folder / table["file"][-1])
+    return timecode.read(first[0]), timecode.read(last[-1])
+
+
+def test_a_stream_that_starts_between_key_frames_starts_at_its_first_picture(minute, tmp_path):
+    whole, path = tmp_path / "whole.ts", tmp_path / "a.ts"
+    ffmpeg("-i", minute, "-c", "copy", whole)
+    (position, _), *_ = packets(whole, 2.4, 3)
+    path.write_bytes(whole.read_bytes()[position:])
+    _, table, found = cut(path, tmp_path / "out")
+    assert found == []
+    assert table["end_s"][-1] == 17.0
+    assert first_and_last_shown(table, tmp_path / "out") == (75, 475)
+
+
+def test_an_edit_list_that_starts_between_key_frames_is_followed(minute, tmp_path):
+    path = tmp_path / "a.mp4"
+    ffmpeg("-ss", 2.4, "-i", minute, "-c", "copy", path)
+    _, table, found = cut(path, tmp_path / "out")
+    assert found == []
+    assert table["end_s"][-1] == pytest.approx(17.6, abs=0.05)
+    assert first_and_last_shown(table, tmp_path / "out") == (60, 485)
+
+
 def test_sound_that_starts_first_does_not_move_the_picture(tmp_path, minute):
     path = tmp_path / "a.mkv"
     sound = ("-f", "lavfi", "-i", "sine=d=24")
@@ -302,8 +330,8 @@ def test_a_decoder_error_sets_its_chunk_aside_and_no_other(minute, tmp_path, suf
     path = tmp_path / f"a.{suffix}"
     ffmpeg("-i", minute, "-c", "copy", path)
     content = bytearray(path.read_bytes())
-    for position, _ in packets(path, 9.4, 9.6):
-        content[position + 400 : position + 500] = bytes(100)
+    for position, size in packets(path, 9.4, 9.6):
+        content[position + 200 : position + size - 200] = random.Random(0).randbytes(size - 400)
     path.write_bytes(content)
     _, table, found = cut(path, tmp_path / "out", score_bug=Box(0, 0, 32, 30))
     assert table["file"].to_list() == ["2/000.mkv", "2/001.mkv", None, "2/003.mkv", "2/004.mkv"]
@@ -314,6 +342,19 @@ def test_a_decoder_error_sets_its_chunk_aside_and_no_other(minute, tmp_path, suf
     assert sorted(p.name for p in (tmp_path / "out/2").iterdir() if "bug" not in p.name) == [
         "000.mkv", "001.mkv", "003.mkv", "004.mkv",
     ]  # fmt: skip
+
+
+def test_a_picture_that_never_comes_sets_its_chunk_aside(minute, tmp_path):
+    path = tmp_path / "a.mp4"
+    ffmpeg("-i", minute, "-c", "copy", path)
+    content = bytearray(path.read_bytes())
+    # The last packet of a group of pictures: nothing is built on it.
+    (position, _), *_ = sorted(packets(path, 9.5, 10))[-1:]
+    content[position : position + 4] = b"\xff" * 4  # longer than the file
+    path.write_bytes(content)
+    _, table, (problem,) = cut(path, tmp_path / "out")
+    assert table["file"].is_null().to_list() == [False, False, True, False, False]
+    assert problem.effect == problems.CHUNK_SET_ASIDE
 
 
 def test_time_stamps_that_jump_back_set_the_rest_aside(tmp_path):

@@ -96,8 +96,10 @@ def _read_through(path: Path, container: av.container.InputContainer, stream) ->
     first = None
     video_end = file_end = Fraction(0)
     for packet in _packets(container):
+        if packet.stream_index == stream.index:
+            first = first or _first_picture(packet)
         start = packet.dts if packet.pts is None else packet.pts
-        if start is None or packet.is_discard:
+        if start is None or packet.is_discard:  # decoded for what follows, but not shown
             continue
         end = (start + (packet.duration or 0)) * packet.time_base
         file_end = max(file_end, end)
@@ -105,7 +107,6 @@ def _read_through(path: Path, container: av.container.InputContainer, stream) ->
             if not packet.duration and stream.average_rate:
                 end += 1 / stream.average_rate
             video_end = max(video_end, end)
-            first = first or _first_picture(packet)
     if first is None:
         raise VideoError(
             path, "no picture in it can be decoded.", "Fetch it again, or convert it to mkv or mp4."
