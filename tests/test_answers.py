@@ -6,6 +6,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from touchline import clock
 from touchline.actions import NAMES, name
 from touchline.answers import STATUSES, parse

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from touchline import clock
 
 HALVES = (1, 2, 3, 4, 5)

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+
 from touchline import actions, answers, clock, prompts
 from touchline.prompts import PromptSettings
 

@@ -8,6 +8,8 @@ imports (at any depth), does something else.
 import ast
 import hashlib
 import json
+import shlex
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -31,9 +33,25 @@ def digest(*modules: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def settings(*parts: object) -> str:
-    """Render settings as one sorted JSON string: two swapped values are a change."""
-    return json.dumps(parts, sort_keys=True, ensure_ascii=False)
+def flags(**settings: object) -> str:
+    """Render settings as one sorted string of command-line arguments, quoted for a shell.
+
+    A rule passes this string to its command and carries it as a parameter, so that what a stage is
+    told and what makes it run again are the same. A name `length_s` becomes `--length-s`; None is
+    left out, a list gives several arguments, a mapping is JSON, true and false are `--x` and `--no-x`.
+    """
+    words = []
+    for name, value in sorted(settings.items()):
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        elif isinstance(value, Mapping):
+            words += [flag, json.dumps(value, sort_keys=True)]
+        elif isinstance(value, list | tuple):
+            words += [flag, *map(str, value)]
+        elif value is not None:
+            words += [flag, str(value)]
+    return shlex.join(words)
 
 
 def checksum(path: Path | str) -> str:

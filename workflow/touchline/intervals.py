@@ -32,3 +32,23 @@ def iou(a_start: pl.Expr, a_end: pl.Expr, b_start: pl.Expr, b_end: pl.Expr) -> p
 def around(time_s: float, length_s: float = INTERVAL_S) -> tuple[float, float]:
     """Return the interval of `length_s` centred on a moment."""
     return time_s - length_s / 2, time_s + length_s / 2
+
+
+def place(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
+    """Give each moment (half, time_s, action, …) the `chunk` of every sample that it lies in.
+
+    A chunk holds its start and not its end, except that a half's last moment is in its last chunk.
+    Moments that lie in no sample, such as those of an action that is not asked for, are dropped.
+    """
+    chunks = samples.select("half", "chunk", "start_s", "end_s", "action")
+    last_s = pl.col("end_s").max().over("half")
+    return (
+        chunks.with_columns(is_last=pl.col("end_s") == last_s)
+        .join(moments, on=["half", "action"], maintain_order="left_right")
+        .filter(
+            pl.col("time_s") >= pl.col("start_s"),
+            (pl.col("time_s") < pl.col("end_s"))
+            | (pl.col("is_last") & (pl.col("time_s") == pl.col("end_s"))),
+        )
+        .drop("start_s", "end_s", "is_last")
+    )

@@ -83,6 +83,14 @@ PREDICTIONS = pl.Schema(
 _PROBLEMS_KEY = "touchline.problems"
 
 
+def fill_predictions(answers: pl.DataFrame) -> pl.DataFrame:
+    """Return `answers` with all columns of `PREDICTIONS`; those that it lacks are empty."""
+    return answers.select(
+        (pl.col(name) if name in answers.columns else pl.lit(None).alias(name)).cast(kind)
+        for name, kind in PREDICTIONS.items()
+    )
+
+
 def write(
     path: Path | str, frame: pl.DataFrame, schema: pl.Schema, problems: list[Problem] = ()
 ) -> None:

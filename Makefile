@@ -1,0 +1,56 @@
+# Everything a newcomer types. `make demo` and `make test` set up all they need.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+
+SPLIT ?= test
+EVERY ?= 1
+
+.PHONY: help demo contact-sheet test lint format soccernet clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Touchline needs Python 3.11: make PYTHON=/path/to/python3.11 …")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	python -m pip install --quiet --disable-pip-version-check --progress-bar on --requirement requirements.lock
+	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	command -v ffmpeg || ln -sf "$$(python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')" $(BIN)/ffmpeg
+	touch $@
+
+demo: .venv/installed ## run the whole workflow on a few matches that are drawn by code
+	python -m touchline.demo --out demo
+	cd demo && python -m touchline.sheet --soccernet SoccerNet --echoes sn-echoes --splits splits.csv
+	snakemake --profile profiles/demo
+	@echo
+	@echo "table     demo/results/metrics.csv"
+	@echo "problems  demo/results/problems.csv"
+
+contact-sheet: .venv/installed ## draw one demo match's actions on one picture, demo/contact-sheet.png
+	python -m touchline.demo --contact-sheet demo/contact-sheet.png
+
+test: .venv/installed ## run all tests
+	python -m pytest
+
+lint: .venv/installed ## check the code's form
+	ruff check
+	ruff format --check
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint --directory tests/lint
+
+format: .venv/installed ## put the code into its form
+	ruff check --fix
+	ruff format
+	snakefmt Snakefile workflow/rules
+
+soccernet: .venv/installed ## DATA=… [SPLIT=valid] [EVERY=5]: the study on a SoccerNet tree, in soccernet/
+	python -m touchline.sheet --soccernet "$(DATA)/SoccerNet" --echoes "$(DATA)/sn-echoes" \
+		--lengths "$(DATA)/half_lengths.csv" --every $(EVERY) --out soccernet/matches.csv
+	snakemake --profile profiles/local --directory soccernet --config score='{"split": "$(SPLIT)"}'
+	@echo "table     soccernet/results/metrics.csv"
+	@echo "problems  soccernet/results/problems.csv"
+
+clean: ## remove the demo and what was installed
+	rm -rf .venv demo

@@ -1,0 +1,38 @@
+"""Touchline: from broadcast matches to spotted actions, a metric table and highlight reels.
+
+snakemake --profile profiles/local results/metrics.csv
+"""
+
+from snakemake.utils import min_version, validate
+
+min_version("9.27")
+
+
+configfile: workflow.source_path("config.yaml")
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/matches.smk"
+include: "workflow/rules/samples.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/results.smk"
+
+
+localrules:
+    all,
+
+
+wildcard_constraints:
+    match=r"[A-Za-z0-9._-]+",
+    model=r"[A-Za-z0-9_-]+",
+
+
+rule all:
+    default_target: True
+    input:
+        "results/metrics.csv",
+
+
+onsuccess:
+    if workflow.is_main_process and Path("results/metrics.csv").is_file():
+        print(metrics.show("results/metrics.csv"))

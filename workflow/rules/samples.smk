@@ -1,0 +1,30 @@
+# REQUIRES  results/commentary/{match}.parquet
+# PRODUCES  results/samples/{match}.parquet
+
+
+def samples_arguments(wildcards):
+    return flags(durations=durations(wildcards.match), **config["grid"], **config["samples"])
+
+
+rule samples:
+    input:
+        commentary="results/commentary/{match}.parquet",
+    output:
+        "results/samples/{match}.parquet",
+    log:
+        "results/logs/samples/{match}.log",
+    benchmark:
+        "results/benchmarks/samples/{match}.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=digest("touchline.samples"),
+        arguments=samples_arguments,
+    message:
+        "Samples of {wildcards.match}"
+    shell:
+        "python -m touchline.samples --commentary {input.commentary} {params.arguments}"
+        " --out {output} > {log} 2>&1"

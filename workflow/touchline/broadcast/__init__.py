@@ -1,0 +1,1 @@
+"""Invented matches: their script, what a commentator says about them, their pictures and sound."""

@@ -1,0 +1,31 @@
+"""Answer the samples of one match with one model."""
+
+import argparse
+import json
+from pathlib import Path
+
+from touchline import cli, schema
+from touchline.backends import load_module
+
+
+def main(argv: list[str]) -> None:
+    """Write the answers to all samples of a match."""
+    parser = argparse.ArgumentParser(prog="python -m touchline.infer", description=__doc__)
+    parser.add_argument("--backend", required=True, help="such as constant or linear")
+    parser.add_argument(
+        "--settings", type=json.loads, default={}, metavar="JSON", help="of the backend"
+    )
+    parser.add_argument("--folder", type=Path, help="of the trained model, if the backend trains")
+    parser.add_argument("--samples", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    args = parser.parse_args(argv)
+    samples = schema.read(args.samples, schema.SAMPLES)
+    model = load_module(args.backend).load(args.settings, args.folder)
+    answers = model.answer(samples)
+    key = ["half", "chunk", "action"]
+    assert answers.select(key).equals(samples.select(key)), "a backend answers every sample once"
+    schema.write(args.out, answers, schema.PREDICTIONS)
+
+
+if __name__ == "__main__":
+    cli.run(main)

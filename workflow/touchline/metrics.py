@@ -1,0 +1,155 @@
+"""The table of the study: precision, recall and F1 of every model, with what was left out."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from tabulate import tabulate
+
+from touchline import cli, schema, sheet
+from touchline.files import whole
+from touchline.problems import NOTED, Problem, to_frame
+from touchline.score import SCORES
+
+COUNTS = ["samples", "events", "predictions", "tp", "fp", "fn"]
+METRICS = ["model", "protocol", "matching", "action", *COUNTS,
+           "precision", "recall", "f1", "f1_low", "f1_high"]  # fmt: skip
+ALL = "all"
+
+
+def f1(tp, fp, fn):
+    """Return 2 tp / (2 tp + fp + fn), the harmonic mean of precision and recall."""
+    return 2 * tp / (2 * tp + fp + fn)
+
+
+def summarise(scores: pl.DataFrame, resamples: int, seed: int, level: float) -> pl.DataFrame:
+    """Return the metrics of one model from its counts per match (columns `score.SCORES`).
+
+    An undefined ratio (nothing answered, or nothing to find) is empty. f1_low and f1_high bound the
+    middle `level` of F1 over `resamples` draws of the matches with replacement (percentile
+    bootstrap); they are empty with fewer than two matches.
+    """
+    scores = pl.concat([scores, scores.with_columns(action=pl.lit(ALL))])
+    key = ["protocol", "matching", "action"]
+    totals = (
+        scores.group_by(key, maintain_order=True)
+        .agg(pl.col(COUNTS).sum())
+        .with_columns(
+            precision=_ratio(pl.col("tp"), pl.col("tp") + pl.col("fp")),
+            recall=_ratio(pl.col("tp"), pl.col("tp") + pl.col("fn")),
+            f1=_ratio(2 * pl.col("tp"), 2 * pl.col("tp") + pl.col("fp") + pl.col("fn")),
+        )
+    )
+    matches = scores["match"].unique().sort().to_list()
+    draws = np.random.default_rng(seed).multinomial(
+        len(matches), np.full(len(matches), 1 / len(matches)), size=resamples
+    )  # (resamples, matches): how often each match is drawn
+    bounds = []
+    for row, group in scores.group_by(key, maintain_order=True):
+        counts = np.zeros((len(matches), 3))
+        summed = group.group_by("match").agg(pl.col("tp", "fp", "fn").sum())
+        places = np.searchsorted(matches, summed["match"].to_numpy())
+        counts[places] = summed.select("tp", "fp", "fn").to_numpy()
+        tp, fp, fn = (draws @ counts).T
+        with np.errstate(invalid="ignore"):
+            values = f1(tp, fp, fn)
+        low, high = None, None
+        if len(matches) > 1 and not np.isnan(values).all():
+            low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+        bounds.append((*row, low, high))
+    names = dict.fromkeys(key, pl.String) | {"f1_low": pl.Float64, "f1_high": pl.Float64}
+    return totals.join(pl.DataFrame(bounds, schema=names, orient="row"), on=key)
+
+
+def _ratio(part: pl.Expr, whole_: pl.Expr) -> pl.Expr:
+    return pl.when(whole_ > 0).then(part / whole_)
+
+
+def rank(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
+    """Order the rows: models as given, protocols and matchings by name, `all` before the actions."""
+    return metrics.sort(
+        pl.col("model").replace_strict(models, range(len(models))),
+        "protocol",
+        "matching",
+        pl.col("action") != ALL,
+        "action",
+    ).select(METRICS)
+
+
+def show(path: Path | str) -> str:
+    """Return the pooled rows of a metrics table for the terminal."""
+    pooled = pl.read_csv(path).filter(action=ALL)
+    rows = [
+        [
+            row["model"],
+            row["protocol"],
+            row["matching"],
+            *(row[name] for name in COUNTS),
+            *(_number(row[name]) for name in ("precision", "recall", "f1")),
+            f"{_number(row['f1_low'])} to {_number(row['f1_high'])}",
+        ]
+        for row in pooled.iter_rows(named=True)
+    ]
+    headers = ["model", "protocol", "matching", *COUNTS, "precision", "recall", "F1", "95 %"]
+    return tabulate(rows, headers, disable_numparse=True, colalign=["left"] * 3 + ["right"] * 10)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def list_problems(sheet_path: Path | None, tables: list[str], matches: list[str]) -> list[Problem]:
+    """Return every problem of the study: of the sheet, then of each match's tables."""
+    found = sheet.read(sheet_path)[1] if sheet_path else []
+    for match in matches:
+        for table in tables:
+            found += schema.problems(table.format(match=match))
+    return found
+
+
+def main(argv: list[str]) -> None:
+    """Write the metrics of all models and the problems met on the way, and print the pooled rows."""
+    parser = argparse.ArgumentParser(prog="python -m touchline.metrics", description=__doc__)
+    parser.add_argument("--models", nargs="+", default=[])
+    parser.add_argument("--scores", default="results/scores/{model}.parquet", help="(%(default)s)")
+    parser.add_argument("--resamples", type=int, default=1000, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resampling (%(default)s)")
+    parser.add_argument("--level", type=float, default=0.95, help="(%(default)s)")
+    parser.add_argument("--sheet", type=Path, help="to list its problems")
+    parser.add_argument("--matches", nargs="*", default=[], help="whose problems are listed")
+    parser.add_argument(
+        "--tables", nargs="*", metavar="PATH",
+        default=["results/labels/{match}.parquet", "results/commentary/{match}.parquet"],
+        help="tables whose problems are listed (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--problems", type=Path, default=Path("results/problems.csv"))
+    parser.add_argument("--out", type=Path, default=Path("results/metrics.csv"))
+    parser.add_argument("--show", action="store_true", help="only print the table that is there")
+    args = parser.parse_args(argv)
+    if not args.show:
+        tables = [
+            summarise(
+                schema.read(args.scores.format(model=model), SCORES),
+                args.resamples,
+                args.seed,
+                args.level,
+            ).with_columns(model=pl.lit(model))
+            for model in args.models
+        ]
+        problems = list_problems(args.sheet, args.tables, args.matches)
+        costly = [problem for problem in problems if problem.effect != NOTED]
+        cli.report(costly)
+        with whole(args.problems) as partial:
+            to_frame(problems).write_csv(partial)
+        with whole(args.out) as partial:
+            rank(pl.concat(tables), args.models).write_csv(partial, float_precision=6)
+        if problems:
+            print(
+                f"{len(problems)} problems, {len(costly)} of which cost something: {args.problems}"
+            )
+    print(show(args.out))
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,121 @@
+"""Score one model: counts per match, action, protocol and matching, at thresholds tuned on valid."""
+
+import argparse
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from touchline import cli, schema, thresholds
+from touchline.files import whole
+from touchline.matching import answer_intervals, count, truth_intervals
+from touchline.problems import InputError
+
+SCORES = pl.Schema(
+    {"match": pl.String, "protocol": pl.String, "matching": pl.String, "action": pl.String}
+    | dict.fromkeys(["samples", "events", "predictions", "tp", "fp", "fn"], pl.Int64)
+)
+# Matches that are scored and tuned on at once are tuned on the other folds.
+FOLDS = 5
+
+
+class Answered(NamedTuple):
+    """Samples, truths and answers of some matches, as `touchline.matching` takes them."""
+
+    samples: pl.DataFrame
+    truths: pl.DataFrame
+    answers: pl.DataFrame
+
+    def of(self, matches: list[str]) -> "Answered":
+        """Return the part of these matches."""
+        return Answered(*(table.filter(pl.col("match").is_in(matches)) for table in self))
+
+
+def read_answered(matches: list[str], samples: str, labels: str, predictions: str) -> Answered:
+    """Read the matches whose labels and samples were not set aside; the paths have `{match}`."""
+    tables = []
+    for match in matches:
+        if schema.is_set_aside(labels.format(match=match)):
+            continue
+        name = pl.lit(match).alias("match")
+        asked = schema.read(samples.format(match=match), schema.SAMPLES).with_columns(name)
+        if asked.is_empty():
+            continue
+        events = schema.read(labels.format(match=match), schema.LABELS)
+        answered = schema.read(predictions.format(match=match), schema.PREDICTIONS)
+        tables.append(
+            (
+                asked.select("match", "half", "chunk", "action"),
+                truth_intervals(asked, events),
+                answer_intervals(answered.with_columns(name)),
+            )
+        )
+    if not tables:
+        raise InputError("no match to score: every one was set aside or has no labels.")
+    return Answered(*(pl.concat(parts) for parts in zip(*tables, strict=True)))
+
+
+def tune(answered: Answered) -> dict[str, float]:
+    """Return the threshold of each action that is best on these matches."""
+    actions = answered.samples.select("action").unique()
+    events = answered.truths.group_by("action").agg(events=pl.len())
+    events = actions.join(events, on="action", how="left").with_columns(
+        pl.col("events").fill_null(0)
+    )
+    return thresholds.tune(thresholds.curves(answered.answers, answered.truths), events)
+
+
+def decide(scored: Answered, tuning: Answered) -> pl.DataFrame:
+    """Return the answers of `scored` that reach thresholds tuned on `tuning`.
+
+    No match is judged by thresholds that have seen its labels: where the two overlap, each fold of
+    the matches takes the thresholds of the other folds. A single match has no others; then its
+    thresholds have seen it.
+    """
+    matches = scored.samples["match"].unique().sort().to_list()
+    known = tuning.samples["match"].unique().sort().to_list()
+    kept = []
+    for fold in range(FOLDS):
+        judged = matches[fold::FOLDS]
+        others = [match for match in known if match not in judged] or known
+        if judged:
+            kept.append(thresholds.apply(scored.of(judged).answers, tune(tuning.of(others))))
+    return pl.concat(kept)
+
+
+def main(argv: list[str]) -> None:
+    """Write the counts of one model, and its thresholds."""
+    parser = argparse.ArgumentParser(prog="python -m touchline.score", description=__doc__)
+    parser.add_argument("--matches", nargs="+", required=True, help="to score")
+    parser.add_argument(
+        "--tune", nargs="*", default=[], metavar="MATCH",
+        help="matches of the valid split, where the thresholds are to be tuned on them",
+    )  # fmt: skip
+    parser.add_argument("--threshold", type=float, default=0.0, help="where none are tuned")
+    parser.add_argument(
+        "--samples", default="results/samples/{match}.parquet", help="(%(default)s)"
+    )
+    parser.add_argument("--labels", default="results/labels/{match}.parquet", help="(%(default)s)")
+    parser.add_argument(
+        "--predictions", required=True, metavar="PATH",
+        help="such as results/predictions/linear/{match}.parquet",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument("--thresholds", type=Path, required=True, metavar="CSV", help="to write")
+    args = parser.parse_args(argv)
+    paths = (args.samples, args.labels, args.predictions)
+    scored = read_answered(args.matches, *paths)
+    if args.tune:
+        tuning = scored if args.tune == args.matches else read_answered(args.tune, *paths)
+        answers, chosen = decide(scored, tuning), tune(tuning)
+    else:
+        chosen = dict.fromkeys(scored.samples["action"].unique(), args.threshold)
+        answers = thresholds.apply(scored.answers, chosen)
+    schema.write(args.out, count(scored.samples, scored.truths, answers), SCORES)
+    rows = sorted(chosen.items())
+    with whole(args.thresholds) as partial:
+        pl.DataFrame(rows, schema=thresholds.THRESHOLDS, orient="row").write_csv(partial)
+
+
+if __name__ == "__main__":
+    cli.run(main)
