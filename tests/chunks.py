@@ -1,6 +1,7 @@
 """Small chunks made by code, for tests of the video-language models."""
 
 import numpy as np
+
 from touchline import tiny
 from touchline.encode import Chunk
 from touchline.prompts import PromptSettings, question, system_prompt

@@ -23,11 +23,11 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from torch.utils.data import get_worker_info
-from tqdm import tqdm
-from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainerCallback
+from transformers import PreTrainedModel, PrinterCallback, Trainer
 from trl import SFTConfig, SFTTrainer
 
 from touchline import checkpoints, schema
+from touchline.callbacks import Progress, StopInTime
 from touchline.encode import Chunk, Encoder
 from touchline.prefix import collate, pack
 from touchline.problems import InputError
@@ -167,7 +167,7 @@ class PrefixTrainer(SFTTrainer):
         examples: Examples,
         schedule: Schedule,
         folder: Path,
-        stop: "StopInTime",
+        stop: StopInTime,
     ) -> None:
         self.examples, self.schedule, self.folder = examples, schedule, folder
         self.chunks = order(len(examples), schedule.epochs, schedule.seed)
@@ -239,69 +239,6 @@ class PrefixTrainer(SFTTrainer):
             checkpoints.seal(written, self.folder)
             schema.write(self.folder / "log.parquet", log_table(self.state.log_history), LOG)
         self.accelerator.wait_for_everyone()
-
-
-class Progress(TrainerCallback):
-    """One line in the terminal: the steps done, the speed, and the last loss."""
-
-    def on_train_begin(self, args, state, control, **_) -> None:
-        """Start the line at the step that the run starts from."""
-        self.line = tqdm(
-            total=state.max_steps,
-            initial=state.global_step,
-            desc="fine-tuning",
-            unit="step",
-            disable=not state.is_world_process_zero,
-        )
-
-    def on_step_end(self, args, state, control, **_) -> None:
-        """Count the step."""
-        self.line.update()
-
-    def on_log(self, args, state, control, logs, **_) -> None:
-        """Show the loss."""
-        if "loss" in logs:
-            self.line.set_postfix(loss=f"{logs['loss']:.3f}")
-
-    def on_train_end(self, args, state, control, **_) -> None:
-        """Leave the line as it is."""
-        self.line.close()
-
-
-class StopInTime(TrainerCallback):
-    """Saves and stops at the end of a step, on SIGTERM or before the time budget ends.
-
-    The next step must fit into the budget twice, counted by the longest so far, with its saving.
-    """
-
-    def __init__(self, budget_s: float | None) -> None:
-        self.started = self.step_began = time.monotonic()
-        self.budget_s = math.inf if budget_s is None else budget_s
-        self.longest_s = 0.0
-        self.reason: str | None = None
-
-    def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGTERM, self._on_signal)
-
-    def __exit__(self, *_) -> None:
-        signal.signal(signal.SIGTERM, self._before)
-
-    def _on_signal(self, number: int, _) -> None:
-        self.reason = signal.Signals(number).name
-
-    def on_train_begin(self, args, state, control, **_) -> None:
-        """Count the first step from here: it waits for the first batch."""
-        self.step_began = time.monotonic()
-
-    def on_step_end(self, args, state, control, **_) -> None:
-        """Ask the trainer to save and stop, when it is time."""
-        now = time.monotonic()
-        self.longest_s = max(self.longest_s, now - self.step_began)
-        self.step_began = now
-        if now - self.started + 2 * self.longest_s > self.budget_s:
-            self.reason = f"the time budget of {self.budget_s:.0f} s is used up"
-        if self.reason:
-            control.should_save = control.should_training_stop = True
 
 
 def peak_mib() -> float:

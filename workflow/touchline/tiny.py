@@ -6,6 +6,7 @@ splitting (digits one by one); the chat template has Qwen's form.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -45,15 +46,17 @@ def make(
     layers: int = 2,
     depth: int = 2,
     vocabulary: int = 512,
+    spread: float = 0.02,
     seed: int = 0,
 ) -> None:
     """Write a base of one of `FAMILIES` with random weights into `folder`.
 
     `texts` are what the tokenizer learns its merges from; `hidden` (a multiple of 64) is the width
-    of the language model, `layers` its layers, `depth` those of the vision tower.
+    of the language model, `layers` its layers, `depth` those of the vision tower; `spread` is the
+    standard deviation of the weights.
     """
     tokenizer = _tokenizer(texts, vocabulary)
-    config = _config(family, tokenizer, hidden, layers, depth)
+    config = _config(family, tokenizer, hidden, layers, depth, spread)
     torch.manual_seed(seed)
     model = getattr(transformers, config.architectures[0])(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
@@ -67,7 +70,7 @@ def make(
 
 def _tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
     tokenizer = Qwen2Tokenizer(eos_token=END_OF_TURN).train_new_from_iterator(
-        texts,
+        chain(["system", "user", "assistant"] * 100, texts),  # the roles are words, too
         vocabulary,
         new_special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
@@ -78,7 +81,12 @@ def _tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase
 
 
 def _config(
-    family: str, tokenizer: PreTrainedTokenizerBase, hidden: int, layers: int, depth: int
+    family: str,
+    tokenizer: PreTrainedTokenizerBase,
+    hidden: int,
+    layers: int,
+    depth: int,
+    spread: float,
 ) -> PreTrainedConfig:
     text = {
         "vocab_size": len(tokenizer),
@@ -89,6 +97,7 @@ def _config(
         "num_key_value_heads": hidden // HEAD // 2,
         "head_dim": HEAD,
         "max_position_embeddings": 32768,
+        "initializer_range": spread,
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
@@ -98,7 +107,12 @@ def _config(
             **text, sliding_window=None, architectures=["MistralForCausalLM"]
         )
     del text["head_dim"]  # follows from the others, but for Qwen3-VL
-    tower = {"depth": depth, "num_heads": 2, "patch_size": PATCH_PX[family]}
+    tower = {
+        "depth": depth,
+        "num_heads": 2,
+        "patch_size": PATCH_PX[family],
+        "initializer_range": spread,
+    }
     ids = {
         f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>")
         for name, token in {
