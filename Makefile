@@ -27,6 +27,8 @@ demo: .venv/installed ## run the whole workflow on a few matches that are drawn 
 	@echo
 	@echo "table     demo/results/metrics.csv"
 	@echo "problems  demo/results/problems.csv"
+	@echo "matches   demo/SoccerNet/<league>/<season>/<game>/1_224p.mkv, 2_224p.mkv"
+	@echo "chunks    demo/results/chunks/<match>/<half>/NNN.mkv, their frames' times in <half>.parquet"
 
 contact-sheet: .venv/installed ## draw one demo match's actions on one picture, demo/contact-sheet.png
 	python -m touchline.demo --contact-sheet demo/contact-sheet.png
@@ -38,7 +40,7 @@ lint: .venv/installed ## check the code's form
 	ruff check
 	ruff format --check
 	snakefmt --check Snakefile workflow/rules
-	snakemake --lint --directory tests/lint
+	snakemake --lint --config sheet=tests/lint.csv
 
 format: .venv/installed ## put the code into its form
 	ruff check --fix

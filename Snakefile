@@ -23,6 +23,7 @@ localrules:
 
 
 wildcard_constraints:
+    half=r"[1-4]",
     match=r"[A-Za-z0-9._-]+",
     model=r"[A-Za-z0-9_-]+",
 

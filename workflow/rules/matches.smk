@@ -1,42 +1,12 @@
 # REQUIRES  the files named in the sheet
 # PRODUCES  results/labels/{match}.parquet
 #           results/commentary/{match}.parquet
-
-
-def labels_file(wildcards):
-    return list(source("labels", wildcards.match).values())[:1]
-
-
-def labels_arguments(wildcards, input):
-    return flags(
-        match=wildcards.match,
-        file=list(input) or None,
-        durations=durations(wildcards.match),
-        actions=config["labels"],
-        on_problem=config["on_problem"],
-    )
-
-
-def commentary_files(wildcards):
-    return list(source("commentary", wildcards.match).values())
-
-
-def commentary_arguments(wildcards):
-    return flags(
-        match=wildcards.match,
-        files=source("commentary", wildcards.match),
-        on_problem=config["on_problem"],
-    )
-
-
-def checksums(wildcards, input):
-    """Of the input's content: an edit counts even when it is made while the job runs."""
-    return " ".join(checksum(path) for path in input)
+#           results/chunks/{match}/{half}.parquet and the chunks that it lists, {half}/NNN.mkv
 
 
 rule labels:
     input:
-        labels_file,
+        plan.labels_file,
     output:
         "results/labels/{match}.parquet",
     log:
@@ -51,7 +21,7 @@ rule labels:
     params:
         code=digest("touchline.labels"),
         content=checksums,
-        arguments=labels_arguments,
+        arguments=plan.labels_arguments,
     message:
         "Labels of {wildcards.match}"
     shell:
@@ -60,7 +30,7 @@ rule labels:
 
 rule commentary:
     input:
-        commentary_files,
+        plan.commentary_files,
     output:
         "results/commentary/{match}.parquet",
     log:
@@ -75,8 +45,35 @@ rule commentary:
     params:
         code=digest("touchline.commentary"),
         content=checksums,
-        arguments=commentary_arguments,
+        arguments=plan.commentary_arguments,
     message:
         "Commentary of {wildcards.match}"
     shell:
         "python -m touchline.commentary {params.arguments} --out {output} > {log} 2>&1"
+
+
+rule chunks:
+    input:
+        video=plan.video_file,
+    output:
+        manifest="results/chunks/{match}/{half}.parquet",
+        folder=directory("results/chunks/{match}/{half}"),
+    log:
+        "results/logs/chunks/{match}/{half}.log",
+    benchmark:
+        "results/benchmarks/chunks/{match}/{half}.tsv"
+    conda:
+        "../../envs/video.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        code=digest("touchline.chunks"),
+        arguments=plan.chunks_arguments,
+    message:
+        "Chunks of half {wildcards.half} of {wildcards.match}"
+    shell:
+        "python -m touchline.chunks --video {input.video:q} --match {wildcards.match}"
+        " --half {wildcards.half} {params.arguments} --folder {output.folder}"
+        " --manifest {output.manifest} 2>&1 | tee {log}"

@@ -3,31 +3,10 @@
 #           results/predictions/{model}/{match}.parquet
 
 
-def backend_of(wildcards):
-    return MODELS[wildcards.model]["backend"]
-
-
-def backend_arguments(wildcards):
-    return flags(backend=backend_of(wildcards), settings=settings_of(wildcards.model))
-
-
-def backend_code(wildcards):
-    return digest(BACKENDS[backend_of(wildcards)].module)
-
-
-def trained_model(wildcards):
-    trains = BACKENDS[backend_of(wildcards)].trains
-    return [f"results/models/{wildcards.model}"] if trains else []
-
-
-def trained_model_argument(wildcards):
-    return flags(folder=trained_model(wildcards) or None)
-
-
 rule fit:
     input:
-        samples=expand("results/samples/{match}.parquet", match=matches_of("train")),
-        labels=expand("results/labels/{match}.parquet", match=matches_of("train")),
+        samples=expand(SAMPLES, match=plan.matches_of("train", labelled=True)),
+        labels=expand(LABELS, match=plan.matches_of("train", labelled=True)),
     output:
         directory("results/models/{model}"),
     log:
@@ -42,9 +21,9 @@ rule fit:
         runtime=60,
     params:
         code=digest("touchline.fit"),
-        backend_code=backend_code,
-        arguments=backend_arguments,
-        matches=flags(matches=matches_of("train", labelled=True)),
+        backend_code=plan.backend_code,
+        arguments=plan.backend_arguments,
+        matches=flags(matches=plan.matches_of("train", labelled=True)),
     message:
         "Train {wildcards.model}"
     shell:
@@ -55,7 +34,7 @@ rule fit:
 rule infer:
     input:
         samples="results/samples/{match}.parquet",
-        model=trained_model,
+        model=plan.trained_model,
     output:
         "results/predictions/{model}/{match}.parquet",
     log:
@@ -69,9 +48,9 @@ rule infer:
         runtime=30,
     params:
         code=digest("touchline.infer"),
-        backend_code=backend_code,
-        arguments=backend_arguments,
-        folder=trained_model_argument,
+        backend_code=plan.backend_code,
+        arguments=plan.backend_arguments,
+        folder=plan.trained_model_argument,
     message:
         "Answers of {wildcards.model} to {wildcards.match}"
     shell:

@@ -3,31 +3,11 @@
 #           results/metrics.csv, results/problems.csv
 
 
-def answered(pattern):
-    """Input function: files of the matches that a model is scored or tuned on."""
-
-    def files(wildcards):
-        matches = dict.fromkeys(scored_on() + tuned_on(wildcards.model))
-        return expand(pattern, match=matches, model=wildcards.model)
-
-    return files
-
-
-def score_arguments(wildcards):
-    threshold = MODELS[wildcards.model].get("threshold", 0.0)
-    return flags(
-        matches=scored_on(),
-        tune=tuned_on(wildcards.model),
-        threshold=None if threshold == "tuned" else threshold,
-        predictions=f"results/predictions/{wildcards.model}/{{match}}.parquet",
-    )
-
-
 rule score:
     input:
-        samples=answered("results/samples/{match}.parquet"),
-        labels=answered("results/labels/{match}.parquet"),
-        predictions=answered("results/predictions/{model}/{match}.parquet"),
+        samples=plan.answered(SAMPLES),
+        labels=plan.answered(LABELS),
+        predictions=plan.answered(PREDICTIONS),
     output:
         scores="results/scores/{model}.parquet",
         thresholds="results/scores/{model}.thresholds.csv",
@@ -42,7 +22,7 @@ rule score:
         runtime=15,
     params:
         code=digest("touchline.score"),
-        arguments=score_arguments,
+        arguments=plan.score_arguments,
     message:
         "Score of {wildcards.model}"
     shell:
@@ -53,9 +33,10 @@ rule score:
 rule metrics:
     input:
         sheet=config["sheet"],
-        scores=expand("results/scores/{model}.parquet", model=MODELS),
-        labels=expand("results/labels/{match}.parquet", match=MATCHES),
-        commentary=expand("results/commentary/{match}.parquet", match=MATCHES),
+        scores=expand("results/scores/{model}.parquet", model=plan.models),
+        labels=expand(LABELS, match=plan.matches),
+        commentary=expand(COMMENTARY, match=plan.matches),
+        manifests=plan.manifests(),
     output:
         metrics="results/metrics.csv",
         problems="results/problems.csv",
@@ -70,7 +51,7 @@ rule metrics:
         runtime=15,
     params:
         code=digest("touchline.metrics"),
-        arguments=flags(models=list(MODELS), matches=list(MATCHES), **config["metrics"]),
+        arguments=plan.metrics_arguments(),
     message:
         "Metrics of all models"
     shell:

@@ -2,10 +2,6 @@
 # PRODUCES  results/samples/{match}.parquet
 
 
-def samples_arguments(wildcards):
-    return flags(durations=durations(wildcards.match), **config["grid"], **config["samples"])
-
-
 rule samples:
     input:
         commentary="results/commentary/{match}.parquet",
@@ -22,7 +18,7 @@ rule samples:
         runtime=5,
     params:
         code=digest("touchline.samples"),
-        arguments=samples_arguments,
+        arguments=plan.samples_arguments,
     message:
         "Samples of {wildcards.match}"
     shell:

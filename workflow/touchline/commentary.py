@@ -34,10 +34,13 @@ def read_commentary(path: Path | str, match: str, half: int) -> tuple[pl.DataFra
     rows, problems, blank = [], [], 0
     for row, entry in enumerate(entries, start=1):
         try:
-            start_s, end_s, text = float(entry[0]), float(entry[1]), str(entry[2])
+            start_s, end_s, text = float(entry[0]), float(entry[1]), entry[2]
             if not 0 <= start_s <= end_s < float("inf"):
                 raise ValueError(f"times {start_s} to {end_s} are reversed, negative or no times")
-        except (ValueError, TypeError, LookupError) as error:
+            if not isinstance(text, str):
+                raise TypeError(f"text {text!r} is no string")
+            text.encode()  # half an emoji (a lone surrogate) is valid JSON, but no text
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
             problems.append(
                 problem(
                     f"segment '{str(entry)[:80]}': {error}.",

@@ -13,16 +13,18 @@ from touchline.backends import Match, load_module
 from touchline.files import write_text
 
 
-def read_study(matches: list[str], samples: str, labels: str) -> Iterator[Match]:
-    """Yield the matches that were not set aside; `samples` and `labels` are paths with `{match}`."""
+def read_study(matches: list[str], samples: str, labels: str, used: list[str]) -> Iterator[Match]:
+    """Yield the matches that were not set aside, and add their names to `used`.
+
+    `samples` and `labels` are paths with `{match}`. A match whose commentary was set aside has no
+    samples.
+    """
     for match in tqdm(matches, desc="reading", unit="match"):
         labels_path = labels.format(match=match)
-        if not schema.is_set_aside(labels_path):
-            yield Match(
-                match,
-                schema.read(samples.format(match=match), schema.SAMPLES),
-                schema.read(labels_path, schema.LABELS),
-            )
+        asked = schema.read(samples.format(match=match), schema.SAMPLES)
+        if not schema.is_set_aside(labels_path) and not asked.is_empty():
+            used.append(match)
+            yield Match(match, asked, schema.read(labels_path, schema.LABELS))
 
 
 def main(argv: list[str]) -> None:
@@ -43,11 +45,12 @@ def main(argv: list[str]) -> None:
     for leftover in (partial, args.folder):
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir(parents=True)
-    study = read_study(args.matches, args.samples, args.labels)
+    used = []
+    study = read_study(args.matches, args.samples, args.labels, used)
     load_module(args.backend).fit(study, args.settings, partial)
     write_text(
         partial / "trained_on.json",
-        json.dumps({"backend": args.backend, "settings": args.settings, "matches": args.matches}),
+        json.dumps({"backend": args.backend, "settings": args.settings, "matches": used}, indent=1),
     )
     partial.rename(args.folder)
 

@@ -1,6 +1,7 @@
 """Arithmetic on times: the grid of chunks, intervals and their overlap."""
 
 import math
+from fractions import Fraction
 
 import polars as pl
 
@@ -17,9 +18,15 @@ def grid(duration_s: float, chunk_s: float, overlap_s: float = 0.0) -> list[tupl
     """
     if not (0 <= overlap_s < chunk_s and duration_s > 0):
         raise ValueError(f"no grid of {chunk_s} s chunks, {overlap_s} s overlap, {duration_s} s")
-    step = chunk_s - overlap_s
-    count = max(1, math.ceil((duration_s - overlap_s) / step))
-    return [(i * step, min(i * step + chunk_s, duration_s)) for i in range(count)]
+    length, overlap, duration = exact(chunk_s), exact(overlap_s), exact(duration_s)
+    step = length - overlap
+    count = max(1, math.ceil((duration - overlap) / step))
+    return [(float(i * step), float(min(i * step + length, duration))) for i in range(count)]
+
+
+def exact(number: float) -> Fraction:
+    """Return a number as it is written, so that no chunk drifts: 29.97 is 2997/100."""
+    return Fraction(str(number))
 
 
 def iou(a_start: pl.Expr, a_end: pl.Expr, b_start: pl.Expr, b_end: pl.Expr) -> pl.Expr:

@@ -51,8 +51,12 @@ def _event(annotation: dict, durations_s: dict, actions: dict) -> tuple | None:
 
     Raises ValueError(what is wrong, what to do).
     """
+    try:
+        json.dumps(annotation, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character (a lone surrogate) in it.", "Correct it.") from None
     half_text = str(annotation.get("gameTime", "")).split(" - ")[0]
-    if not half_text.isdigit():
+    if not half_text.isdecimal():
         raise ValueError(
             f"gameTime '{annotation.get('gameTime')}' names no half.", "Write it as '1 - 05:30'."
         )
@@ -66,7 +70,7 @@ def _event(annotation: dict, durations_s: dict, actions: dict) -> tuple | None:
         )
     try:
         time_s = int(annotation["position"]) / 1000
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise ValueError(
             f"position '{annotation.get('position')}' is no whole number of milliseconds.",
             "Correct it.",
@@ -78,8 +82,10 @@ def _event(annotation: dict, durations_s: dict, actions: dict) -> tuple | None:
             f"{label} at {time_s} s is past the end of half {half} ({durations_s[half]} s).",
             "Correct the position, or the half's duration_s in the sheet.",
         )
-    team, visibility = annotation.get("team"), annotation.get("visibility")
-    return half, time_s, actions[label], label, team, visibility
+    for name in ("team", "visibility"):
+        if not isinstance(annotation.get(name), str | None):
+            raise ValueError(f"{name} '{annotation[name]}' is no text.", "Correct it.")
+    return half, time_s, actions[label], label, annotation.get("team"), annotation.get("visibility")
 
 
 def main(argv: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The table of the study: precision, recall and F1 of every model, with what was left out."""
 
 import argparse
+from glob import glob
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from tabulate import tabulate
 
 from touchline import cli, schema, sheet
 from touchline.files import whole
-from touchline.problems import NOTED, Problem, to_frame
+from touchline.problems import NOTED, InputError, Problem, to_frame
 from touchline.score import SCORES
 
 COUNTS = ["samples", "events", "predictions", "tp", "fp", "fn"]
@@ -78,8 +79,11 @@ def rank(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
 
 
 def show(path: Path | str) -> str:
-    """Return the pooled rows of a metrics table for the terminal."""
-    pooled = pl.read_csv(path).filter(action=ALL)
+    """Return the pooled rows of a metrics table for the terminal; raise `InputError` without one."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such table. Run without --show to make it.")
+    ratios = dict.fromkeys(["precision", "recall", "f1", "f1_low", "f1_high"], pl.Float64)
+    pooled = pl.read_csv(path, schema_overrides={"model": pl.String} | ratios).filter(action=ALL)
     rows = [
         [
             row["model"],
@@ -87,7 +91,7 @@ def show(path: Path | str) -> str:
             row["matching"],
             *(row[name] for name in COUNTS),
             *(_number(row[name]) for name in ("precision", "recall", "f1")),
-            f"{_number(row['f1_low'])} to {_number(row['f1_high'])}",
+            " to ".join(filter(None, (_number(row["f1_low"]), _number(row["f1_high"])))),
         ]
         for row in pooled.iter_rows(named=True)
     ]
@@ -104,7 +108,8 @@ def list_problems(sheet_path: Path | None, tables: list[str], matches: list[str]
     found = sheet.read(sheet_path)[1] if sheet_path else []
     for match in matches:
         for table in tables:
-            found += schema.problems(table.format(match=match))
+            for path in sorted(glob(table.format(match=match))):
+                found += schema.problems(path)
     return found
 
 
@@ -121,7 +126,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--tables", nargs="*", metavar="PATH",
         default=["results/labels/{match}.parquet", "results/commentary/{match}.parquet"],
-        help="tables whose problems are listed (%(default)s)",
+        help="tables whose problems are listed, with {match} and * (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--problems", type=Path, default=Path("results/problems.csv"))
     parser.add_argument("--out", type=Path, default=Path("results/metrics.csv"))

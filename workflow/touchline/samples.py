@@ -8,6 +8,7 @@ import polars as pl
 
 from touchline import cli, schema
 from touchline.intervals import grid
+from touchline.problems import InputError
 
 
 def collapse_loops(segments: pl.DataFrame) -> pl.DataFrame:
@@ -16,7 +17,9 @@ def collapse_loops(segments: pl.DataFrame) -> pl.DataFrame:
     A speech recogniser that loses track repeats its last words over what follows: one in seven
     consecutive English segments of SoccerNet-Echoes. The first one's times are those of the words.
     """
-    words = pl.col("text").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ")
+    words = (
+        pl.col("text").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
+    )
     return segments.filter(words.ne_missing(words.shift(1).over("half")))
 
 
@@ -82,7 +85,12 @@ def main(argv: list[str]) -> None:
         durations = {}
     if args.collapse_loops:
         segments = collapse_loops(segments)
-    samples = make_samples(segments, durations, args.actions, args.length_s, args.overlap_s)
+    try:
+        samples = make_samples(segments, durations, args.actions, args.length_s, args.overlap_s)
+    except ValueError as error:
+        raise InputError(
+            f"{error}. Make the overlap in grid: smaller than the length, and correct durations of 0."
+        ) from error
     schema.write(args.out, samples, schema.SAMPLES)
 
 

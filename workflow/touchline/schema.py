@@ -107,7 +107,7 @@ def write(
 def read(path: Path | str, schema: pl.Schema) -> pl.DataFrame:
     """Read a table; raise `InputError` when the file is not a Parquet file with these columns."""
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError(
             f"{path}: not a readable Parquet file ({error}). Delete it; it is made again."

@@ -46,30 +46,38 @@ def read(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:
     validator = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
     problems = [found for row in rows for found in _row_problems(row, path, validator)]
     problems += _match_problems(rows, path)
+    for _, cells in rows:
+        if "duration_s" not in cells and Path(cells.get("video", "")).is_file():
+            cells["duration_s"], found = _measure(cells["video"], cells["match"], cells["half"])
+            problems += found
     bad = {problem.match for problem in problems}
     good = [row for _, row in rows if str(row.get("match", "")) not in bad]
-    for row in good:
-        row.setdefault("duration_s", None)
-        row["duration_s"] = row["duration_s"] or _video_length(row["video"])
     return pl.DataFrame(good, schema=SHEET, orient="row"), problems
 
 
-def load(path: Path | str, on_problem: str) -> tuple[pl.DataFrame, list[Problem]]:
-    """Read the sheet for a study; with `on_problem` "stop", any problem raises `InputError`."""
+def load(path: Path | str, on_problem: str) -> dict[str, list[dict]]:
+    """Return the halves of every sound match of a study, by the match's name, in the sheet's order.
+
+    Raises `InputError` when no match is left, or for any problem when `on_problem` is "stop".
+    """
     rows, problems = read(path)
     if on_problem == "stop":
         stop_on_any(problems)
     if rows.is_empty():
         cli.report(problems)
         raise InputError(f"{path}: no sound match is left. Add rows, or correct those above.")
-    return rows, problems
+    by_match = rows.group_by("match", maintain_order=True)
+    return {match: halves.to_dicts() for (match,), halves in by_match}
 
 
-def _video_length(path: str) -> float:
-    """Return the length of a half's video in seconds."""
+def _measure(film: str, match: str, half: int) -> tuple[float | None, list[Problem]]:
+    """Return the length of a half's video in seconds, or what is wrong with it."""
     from touchline import video  # slow to import, and rarely needed
 
-    return video.probe(path).duration_s
+    try:
+        return video.probe(film).duration_s, []
+    except video.VideoError as error:
+        return None, [Problem(match, "sheet", error.problem, error.remedy, half=half, file=film)]
 
 
 def _rows(path: Path | str) -> Iterator[tuple[int, dict]]:
@@ -77,11 +85,13 @@ def _rows(path: Path | str) -> Iterator[tuple[int, dict]]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restkey="(too many cells)")
-            missing = [name for name in SHEET if name not in (reader.fieldnames or [])]
-            if missing:
+            header = reader.fieldnames or []
+            wrong = [f"no column {name}" for name in SHEET if name not in header]
+            wrong += [f"unknown column {name}" for name in header if name not in SHEET]
+            if wrong:
                 raise InputError(
-                    f"{path}: row 1: no column {', '.join(missing)}. The sheet's columns are "
-                    f"{','.join(SHEET)}; `python -m touchline.sheet --help` writes one."
+                    f"{path}: row 1: {', '.join(wrong)}. The sheet's columns are "
+                    f"{','.join(SHEET)}; `python -m touchline.sheet --help` says how to write one."
                 )
             for row in reader:
                 cells = {name: cell for name, cell in row.items() if cell not in ("", None)}
@@ -97,9 +107,11 @@ def _numbers(cells: dict) -> dict:
     numbers = {}
     for name, kind in (("half", int), ("duration_s", float)):
         try:
-            numbers[name] = kind(cells[name])
+            number = kind(cells[name])
         except (KeyError, ValueError):
             continue
+        if number == number:  # "nan" stays text, and so becomes a problem of its row
+            numbers[name] = number
     return numbers
 
 
@@ -181,7 +193,10 @@ def from_soccernet(
         labels = folder / LABELS_FILE
         for half in (1, 2):
             film = _first(folder / f"{half}_{name}" for name in video_order)
-            duration = _video_length(film) if film else lengths.get((game, half))
+            duration, found = lengths.get((game, half)), []
+            if film:
+                duration, found = _measure(film, slug(game), half)
+            problems += found
             spoken = _first(
                 echoes / "Dataset" / version / game / f"{half}_asr.json"
                 for version in (commentary_order if echoes else [])
@@ -190,7 +205,7 @@ def from_soccernet(
                 (slug(game), half, split, film, duration,
                  str(labels) if labels.is_file() else None, spoken)
             )  # fmt: skip
-            if duration is None:
+            if duration is None and not found:
                 problems.append(
                     Problem(
                         slug(game), "sheet", "no video and no length.",
@@ -226,12 +241,27 @@ def _by_split(splits: dict[str, str]) -> list[list[tuple[str, str]]]:
 
 def read_pairs(path: Path, columns: list[str]) -> pl.DataFrame:
     """Read a small CSV that must have these columns; raise `InputError` otherwise."""
+    kinds = {"half": pl.Int64, "duration_s": pl.Float64}
     try:
-        return pl.read_csv(path).select(columns)
+        table = pl.read_csv(path, infer_schema=False).select(columns)
+        return table.select(pl.col(name).cast(kinds.get(name, pl.String)) for name in columns)
     except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
         raise InputError(
-            f"{path}: not a CSV with columns {','.join(columns)} ({error})."
+            f"{path}: not a CSV with columns {','.join(columns)} ({reason}). Correct it."
         ) from error
+
+
+def read_splits(path: Path) -> dict[str, str]:
+    """Return the split of each game of a small CSV; raise `InputError` for an unknown split."""
+    pairs = read_pairs(path, ["game", "split"]).rows()
+    for row, (game, split) in enumerate(pairs, start=2):
+        if split not in SPLITS:
+            raise InputError(
+                f"{path}: row {row}: {game} has unknown split '{split}'. "
+                f"Write one of {', '.join(SPLITS)}."
+            )
+    return dict(pairs)
 
 
 def download(folder: Path, splits: list[str], files: list[str]) -> None:
@@ -289,16 +319,16 @@ def main(argv: list[str]) -> None:
         "needs SOCCERNET_PASSWORD, and SoccerNet's package tells its authors of each download",
     )  # fmt: skip
     args = parser.parse_args(argv)
+    if args.every < 1:
+        parser.error("--every takes a number of 1 or more")
     if args.download:
         download(args.soccernet, list(SPLITS[:3]), args.download)
-    splits = soccernet_splits()
-    if args.splits:
-        splits = dict(read_pairs(args.splits, ["game", "split"]).iter_rows())
+    splits = read_splits(args.splits) if args.splits else soccernet_splits()
     splits = {game: split for games in _by_split(splits) for game, split in games[:: args.every]}
     lengths = {}
     if args.lengths:
         table = read_pairs(args.lengths, ["game", "half", "duration_s"])
-        lengths = {(game, half): float(length) for game, half, length in table.iter_rows()}
+        lengths = {(game, half): length for game, half, length in table.iter_rows()}
     rows, problems = from_soccernet(
         args.soccernet, args.echoes, splits, lengths, args.commentary, args.videos
     )

@@ -76,12 +76,12 @@ def _cumulative(curve: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def apply(answers: pl.DataFrame, chosen: dict[str, float]) -> pl.DataFrame:
-    """Return the answers that reach their action's threshold."""
+    """Return the answers that reach their action's threshold; one without a confidence is certain."""
     table = pl.DataFrame(
         {"action": list(chosen), "threshold": list(chosen.values())}, schema=THRESHOLDS
     )
     return (
         answers.join(table, on="action", how="left", maintain_order="left")
-        .filter(pl.col("confidence") >= pl.col("threshold"))
+        .filter(pl.col("confidence").fill_null(1.0) >= pl.col("threshold"))
         .drop("threshold")
     )

@@ -152,10 +152,10 @@ def describe(words: pl.DataFrame, steps: int, step_s: float) -> sp.csr_matrix:
         spoken = gather @ hashed
     windows = []
     for first, last in WINDOWS:
-        shifts = [
-            sp.eye(steps, k=k, dtype=np.float32, format="csr") for k in range(first, last + 1)
-        ]
-        windows.append(sum(shifts) @ spoken)
+        window = sp.csr_matrix((steps, steps), dtype=np.float32)
+        for k in range(max(first, 1 - steps), min(last, steps - 1) + 1):
+            window += sp.eye(steps, k=k, dtype=np.float32, format="csr")
+        windows.append(window @ spoken)
     features = sp.hstack(windows, format="csr")
     features.sort_indices()
     return _normalised(features.indices, features.indptr)

@@ -1,0 +1,148 @@
+"""What makes a stage run again, and how it is told its settings."""
+
+import argparse
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from touchline import digest as digest_module
+from touchline.backends import BACKENDS
+from touchline.digest import checksum, digest, flags
+
+PACKAGE = Path(digest_module.__file__).parent
+
+
+@pytest.fixture
+def edit(tmp_path, monkeypatch):
+    """Return a function that edits a copy of the package, which the digest then reads.
+
+    It replaces the text `old`, or adds `new` at the end of the file where there is none.
+    """
+    copy = tmp_path / "touchline"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(digest_module, "_ROOT", copy)
+    digest_module._parsed.cache_clear()
+
+    def replace(file: str, old: str | None, new: str) -> None:
+        path = copy / file
+        text = path.read_text(encoding="utf-8")
+        assert old is None or old in text
+        path.write_text(text.replace(old, new) if old else text + new, encoding="utf-8")
+        digest_module._parsed.cache_clear()
+
+    yield replace
+    digest_module._parsed.cache_clear()
+
+
+def _module_docstring(file: str) -> str:
+    return (PACKAGE / file).read_text(encoding="utf-8").split('"""')[1]
+
+
+def test_comments_docstrings_and_layout_do_not_count(edit):
+    before = digest("touchline.samples")
+    edit("intervals.py", "INTERVAL_S = 12.0", "# why\n\nINTERVAL_S = (\n    12.0  # seconds\n)")
+    edit("samples.py", _module_docstring("samples.py"), "Other words.")
+    edit(
+        "samples.py",
+        "def main(argv: list[str]) -> None:",
+        "\ndef main(\n    argv: list[str],\n) -> None:",
+    )
+    edit("samples.py", "Write the samples of one match.", "Write them.")
+    assert digest("touchline.samples") == before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("samples.py", "default=60.0", "default=61.0"),
+        ("samples.py", 'pl.col("line_start") < pl.col', 'pl.col("line_start") <= pl.col'),
+        ("intervals.py", "INTERVAL_S = 12.0", "INTERVAL_S = 12"),  # imported by samples
+        ("problems.py", '"match set aside"', '"set aside"'),  # imported by schema
+        ("files.py", "0o666", "0o600"),  # imported by schema, which samples imports
+    ],
+)
+def test_a_changed_constant_or_expression_counts_at_any_depth(edit, file, old, new):
+    before = digest("touchline.samples")
+    edit(file, old, new)
+    assert digest("touchline.samples") != before
+
+
+@pytest.mark.parametrize("file", ["labels.py", "metrics.py", "digest.py", "backends/linear.py"])
+def test_a_module_that_samples_does_not_import_does_not_count(edit, file):
+    before = digest("touchline.samples")
+    edit(file, None, "CHANGED = 1\n")
+    assert digest("touchline.samples") == before
+
+
+def test_a_module_imported_inside_a_function_counts(edit):
+    edit(
+        "samples.py",
+        '    """Write the samples',
+        '    from touchline import clock\n    """Write the samples',
+    )
+    before = digest("touchline.samples")
+    edit("clock.py", "60", "61")
+    assert digest("touchline.samples") != before
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_backend_counts_for_its_own_models_only(edit, name):
+    modules = {backend: entry.module for backend, entry in BACKENDS.items()}
+    infer, own = digest("touchline.infer"), {key: digest(value) for key, value in modules.items()}
+    file = "/".join(modules[name].split(".")[1:]) + ".py"
+    edit(file, None, "CHANGED = 1\n")
+    assert digest("touchline.infer") == infer
+    assert {key for key, value in modules.items() if digest(value) != own[key]} == {name}
+
+
+def test_a_digest_of_several_modules_takes_all_and_no_order():
+    assert digest("touchline.labels", "touchline.samples") == digest(
+        "touchline.samples", "touchline.labels"
+    )
+    assert digest("touchline.labels", "touchline.samples") != digest("touchline.labels")
+
+
+def test_an_unknown_module_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match=r"no module touchline\.sample"):
+        digest("touchline.sample")
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        ({"length_s": 60, "alpha": 1e-6}, "--alpha 1e-06 --length-s 60"),
+        ({"b": 2, "a": 1}, "--a 1 --b 2"),
+        ({"loops": True}, "--loops"),
+        ({"loops": False}, "--no-loops"),
+        ({"file": None}, ""),
+        ({"zero": 0, "empty": ""}, "--empty '' --zero 0"),
+        ({"actions": ["foul", "goal"]}, "--actions foul goal"),
+        ({"match": "a b; rm -r $HOME 'c'"}, """--match 'a b; rm -r $HOME '"'"'c'"'"''"""),
+        ({"durations": {2: 1.5, 1: 2.0}}, """--durations '{"1": 2.0, "2": 1.5}'"""),
+    ],
+)
+def test_settings_become_sorted_quoted_arguments(settings, text):
+    assert flags(**settings) == text
+
+
+def test_arguments_come_back_as_the_settings_that_went_in():
+    settings = {
+        "labels": {"Yellow->red card": "it's $HOME", "é": [1, None]},
+        "files": ["a b.json", "c'd.json"],
+    }
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--labels", type=json.loads)
+    parser.add_argument("--files", nargs="+")
+    assert vars(parser.parse_args(shlex.split(flags(**settings)))) == settings
+
+
+def test_two_swapped_settings_are_told_apart():
+    assert flags(a=1, b=2) != flags(a=2, b=1)
+
+
+def test_a_checksum_is_of_the_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert checksum(tmp_path / "a").startswith("ba7816bf8f01cfea")

@@ -1,0 +1,160 @@
+"""What the rules know about a study: its matches, its models, and what each job is told.
+
+The rules stay declarative; the functions that Snakemake calls for a job's inputs and parameters are
+the methods here, which take its `wildcards` (an object with `match` and `model`).
+"""
+
+from collections.abc import Callable
+
+from touchline import sheet
+from touchline.backends import BACKENDS
+from touchline.digest import checksum, digest, flags
+from touchline.problems import InputError
+
+SAMPLES = "results/samples/{match}.parquet"
+LABELS = "results/labels/{match}.parquet"
+COMMENTARY = "results/commentary/{match}.parquet"
+CHUNKS = "results/chunks/{match}/{half}.parquet"
+PREDICTIONS = "results/predictions/{model}/{match}.parquet"
+
+
+class Plan:
+    """A study as its configuration and its sheet describe it."""
+
+    def __init__(self, config: dict) -> None:
+        """Read the sheet; raise `InputError` where it or the configuration makes no study."""
+        check(config)
+        self.config = config
+        self.models = dict(sorted(config["models"].items()))
+        self.matches = sheet.load(config["sheet"], config["on_problem"])
+
+    def matches_of(self, *splits: str, labelled: bool = False) -> list[str]:
+        """Return the matches of these splits, in the sheet's order."""
+        return [
+            match
+            for match, halves in self.matches.items()
+            if halves[0]["split"] in splits and (halves[0]["labels"] or not labelled)
+        ]
+
+    def files(self, column: str, match: str) -> dict[int, str]:
+        """Return a match's files in one column of the sheet, by half."""
+        return {half["half"]: half[column] for half in self.matches[match] if half[column]}
+
+    def durations(self, match: str) -> dict[int, float]:
+        """Return the length of each half in seconds."""
+        return {half["half"]: half["duration_s"] for half in self.matches[match]}
+
+    def scored(self) -> list[str]:
+        """Return the matches in the tables."""
+        return self.matches_of(self.config["score"]["split"], labelled=True)
+
+    def tuned(self, model: str) -> list[str]:
+        """Return the matches that a model's thresholds are tuned on."""
+        tuned = self.models[model].get("threshold") == "tuned"
+        return self.matches_of("valid", labelled=True) if tuned else []
+
+    # What Snakemake calls, rule by rule.
+
+    def labels_file(self, wildcards) -> list[str]:
+        return list(self.files("labels", wildcards.match).values())[:1]
+
+    def labels_arguments(self, wildcards, input) -> str:
+        return flags(
+            match=wildcards.match,
+            file=list(input) or None,
+            durations=self.durations(wildcards.match),
+            actions=self.config["labels"],
+            on_problem=self.config["on_problem"],
+        )
+
+    def commentary_files(self, wildcards) -> list[str]:
+        return list(self.files("commentary", wildcards.match).values())
+
+    def commentary_arguments(self, wildcards) -> str:
+        return flags(
+            match=wildcards.match,
+            files=self.files("commentary", wildcards.match),
+            on_problem=self.config["on_problem"],
+        )
+
+    def video_file(self, wildcards) -> str:
+        return self.files("video", wildcards.match)[int(wildcards.half)]
+
+    def chunks_arguments(self, wildcards) -> str:
+        own = {key: value for key, value in self.config["chunks"].items() if key != "when"}
+        return flags(on_problem=self.config["on_problem"], **self.config["grid"], **own)
+
+    def manifests(self) -> list[str]:
+        """Return the manifest of every half that has a video, where videos are to be cut."""
+        return [
+            CHUNKS.format(match=match, half=half)
+            for match in self.matches
+            for half in self.files("video", match)
+            if self.config["chunks"]["when"] == "always"
+        ]
+
+    def samples_arguments(self, wildcards) -> str:
+        return flags(
+            durations=self.durations(wildcards.match),
+            **self.config["grid"],
+            **self.config["samples"],
+        )
+
+    def backend_arguments(self, wildcards) -> str:
+        model = self.models[wildcards.model]
+        own = {key: model[key] for key in model if key not in ("backend", "threshold")}
+        return flags(backend=model["backend"], settings=own)
+
+    def backend_code(self, wildcards) -> str:
+        return digest(BACKENDS[self.models[wildcards.model]["backend"]].module)
+
+    def trained_model(self, wildcards) -> list[str]:
+        """Return the folder of the trained model, or nothing for a model that does not train."""
+        trains = BACKENDS[self.models[wildcards.model]["backend"]].trains
+        return [f"results/models/{wildcards.model}"] if trains else []
+
+    def trained_model_argument(self, wildcards) -> str:
+        return flags(folder=self.trained_model(wildcards) or None)
+
+    def answered(self, pattern: str) -> Callable:
+        """Return an input function: one file for each match a model is scored or tuned on."""
+
+        def files(wildcards) -> list[str]:
+            matches = dict.fromkeys(self.scored() + self.tuned(wildcards.model))
+            return [pattern.format(match=match, model=wildcards.model) for match in matches]
+
+        return files
+
+    def score_arguments(self, wildcards) -> str:
+        threshold = self.models[wildcards.model].get("threshold", 0.0)
+        return flags(
+            matches=self.scored(),
+            tune=self.tuned(wildcards.model),
+            threshold=None if threshold == "tuned" else threshold,
+            predictions=PREDICTIONS.replace("{model}", wildcards.model),
+        )
+
+    def metrics_arguments(self) -> str:
+        return flags(models=list(self.models), matches=list(self.matches), **self.config["metrics"])
+
+
+def checksums(wildcards, input) -> str:
+    """Return those of a job's input files: an edit counts even when it is made while the job runs."""
+    return " ".join(checksum(path) for path in input)
+
+
+def check(config: dict) -> None:
+    """Raise `InputError` where settings contradict each other in a way that a schema cannot say."""
+    known = sorted(set(config["labels"].values()))
+    unknown = [action for action in config["samples"]["actions"] if action not in known]
+    if unknown:
+        raise InputError(
+            f"configuration: samples.actions: no label leads to {', '.join(unknown)}. "
+            f"The labels: section leads to {', '.join(known)}."
+        )
+    grid = config["grid"]
+    if grid["overlap_s"] >= grid["length_s"]:
+        raise InputError(
+            f"configuration: grid: chunks of {grid['length_s']} s cannot share "
+            f"{grid['overlap_s']} s. Make overlap_s smaller than length_s."
+        )
