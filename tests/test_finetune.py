@@ -20,7 +20,7 @@ from chunks import ACTIONS, chunk, tiny_base
 from tiny_study import SCHEDULE, Examples, load
 from touchline import base, checkpoints, finetune, prefix
 from touchline.encode import Encoder
-from touchline.finetune import UNFINISHED, Example, Schedule
+from touchline.finetune import UNFINISHED, Schedule
 from touchline.problems import InputError
 from touchline.prompts import PromptSettings
 
@@ -167,44 +167,27 @@ def test_checkpoints_hold_no_pickled_code(tiny, tmp_path):
             assert path.suffix in (".safetensors", ".json", ".jinja", ".md"), path.name
 
 
-def test_one_batch_is_learned_by_heart_with_all_weights_and_then_another_with_an_adapter(tmp_path):
-    """An adapter has nothing to adapt in a random base, so its base is one that learned a batch.
-
-    The adapter learns one answer; that it learns to tell questions apart is in `test_learnability`.
-    """
-    tiny_base(tmp_path / "random", "qwen2_vl", spread=0.1)
-    model, processor = base.load(str(tmp_path / "random"), None, "auto", vision=True)
+def test_one_batch_is_learned_by_heart(tmp_path):
+    """With all weights: in a random base an adapter has nothing to adapt."""
+    tiny_base(tmp_path / "base", "qwen2_vl", spread=0.1)
+    model, processor = base.load(str(tmp_path / "base"), None, "auto", vision=True)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings(examples=False))
-    learn_by_heart(model, encoder, Examples(2, frames=2), 5e-3, tmp_path / "first")
-    model.save_pretrained(tmp_path / "base")
-    processor.save_pretrained(tmp_path / "base")
-
-    model, encoder = load(tmp_path / "base", dropout=0.0, quantize="nf4")
-    learn_by_heart(model, encoder, OtherAnswer(1, frames=2), 1e-2, tmp_path / "second")
-
-
-class OtherAnswer(Examples):
-    def __getitem__(self, number: int) -> Example:
-        answers = {"corner": "A Corner occurs at (37:33, 37:45)."}
-        return dataclasses.replace(super().__getitem__(number), answers=answers)
-
-
-def learn_by_heart(model, encoder, examples, learning_rate: float, folder: Path) -> None:
     often = Schedule(
         epochs=100,
         chunks_per_step=2,
         chunks_at_once=2,
-        learning_rate=learning_rate,
+        learning_rate=5e-3,
+        warmup=0.05,
         save_every=10**6,
         workers=0,
         gradient_checkpointing=False,
-        warmup=0.05,
     )
-    log = finetune.train(model, encoder, examples, often, folder)
+    two = Examples(2, frames=2)
+    log = finetune.train(model, encoder, two, often, tmp_path / "checkpoints")
     assert log["loss"][-1] < 0.01
     model.eval()
-    for number in range(len(examples)):
-        example = examples[number]
+    for number in range(2):
+        example = two[number]
         asked, questions = encoder.prompt(example.chunk, list(example.answers))
         decoded = prefix.answer(model, asked, questions, 40, {encoder.tokenizer.eos_token_id})
         texts = [encoder.tokenizer.decode(one.ids) for one in decoded]

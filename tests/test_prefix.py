@@ -30,7 +30,7 @@ def encoder(request, tmp_path_factory) -> Encoder:
     """Return the encoder of a tiny base, with the model in it."""
     folder = tmp_path_factory.mktemp(request.param)
     # Random weights of the usual size answer the same to everything; larger ones do not.
-    tiny_base(folder, request.param, spread=0.15, seed=2)
+    tiny_base(folder, request.param, spread=0.3, seed=2)
     if request.param == "mistral":
         model = AutoModelForCausalLM.from_pretrained(folder)
         processor, inputs = AutoTokenizer.from_pretrained(folder), ("commentary",)
