@@ -1,6 +1,5 @@
 """Base models: loaded by name or folder, quantised, and given an adapter to train or to use."""
 
-import json
 from pathlib import Path
 
 import torch
@@ -24,6 +23,8 @@ VISION_FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 
 # The linear layers of a language model's blocks, which all families name alike.
 LORA_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+BYTES = 256  # the least that a byte-level tokenizer knows
 
 
 def load(
@@ -120,15 +121,16 @@ def _check_family(base: str, vision: bool) -> None:
 
 def _processor(base: str, vision: bool) -> ProcessorMixin | PreTrainedTokenizerBase:
     kind, word = (AutoProcessor, "processor") if vision else (AutoTokenizer, "tokenizer")
+    missing = InputError(f"base {base}: no {word} there; copy its files beside the weights.")
     try:
         processor = kind.from_pretrained(base)
-    except (OSError, ValueError, TypeError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"base {base}: no {word} there; copy its files beside the weights."
-        ) from error
-    # Without its processor files, a folder with a tokenizer yields the tokenizer.
+    except (OSError, ValueError, TypeError) as error:
+        raise missing from error
+    # Where files are missing, transformers gives a tokenizer for a processor, or one without words.
     if vision and not isinstance(processor, ProcessorMixin):
-        raise InputError(f"base {base}: no {word} there; copy its files beside the weights.")
+        raise missing
+    if len(processor.tokenizer if vision else processor) < BYTES:
+        raise InputError(f"base {base}: no tokenizer there; copy its files beside the weights.")
     return processor
 
 
