@@ -1,0 +1,237 @@
+"""The video-language backend: what it shows, what it answers, and what it refuses."""
+
+import math
+import shutil
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from chunks import ACTIONS, LINES, chunk, tiny_base
+from touchline import base, schema, spotter
+from touchline.backends import Match, causal_lm, vlm
+from touchline.digest import checksum
+from touchline.encoding import encoder
+from touchline.footage import Footage
+from touchline.problems import InputError
+from touchline.prompts import PromptSettings
+from touchline.spotter import confidences, read_settings
+from touchline.training_set import choose
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    tiny_base(folder, "qwen2_vl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mistral(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("mistral")
+    tiny_base(folder, "mistral")
+    return folder
+
+
+def samples(chunks: int = 2) -> pl.DataFrame:
+    """Return the samples of the first chunks of a half."""
+    rows = [
+        (1, number, 60.0 * number, 60.0 * number + 60, action, LINES[:1])
+        for number in range(chunks)
+        for action in ACTIONS
+    ]
+    return pl.DataFrame(rows, schema=schema.SAMPLES, orient="row")
+
+
+def labels(*events: tuple[float, str]) -> pl.DataFrame:
+    rows = [(1, time_s, action, action, "home", "visible") for time_s, action in events]
+    return pl.DataFrame(rows, schema=schema.LABELS, orient="row")
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory) -> Footage:
+    """Return the footage of two chunks of seven frames at one per second; a third was set aside."""
+    folder = tmp_path_factory.mktemp("chunks")
+    generator = np.random.default_rng(0)
+    rows = []
+    for number in range(3):
+        file = f"{number:03d}.mkv"
+        pictures = generator.integers(0, 255, (7, 56, 112, 3), dtype=np.uint8)
+        frames = [av.VideoFrame.from_ndarray(one).reformat(format="yuv420p") for one in pictures]
+        with encoder(folder / file, Fraction(1), frames[0]) as encode:
+            for place, frame in enumerate(frames):
+                encode(place, frame)
+        start_s = 60.0 * number
+        times_s = [start_s + place for place in range(7)]
+        made = (file, checksum(folder / file)) if number < 2 else ("", "")
+        rows.append((1, number, start_s, start_s + 60, *made, "", "", times_s))
+    manifest = folder / "1.parquet"
+    schema.write(manifest, pl.DataFrame(rows, schema=schema.CHUNKS, orient="row"), schema.CHUNKS)
+    return Footage([manifest])
+
+
+def entry(folder: Path, **more) -> dict:
+    """Return a model's entry of the configuration."""
+    prompt = {"examples": False} | more.pop("prompt", {})
+    return {"backend": "vlm", "base": str(folder), "max_new_tokens": 8, "prompt": prompt} | more
+
+
+def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, footage):
+    asked = samples(3)
+    model = vlm.load(entry(tiny), None)
+    answered = model.answer(asked, "a_match", footage)
+    assert answered.schema == schema.PREDICTIONS
+    key = ["half", "chunk", "action"]
+    assert answered.select(key).equals(asked.select(key))
+    whole = answered.filter(pl.col("chunk") < 2)
+    assert whole["status"].is_in(["unparsable", "cut_off"]).all()  # random weights write nonsense
+    assert (whole["answer_tokens"] <= 8).all()
+    assert (whole["prompt_tokens"] > 100).all()
+    assert answered.filter(chunk=2)["status"].to_list() == ["skipped"] * len(ACTIONS)
+    assert [str(problem) for problem in model.problems] == [
+        "a_match, half 1: half 1, chunk 2: no video of it was made. The chunk has no answers. "
+        "(chunk set aside)"
+    ]
+
+
+def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_path, footage):
+    """Seven frames at 1 per second are four pairs; Qwen3-VL's processor would take 2 per second."""
+    tiny_base(tmp_path, "qwen3_vl")
+    for fps, pairs in ((None, 4), (0.5, 2)):
+        model = vlm.load(entry(tmp_path, fps=fps), None)
+        wishes = model.encoder.processor.video_processor
+        assert (wishes.fps, wishes.do_sample_frames) == (2, True)
+        _, frame_s = footage.frames(1, 1, ["broadcast"], fps)
+        assert frame_s[0] == 60
+        assert np.diff(frame_s).tolist() == [1 / (fps or 1)] * (len(frame_s) - 1)
+        shown = spotter.look(chunk(number=1), footage, model.settings)
+        prefix, _ = model.encoder.prompt(shown, ACTIONS)
+        assert prefix.vision["video_grid_thw"].tolist() == [[pairs, 4, 8]]
+
+
+def test_a_text_model_answers_from_the_commentary(mistral):
+    model = causal_lm.load(entry(mistral, prompt={"inputs": ["commentary"]}), None)
+    answered = model.answer(samples(2), "a_match")
+    assert answered["answer_tokens"].to_list() == [8] * 8
+    assert model.problems == []
+
+
+def test_fit_writes_an_adapter_that_load_answers_with(tiny, footage, tmp_path):
+    settings = entry(
+        tiny,
+        quantize="nf4",
+        lora={"rank": 4, "dropout": 0},
+        training={"chunks_per_step": 1, "epochs": 3, "workers": 0, "learning_rate": 0.01},
+    )
+    study = [Match("a_match", samples(2), labels((30.0, "goal"), (70.0, "foul")))]
+    (tmp_path / "model").mkdir()
+    vlm.fit(study, settings, tmp_path / "model", tmp_path / "checkpoints", lambda match: footage)
+    assert {path.name for path in (tmp_path / "model").iterdir()} >= {
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "log.parquet",
+    }
+    assert len(pl.read_parquet(tmp_path / "model" / "log.parquet")) == 6
+    tuned = vlm.load(settings, tmp_path / "model").answer(samples(1), "a_match", footage)
+    plain = vlm.load(settings, None).answer(samples(1), "a_match", footage)
+    assert tuned["text"].to_list() != plain["text"].to_list()
+
+    with pytest.raises(InputError, match=r"was trained on base .*, not on .*other"):
+        vlm.load(settings | {"base": str(copied(tiny, tmp_path / "other"))}, tmp_path / "model")
+    with pytest.raises(InputError, match="no adapter there"):
+        vlm.load(settings, tmp_path)
+
+
+def test_a_split_without_samples_is_said(tiny, tmp_path):
+    with pytest.raises(InputError, match="the train split has no samples"):
+        vlm.fit([], entry(tiny), tmp_path, tmp_path / "checkpoints", lambda match: None)
+
+
+def copied(folder: Path, to: Path, but: str = "") -> Path:
+    """Return a copy of a base, without the files whose names start with `but`."""
+    skip = shutil.ignore_patterns(f"{but}*") if but else None
+    return Path(shutil.copytree(folder, to, ignore=skip))
+
+
+def refused(settings: dict, words: str, backend=vlm) -> None:
+    with pytest.raises(InputError, match=words) as error:
+        backend.load(settings, None)
+    assert "\n" not in str(error.value)
+
+
+def test_a_base_that_is_not_there_is_refused(tmp_path):
+    refused(entry(tmp_path / "none"), "none: no readable config.json")
+
+
+def test_a_base_without_a_processor_is_refused(tiny, tmp_path):
+    refused(entry(copied(tiny, tmp_path / "a", but="processor")), "no processor there")
+    refused(entry(copied(tiny, tmp_path / "b", but="tokenizer")), "no tokenizer there")
+
+
+def test_weights_in_a_pickle_are_refused_and_not_read(tiny, tmp_path):
+    folder = copied(tiny, tmp_path / "base", but="model.safetensors")
+    model, _ = base.load(str(tiny), None, "auto", vision=True)
+    torch.save(model.state_dict(), folder / "pytorch_model.bin")
+    refused(entry(folder), "no safetensors weights there.*are refused")
+
+
+def test_a_base_of_another_family_is_refused(tiny, mistral):
+    refused(entry(mistral), "its family is mistral; this backend knows qwen2_vl")
+    refused(entry(tiny), "its family is qwen2_vl, which is for the backend vlm", causal_lm)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_setting_that_needs_a_gpu_is_refused_without_one(tiny):
+    refused(entry(tiny, device="cuda"), "device is cuda, but torch finds no GPU")
+
+
+def test_settings_that_do_not_exist_are_refused(tiny):
+    refused(entry(tiny, quantise="nf4"), "no setting quantise; it has base, device")
+    refused(entry(tiny, training={"steps": 3}), "training has no setting steps")
+    refused(entry(tiny, quantize="int3"), "quantize is 'int3'")
+    refused(entry(tiny, prompt={"clock": "wall"}), "no clock 'wall'")
+    refused({"backend": "vlm"}, "missing 1 required positional argument: 'base'")
+
+
+def test_confidence_is_the_probability_of_the_words_that_state_an_interval():
+    """Tokens `A Goal`, ` at (1, 2).`, ` A Goal`, ` at (3, 4).` and intervals in the second and fourth."""
+    ends = [6, 17, 24, 35]
+    found = confidences(ends, [0.5, 0.8, 0.25, 0.4], [(10, 16), (28, 34)])
+    assert found == pytest.approx([0.5 * 0.8, 0.25 * 0.4])
+    assert confidences(ends, [0.5, 0.8, 0.25, 0.4], [(10, 16)]) == pytest.approx([0.4])
+    assert confidences([], [], []) == []
+    assert all(math.isfinite(one) for one in found)
+
+
+def test_the_training_set_has_all_chunks_with_events_and_a_share_of_the_others():
+    prompt = PromptSettings(clock="chunk")
+    study = Match("a_match", samples(200), labels((30.0, "goal"), (65.0, "foul"), (70.0, "foul")))
+    chosen = choose([study], prompt, empty_chunks=0.25, seed=0)
+    by_number = {listed.chunk.chunk: listed for listed in chosen}
+    assert {0, 1} <= by_number.keys()
+    assert 30 < len(chosen) < 75
+    assert by_number[0].answers == {
+        "goal": "A Goal occurs at (00:24, 00:36).",
+        "corner": "No Corner occurs.",
+        "foul": "No Foul occurs.",
+        "substitution": "No Substitution occurs.",
+    }
+    assert by_number[1].answers["foul"] == (
+        "A Foul occurs at (00:00, 00:11). A Foul occurs at (00:04, 00:16)."
+    )
+    # Another match changes nothing here; another seed does.
+    two = choose([Match("b", samples(9), labels()), study], prompt, 0.25, seed=0)
+    assert [one for one in two if one.chunk.match == "a_match"] == chosen
+    assert choose([study], prompt, 0.25, seed=1) != chosen
+    assert len(choose([study], prompt, 0.0, seed=0)) == 2
+
+
+def test_defaults_are_the_studys():
+    settings = read_settings({"base": "Qwen/Qwen2-VL-2B-Instruct", "backend": "vlm"})
+    assert settings.training.epochs == 1
+    assert settings.training.chunks_per_step == 8
+    assert settings.training.save_every == 100

@@ -1,0 +1,236 @@
+"""A language model as a spotter: its settings, how it is asked, and how it is fine-tuned."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from transformers import PreTrainedModel
+
+from touchline import answers, base, finetune, prefix, schema
+from touchline.backends import Match
+from touchline.encode import Chunk, Encoder
+from touchline.finetune import Schedule
+from touchline.footage import Footage, chunks_of
+from touchline.prefix import Decoded
+from touchline.problems import CHUNK_SET_ASIDE, InputError, Problem
+from touchline.prompts import PromptSettings
+from touchline.training_set import TrainingSet, choose, to_chunk
+
+
+@dataclass(frozen=True)
+class Lora:
+    """The adapter that is trained; see `base.add_adapter`."""
+
+    rank: int = 16
+    alpha: float = 32
+    dropout: float = 0.05
+    modules: Sequence[str] = base.LORA_MODULES
+    freeze_vision: bool = True
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A model's entry in the configuration."""
+
+    base: str
+    quantize: str | None = None  # nf4, or none
+    device: str = "auto"  # auto, cpu, or cuda, which must be there
+    fps: float | None = None  # frames per second shown; all of the chunk's file by default
+    max_new_tokens: int = 128
+    empty_chunks: float = 1.0  # share of the chunks without an event that are trained on
+    prompt: PromptSettings = field(default_factory=PromptSettings)
+    lora: Lora = field(default_factory=Lora)
+    training: Schedule = field(default_factory=Schedule)
+
+
+def read_settings(entry: dict) -> Settings:
+    """Return an entry of the configuration as settings; raise `InputError` for a bad one.
+
+    `backend` and `threshold`, which are for others, may be in it.
+    """
+    entry = {name: value for name, value in entry.items() if name not in ("backend", "threshold")}
+    parts = {"prompt": PromptSettings, "lora": Lora, "training": Schedule}
+    try:
+        nested = {name: _fill(kind, entry.pop(name, {}), name) for name, kind in parts.items()}
+        return _fill(Settings, entry | nested, "the model")
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the settings of the model: {error}") from error
+
+
+def _fill(kind: type, given: dict, where: str) -> Any:
+    known = {one.name for one in fields(kind)}
+    if unknown := set(given) - known:
+        raise InputError(
+            f"{where} has no setting {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
+        )
+    return kind(**given)
+
+
+class Spotter:
+    """Asks a language model about chunks; all questions on one chunk together."""
+
+    def __init__(self, model: PreTrainedModel, encoder: Encoder, settings: Settings) -> None:
+        self.model, self.encoder, self.settings = model.eval(), encoder, settings
+        stops = model.generation_config.eos_token_id
+        self.stop_ids = set(stops if isinstance(stops, list) else [stops])
+        self.problems: list[Problem] = []
+
+    def answer(
+        self, samples: pl.DataFrame, match: str, footage: Footage | None = None
+    ) -> pl.DataFrame:
+        """Return the answers to the samples of a match (columns `schema.PREDICTIONS`).
+
+        A chunk whose video cannot be read has no intervals, the status `skipped` and an entry in
+        `problems`. `footage` is needed where the settings' inputs have video.
+        """
+        # The same list as in training: all actions that are asked for, in the configuration's order.
+        self.encoder.actions = samples["action"].unique(maintain_order=True).to_list()
+        rows = []
+        for row in chunks_of(samples).iter_rows(named=True):
+            try:
+                chunk = look(to_chunk(match, row), footage, self.settings)
+            except InputError as error:
+                self.problems.append(
+                    Problem(
+                        match,
+                        "infer",
+                        str(error),
+                        "The chunk has no answers.",
+                        CHUNK_SET_ASIDE,
+                        half=row["half"],
+                    )
+                )
+                rows += [_skipped(row, action) for action in row["actions"]]
+            else:
+                rows += self.ask(chunk, row["actions"])
+        answered = pl.DataFrame(rows, schema=schema.PREDICTIONS)
+        key = ["half", "chunk", "action"]
+        return samples.select(key).join(answered, on=key, how="left", maintain_order="left")
+
+    def ask(self, chunk: Chunk, actions: Sequence[str]) -> list[dict]:
+        """Return the rows (`schema.PREDICTIONS`) of the questions on one chunk."""
+        began = time.perf_counter()
+        shown, questions = self.encoder.prompt(chunk, actions)
+        decoded = prefix.answer(
+            self.model, shown, questions, self.settings.max_new_tokens, self.stop_ids
+        )
+        seconds = (time.perf_counter() - began) / len(actions)
+        return [
+            {
+                "half": chunk.half,
+                "chunk": chunk.chunk,
+                "action": action,
+                **self._read(one, action, chunk),
+                "prompt_tokens": len(shown.ids) + len(question),
+                "answer_tokens": len(one.ids),
+                "seconds": seconds,
+                "cost_usd": None,
+            }
+            for action, question, one in zip(actions, questions, decoded, strict=True)
+        ]
+
+    def _read(self, decoded: Decoded, action: str, chunk: Chunk) -> dict:
+        """Return the intervals, the status and the text of an answer."""
+        ends = [
+            len(self.encoder.tokenizer.decode(decoded.ids[: count + 1], skip_special_tokens=True))
+            for count in range(len(decoded.ids))
+        ]
+        text = self.encoder.tokenizer.decode(decoded.ids, skip_special_tokens=True)
+        parsed = answers.parse(
+            text,
+            action,
+            chunk.half,
+            chunk.start_s,
+            chunk.end_s,
+            self.settings.prompt.clock,
+            None if decoded.ended else "length",
+        )
+        spans = [interval.span for interval in parsed.intervals]
+        intervals = [
+            {"start_s": one.start_s, "end_s": one.end_s, "confidence": confidence}
+            for one, confidence in zip(
+                parsed.intervals, confidences(ends, decoded.probabilities, spans), strict=True
+            )
+        ]
+        return {"intervals": intervals, "status": parsed.status, "text": text}
+
+
+def confidences(
+    ends: Sequence[int], probabilities: Sequence[float], spans: Sequence[tuple[int, int]]
+) -> list[float]:
+    """Return the confidence of each interval: how probable the model found the words that state it.
+
+    The product of the probabilities of the tokens from the end of the interval before (or the
+    answer's start) to the interval's own end: given what was said, that there is one (more), and at
+    this time. `ends` is where each token ends in the text; `spans` are in the order of the text.
+    """
+    found, first = [], 0
+    for _, last in spans:
+        after = next((number for number, end in enumerate(ends) if end >= last), len(ends) - 1) + 1
+        found.append(math.prod(probabilities[first:after]))
+        first = after
+    return found
+
+
+def look(chunk: Chunk, footage: Footage | None, settings: Settings) -> Chunk:
+    """Return the chunk with the frames that the settings show."""
+    if "video" not in settings.prompt.inputs:
+        return chunk
+    sources = ("broadcast", "score_bug") if settings.prompt.score_bug else ("broadcast",)
+    frames, frame_s = footage.frames(chunk.half, chunk.chunk, sources, settings.fps)
+    return replace(chunk, frames=frames, frame_s=frame_s)
+
+
+def load(entry: dict, folder: Path | None, vision: bool) -> Spotter:
+    """Load a base, with the adapter in `folder` unless that is None (zero-shot)."""
+    settings = read_settings(entry)
+    model, processor = base.load(settings.base, settings.quantize, settings.device, vision)
+    encoder = Encoder(model, processor, (), settings.prompt)
+    if folder is not None:
+        model = base.load_adapter(model, settings.base, folder)
+    return Spotter(model, encoder, settings)
+
+
+def fit(
+    study: Iterable[Match],
+    entry: dict,
+    folder: Path,
+    checkpoints: Path,
+    footage_of: Callable[[str], Footage | None],
+    vision: bool,
+) -> None:
+    """Train an adapter on the study and write it, with the log, into an existing folder.
+
+    `checkpoints` is kept between runs of the same training; `footage_of` gives a match's videos.
+    """
+    settings = read_settings(entry)
+    chosen = choose(study, settings.prompt, settings.empty_chunks, settings.training.seed)
+    actions = list(dict.fromkeys(action for listed in chosen for action in listed.answers))
+    model, processor = base.load(settings.base, settings.quantize, settings.device, vision)
+    encoder = Encoder(model, processor, actions, settings.prompt)
+    lora = settings.lora
+    adapted = base.add_adapter(
+        model,
+        lora.rank,
+        lora.alpha,
+        lora.dropout,
+        tuple(lora.modules),
+        lora.freeze_vision,
+        settings.training.seed,
+    )
+    examples = TrainingSet(chosen, lambda chunk: look(chunk, footage_of(chunk.match), settings))
+    log = finetune.train(adapted, encoder, examples, settings.training, checkpoints)
+    adapted.save_pretrained(folder)
+    schema.write(folder / "log.parquet", log, finetune.LOG)
+    print(f"{len(chosen)} chunks, {log.height} steps", file=sys.stderr)
+
+
+def _skipped(row: dict, action: str) -> dict:
+    empty = dict.fromkeys(schema.PREDICTIONS)
+    key = {"half": row["half"], "chunk": row["chunk"], "action": action}
+    return empty | key | {"intervals": [], "status": "skipped"}

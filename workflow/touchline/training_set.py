@@ -1,0 +1,98 @@
+"""The training set: which chunks of the train split are shown, and the answers they teach.
+
+It holds what is to be asked, not the frames: those are read when a chunk's turn comes.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from touchline import prompts
+from touchline.backends import Match
+from touchline.encode import Chunk
+from touchline.finetune import Example
+from touchline.footage import chunks_of
+from touchline.intervals import place
+from touchline.prompts import PromptSettings
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A chunk without its frames, and its answers by action."""
+
+    chunk: Chunk
+    answers: dict[str, str]
+
+
+class TrainingSet:
+    """Chunks to train on (`finetune.Examples`). All questions of a shown chunk are asked."""
+
+    def __init__(
+        self,
+        listed: list[Listed],
+        look: Callable[[Chunk], Chunk],
+    ) -> None:
+        self.listed, self.look = listed, look
+
+    def __len__(self) -> int:
+        return len(self.listed)
+
+    def __getitem__(self, number: int) -> Example:
+        listed = self.listed[number]
+        return Example(self.look(listed.chunk), listed.answers)
+
+    def name(self, number: int) -> str:
+        """Return the match, half and chunk in words."""
+        chunk = self.listed[number].chunk
+        return f"{chunk.match} half {chunk.half} chunk {chunk.chunk}"
+
+    def questions(self, number: int) -> int:
+        """Return the number of actions asked of a chunk."""
+        return len(self.listed[number].answers)
+
+
+def choose(
+    study: Iterable[Match], settings: PromptSettings, empty_chunks: float, seed: int
+) -> list[Listed]:
+    """Return all chunks with an event that is asked for, and this share of the others.
+
+    Which of the others is a function of their name and the seed: another match changes none.
+    """
+    listed = []
+    for match in study:
+        times_s = _event_times(match)
+        for row in chunks_of(match.samples).iter_rows(named=True):
+            chunk = to_chunk(match.name, row)
+            key = (row["half"], row["chunk"])
+            answers = {
+                action: _answer(chunk, action, times_s.get((*key, action), []), settings)
+                for action in row["actions"]
+            }
+            has_event = any((*key, action) in times_s for action in row["actions"])
+            if has_event or _draw(f"{seed} {match.name} {key}") < empty_chunks:
+                listed.append(Listed(chunk, answers))
+    return listed
+
+
+def to_chunk(match: str, row: dict) -> Chunk:
+    """Return a row of `chunks_of` as a chunk without frames."""
+    return Chunk(match, row["half"], row["chunk"], row["start_s"], row["end_s"], row["lines"])
+
+
+def _event_times(match: Match) -> dict[tuple[int, int, str], list[float]]:
+    """Return the times of the events by half, chunk and action."""
+    placed = place(match.labels.select("half", "time_s", "action"), match.samples)
+    grouped = placed.group_by("half", "chunk", "action").agg(pl.col("time_s").sort())
+    return {tuple(key): times_s for *key, times_s in grouped.iter_rows()}
+
+
+def _answer(chunk: Chunk, action: str, times_s: list[float], settings: PromptSettings) -> str:
+    intervals = prompts.answer_intervals(times_s, chunk.start_s, chunk.end_s)
+    return prompts.answer(action, intervals, chunk.half, chunk.start_s, settings)
+
+
+def _draw(name: str) -> float:
+    """Return a number in [0, 1) that depends on the name alone."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
