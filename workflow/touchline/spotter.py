@@ -165,12 +165,18 @@ def confidences(
     return found
 
 
+def sources(settings: Settings) -> tuple[str, ...]:
+    """Return the videos of a chunk that the settings show."""
+    if "video" not in settings.prompt.inputs:
+        return ()
+    return ("broadcast", "score_bug") if settings.prompt.score_bug else ("broadcast",)
+
+
 def look(chunk: Chunk, footage: Footage, settings: Settings) -> Chunk:
     """Return the chunk with the frames that the settings show."""
-    if "video" not in settings.prompt.inputs:
+    if not sources(settings):
         return chunk
-    sources = ("broadcast", "score_bug") if settings.prompt.score_bug else ("broadcast",)
-    frames, frame_s = footage.frames(chunk.half, chunk.chunk, sources, settings.fps)
+    frames, frame_s = footage.frames(chunk.half, chunk.chunk, sources(settings), settings.fps)
     return replace(chunk, frames=frames, frame_s=frame_s)
 
 
@@ -197,7 +203,13 @@ def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vi
             footage[match.name] = Footage(match.manifests)
             yield match
 
-    chosen = choose(watched(), settings.prompt, settings.empty_chunks, settings.training.seed)
+    chosen = [
+        listed
+        for listed in choose(
+            watched(), settings.prompt, settings.empty_chunks, settings.training.seed
+        )
+        if footage[listed.chunk.match].has(listed.chunk.half, listed.chunk.chunk, sources(settings))
+    ]
     actions = list(dict.fromkeys(action for listed in chosen for action in listed.answers))
     model, processor = base.load(settings.base, settings.quantize, settings.device, vision)
     encoder = Encoder(model, processor, actions, settings.prompt)
