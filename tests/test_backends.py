@@ -60,7 +60,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(linear, "HASH_SIZE", 2**12)
-        linear.fit(map(make_match, range(5)), {}, folder)
+        linear.fit(map(make_match, range(5)), {}, folder, folder / "checkpoints")
     return folder
 
 
@@ -68,22 +68,22 @@ def test_constant_answers_the_middle_of_each_chunks_own_span():
     samples = make_samples(
         pl.DataFrame(schema=schema.COMMENTARY), {1: 128.0, 2: 90.0}, ["goal"], 60.0, 0.0
     )
-    answers = constant.load({}, None).answer(samples)
+    answers = constant.load({}, None).answer(Match("a", samples))
     spans = answer_intervals(answers.with_columns(match=pl.lit("a")))
     assert spans.select("half", "chunk", "start_s", "end_s").rows() == [
         (1, 0, 24.0, 36.0), (1, 1, 84.0, 96.0), (1, 2, 120.0, 128.0),
         (2, 0, 24.0, 36.0), (2, 1, 69.0, 81.0),
     ]  # fmt: skip
-    shorter = constant.load({"length_s": 2}, None).answer(samples)
+    shorter = constant.load({"length_s": 2}, None).answer(Match("a", samples))
     assert shorter["intervals"][2].to_list()[0] == {"start_s": 123, "end_s": 125, "confidence": 1}
 
 
 def test_linear_finds_a_planted_phrase_at_the_right_time_in_an_unseen_match(trained):
     unseen = make_match(99)
-    answers = linear.load({}, trained).answer(unseen.samples)
+    answers = linear.load({}, trained).answer(unseen)
     assert answers.schema == schema.PREDICTIONS
     assert answers.select(KEY).equals(unseen.samples.select(KEY))
-    guess = f1_of(constant.load({}, None).answer(unseen.samples), unseen)
+    guess = f1_of(constant.load({}, None).answer(unseen), unseen)
     assert f1_of(answers, unseen) > 0.9 > 3 * guess
     said = answer_intervals(answers.with_columns(match=pl.lit("a")))
     said = said.filter(pl.col("confidence") > 0.5)
@@ -96,15 +96,20 @@ def test_linear_finds_a_planted_phrase_at_the_right_time_in_an_unseen_match(trai
 
 def test_linear_learns_nothing_where_the_words_say_nothing(tmp_path):
     same = dict.fromkeys(PHRASES, "ball to left and")
-    linear.fit((make_match(seed, phrases=same) for seed in range(3)), {}, tmp_path)
+    linear.fit(
+        (make_match(seed, phrases=same) for seed in range(3)),
+        {},
+        tmp_path,
+        tmp_path / "checkpoints",
+    )
     unseen = make_match(99, phrases=same)
-    assert f1_of(linear.load({}, tmp_path).answer(unseen.samples), unseen) < 0.5
+    assert f1_of(linear.load({}, tmp_path).answer(unseen), unseen) < 0.5
 
 
 def test_the_same_data_give_the_same_bytes_and_other_data_others(trained, tmp_path):
     for name, seeds in (("same", range(5)), ("other", range(1, 6))):
         (tmp_path / name).mkdir()
-        linear.fit(map(make_match, seeds), {}, tmp_path / name)
+        linear.fit(map(make_match, seeds), {}, tmp_path / name, tmp_path / "checkpoints")
     weights = (trained / "model.safetensors").read_bytes()
     assert (tmp_path / "same" / "model.safetensors").read_bytes() == weights
     assert (tmp_path / "other" / "model.safetensors").read_bytes() != weights
@@ -121,7 +126,7 @@ def test_a_trained_model_is_safetensors_and_json_only(trained):
 
 
 def test_an_action_without_any_event_is_never_answered(trained):
-    answers = linear.load({}, trained).answer(make_match(99).samples)
+    answers = linear.load({}, trained).answer(make_match(99))
     answered = answers.filter(pl.col("intervals").list.len() > 0)["action"].unique()
     assert sorted(answered) == ["foul", "goal"]
     assert set(answers.filter(action="offside")["status"]) == {"none"}
@@ -130,14 +135,14 @@ def test_an_action_without_any_event_is_never_answered(trained):
 def test_a_match_without_commentary_and_one_shorter_than_a_window_are_answered(trained):
     model = linear.load({}, trained)
     for samples in (make_match(1, silent=True).samples, make_match(1, half_s=10.0).samples):
-        answers = model.answer(samples)
+        answers = model.answer(Match("a", samples))
         assert answers.select(KEY).equals(samples.select(KEY))
         assert answers["intervals"].null_count() == 0
 
 
 def test_nothing_to_train_on_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match="nothing to train on"):
-        linear.fit(iter([]), {}, tmp_path)
+        linear.fit(iter([]), {}, tmp_path, tmp_path / "checkpoints")
 
 
 def test_an_unknown_backend_is_a_sentence_that_names_the_known_ones():

@@ -53,8 +53,8 @@ def labels(*events: tuple[float, str]) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def footage(tmp_path_factory) -> Footage:
-    """Return the footage of two chunks of seven frames at one per second; a third was set aside."""
+def manifests(tmp_path_factory) -> list[Path]:
+    """Return the manifest of two chunks of seven frames at one per second; a third was set aside."""
     folder = tmp_path_factory.mktemp("chunks")
     generator = np.random.default_rng(0)
     rows = []
@@ -71,19 +71,19 @@ def footage(tmp_path_factory) -> Footage:
         rows.append((1, number, start_s, start_s + 60, *made, "", "", times_s))
     manifest = folder / "1.parquet"
     schema.write(manifest, pl.DataFrame(rows, schema=schema.CHUNKS, orient="row"), schema.CHUNKS)
-    return Footage([manifest])
+    return [manifest]
 
 
 def entry(folder: Path, **more) -> dict:
     """Return a model's entry of the configuration."""
     prompt = {"examples": False} | more.pop("prompt", {})
-    return {"backend": "vlm", "base": str(folder), "max_new_tokens": 8, "prompt": prompt} | more
+    return {"base": str(folder), "max_new_tokens": 8, "prompt": prompt} | more
 
 
-def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, footage):
+def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, manifests):
     asked = samples(3)
     model = vlm.load(entry(tiny), None)
-    answered = model.answer(asked, "a_match", footage)
+    answered = model.answer(Match("a_match", asked, manifests=manifests))
     assert answered.schema == schema.PREDICTIONS
     key = ["half", "chunk", "action"]
     assert answered.select(key).equals(asked.select(key))
@@ -98,9 +98,10 @@ def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, f
     ]
 
 
-def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_path, footage):
+def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_path, manifests):
     """Seven frames at 1 per second are four pairs; Qwen3-VL's processor would take 2 per second."""
     tiny_base(tmp_path, "qwen3_vl")
+    footage = Footage(manifests)
     for fps, pairs in ((None, 4), (0.5, 2)):
         model = vlm.load(entry(tmp_path, fps=fps), None)
         wishes = model.encoder.processor.video_processor
@@ -115,29 +116,31 @@ def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_
 
 def test_a_text_model_answers_from_the_commentary(mistral):
     model = causal_lm.load(entry(mistral, prompt={"inputs": ["commentary"]}), None)
-    answered = model.answer(samples(2), "a_match")
+    answered = model.answer(Match("a_match", samples(2)))
     assert answered["answer_tokens"].to_list() == [8] * 8
     assert model.problems == []
 
 
-def test_fit_writes_an_adapter_that_load_answers_with(tiny, footage, tmp_path):
+def test_fit_writes_an_adapter_that_load_answers_with(tiny, manifests, tmp_path):
     settings = entry(
         tiny,
         quantize="nf4",
         lora={"rank": 4, "dropout": 0},
         training={"chunks_per_step": 1, "epochs": 3, "workers": 0, "learning_rate": 0.01},
     )
-    study = [Match("a_match", samples(2), labels((30.0, "goal"), (70.0, "foul")))]
+    events = labels((30.0, "goal"), (70.0, "foul"), (130.0, "goal"))
+    study = [Match("a_match", samples(3), events, manifests)]  # the third chunk was set aside
     (tmp_path / "model").mkdir()
-    vlm.fit(study, settings, tmp_path / "model", tmp_path / "checkpoints", lambda match: footage)
+    vlm.fit(study, settings, tmp_path / "model", tmp_path / "checkpoints")
     assert {path.name for path in (tmp_path / "model").iterdir()} >= {
         "adapter_config.json",
         "adapter_model.safetensors",
         "log.parquet",
     }
     assert len(pl.read_parquet(tmp_path / "model" / "log.parquet")) == 6
-    tuned = vlm.load(settings, tmp_path / "model").answer(samples(1), "a_match", footage)
-    plain = vlm.load(settings, None).answer(samples(1), "a_match", footage)
+    asked = Match("a_match", samples(1), manifests=manifests)
+    tuned = vlm.load(settings, tmp_path / "model").answer(asked)
+    plain = vlm.load(settings, None).answer(asked)
     assert tuned["text"].to_list() != plain["text"].to_list()
 
     with pytest.raises(InputError, match=r"was trained on base .*, not on .*other"):
@@ -148,7 +151,7 @@ def test_fit_writes_an_adapter_that_load_answers_with(tiny, footage, tmp_path):
 
 def test_a_split_without_samples_is_said(tiny, tmp_path):
     with pytest.raises(InputError, match="the train split has no samples"):
-        vlm.fit([], entry(tiny), tmp_path, tmp_path / "checkpoints", lambda match: None)
+        vlm.fit([], entry(tiny), tmp_path, tmp_path / "checkpoints")
 
 
 def copied(folder: Path, to: Path, but: str = "") -> Path:
@@ -194,7 +197,7 @@ def test_settings_that_do_not_exist_are_refused(tiny):
     refused(entry(tiny, training={"steps": 3}), "training has no setting steps")
     refused(entry(tiny, quantize="int3"), "quantize is 'int3'")
     refused(entry(tiny, prompt={"clock": "wall"}), "no clock 'wall'")
-    refused({"backend": "vlm"}, "missing 1 required positional argument: 'base'")
+    refused({}, "missing 1 required positional argument: 'base'")
 
 
 def test_confidence_is_the_probability_of_the_words_that_state_an_interval():

@@ -45,7 +45,7 @@ def load(folder: Path, dropout: float = 0.1, quantize: str | None = "nf4") -> tu
     """Return a tiny base with a new adapter, and its encoder."""
     model, processor = base.load(str(folder), quantize, "auto", vision=True)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings(examples=False))
-    adapted = base.add_adapter(model, 8, 16, dropout, base.LORA_MODULES, True, seed=0)
+    adapted = base.add_adapter(model, base.Lora(8, 16, dropout), seed=0)
     return adapted, encoder
 
 

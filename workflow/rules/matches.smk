@@ -74,6 +74,6 @@ rule chunks:
     message:
         "Chunks of half {wildcards.half} of {wildcards.match}"
     shell:
-        "python -m touchline.chunks --video {input.video:q} --match {wildcards.match}"
+        "python -m touchline.chunks --video={input.video:q} --match {wildcards.match}"
         " --half {wildcards.half} {params.arguments} --folder {output.folder}"
         " --manifest {output.manifest} 2>&1 | tee {log}"

@@ -7,6 +7,7 @@ rule fit:
     input:
         samples=expand(SAMPLES, match=plan.matches_of("train", labelled=True)),
         labels=expand(LABELS, match=plan.matches_of("train", labelled=True)),
+        manifests=plan.training_manifests,
     output:
         directory("results/models/{model}"),
     log:
@@ -14,7 +15,7 @@ rule fit:
     benchmark:
         "results/benchmarks/fit/{model}.tsv"
     conda:
-        "../../envs/tables.yaml"
+        plan.environment
     threads: 2
     resources:
         mem_mb=2048,
@@ -23,11 +24,11 @@ rule fit:
         code=digest("touchline.fit"),
         backend_code=plan.backend_code,
         arguments=plan.backend_arguments,
-        matches=flags(matches=plan.matches_of("train", labelled=True)),
+        data=plan.training_arguments,
     message:
         "Train {wildcards.model}"
     shell:
-        "python -m touchline.fit {params.arguments} {params.matches} --folder {output}"
+        "python -m touchline.fit {params.arguments} {params.data} --folder {output}"
         " 2>&1 | tee {log}"
 
 
@@ -35,6 +36,7 @@ rule infer:
     input:
         samples="results/samples/{match}.parquet",
         model=plan.trained_model,
+        manifests=plan.watched_manifests,
     output:
         "results/predictions/{model}/{match}.parquet",
     log:
@@ -42,7 +44,7 @@ rule infer:
     benchmark:
         "results/benchmarks/infer/{model}/{match}.tsv"
     conda:
-        "../../envs/tables.yaml"
+        plan.environment
     resources:
         mem_mb=1000,
         runtime=30,
@@ -50,9 +52,9 @@ rule infer:
         code=digest("touchline.infer"),
         backend_code=plan.backend_code,
         arguments=plan.backend_arguments,
-        folder=plan.trained_model_argument,
+        data=plan.infer_arguments,
     message:
         "Answers of {wildcards.model} to {wildcards.match}"
     shell:
-        "python -m touchline.infer {params.arguments} {params.folder} --samples {input.samples}"
+        "python -m touchline.infer {params.arguments} {params.data} --samples {input.samples}"
         " --out {output} > {log} 2>&1"

@@ -1,5 +1,7 @@
 """Base models: loaded by name or folder, quantised, and given an adapter to train or to use."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,6 +25,22 @@ VISION_FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 
 # The linear layers of a language model's blocks, which all families name alike.
 LORA_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class Lora:
+    """The adapter that is trained.
+
+    It goes on the language model's linear layers named in `modules` and, unless `freeze_vision`, on
+    all linear layers of the vision tower.
+    """
+
+    rank: int = 16
+    alpha: float = 32
+    dropout: float = 0.05
+    modules: Sequence[str] = LORA_MODULES
+    freeze_vision: bool = True
+
 
 BYTES = 256  # the least that a byte-level tokenizer knows
 
@@ -59,35 +77,26 @@ def load(
     return model, processor
 
 
-def add_adapter(
-    model: PreTrainedModel,
-    rank: int,
-    alpha: float,
-    dropout: float,
-    modules: tuple[str, ...],
-    freeze_vision: bool,
-    seed: int,
-) -> PeftModel:
-    """Return the model with a new LoRA adapter, which alone is trainable.
+def add_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
+    """Return the model with a new adapter, which alone is trainable.
 
-    It goes on the language model's linear layers named in `modules` and, unless `freeze_vision`, on
-    all linear layers of the vision tower. Raises `InputError` when there are none.
+    Raises `InputError` when there are no layers for it.
     """
     names = [
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear)
-        and (not freeze_vision if ".visual." in name else name.rpartition(".")[2] in modules)
+        and (not lora.freeze_vision if ".visual." in name else name.split(".")[-1] in lora.modules)
     ]
     if not names:
-        raise InputError(f"lora modules {list(modules)}: the base has no such layers.")
+        raise InputError(f"lora modules {list(lora.modules)}: the base has no such layers.")
     torch.manual_seed(seed)
     return get_peft_model(
         model,
         LoraConfig(
-            r=rank,
-            lora_alpha=alpha,
-            lora_dropout=dropout,
+            r=lora.rank,
+            lora_alpha=lora.alpha,
+            lora_dropout=lora.dropout,
             target_modules=names,
             task_type="CAUSAL_LM",
         ),

@@ -1,34 +1,55 @@
 """Train one model of the study on the train split."""
 
 import argparse
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 from tqdm import tqdm
 
 from touchline import cli, schema
-from touchline.backends import Match, load_module
+from touchline.backends import BACKENDS, Match, load_module
+from touchline.digest import checksum, digest
 from touchline.files import write_text
 
 
-def read_study(matches: list[str], samples: str, labels: str, used: list[str]) -> Iterator[Match]:
+def read_study(
+    matches: list[str], samples: str, labels: str, manifests: str | None, used: list[str]
+) -> Iterator[Match]:
     """Yield the matches that were not set aside, and add their names to `used`.
 
-    `samples` and `labels` are paths with `{match}`. A match whose commentary was set aside has no
-    samples.
+    `samples` and `labels` are paths with `{match}`, `manifests` one with `{match}` and `*`. A match
+    whose commentary was set aside has no samples.
     """
     for match in tqdm(matches, desc="reading", unit="match"):
         labels_path = labels.format(match=match)
         asked = schema.read(samples.format(match=match), schema.SAMPLES)
         if not schema.is_set_aside(labels_path) and not asked.is_empty():
             used.append(match)
-            yield Match(match, asked, schema.read(labels_path, schema.LABELS))
+            events = schema.read(labels_path, schema.LABELS)
+            yield Match(match, asked, events, find(manifests, match))
+
+
+def find(pattern: str | None, match: str) -> list[Path]:
+    """Return the files of a match, in order; `pattern` has `{match}` and may have `*`."""
+    return [Path(path) for path in sorted(glob(pattern.format(match=match)))] if pattern else []
+
+
+def training_key(backend: str, settings: dict, files: list[Path]) -> str:
+    """Return what a training is: its code, settings and data. Checkpoints of another do not count."""
+    code = digest("touchline.fit", BACKENDS[backend].module)
+    content = [code, json.dumps(settings, sort_keys=True), *map(checksum, files)]
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
 
 
 def main(argv: list[str]) -> None:
-    """Train a model; its folder appears whole, when the training has ended."""
+    """Train a model; its folder appears whole, when the training has ended.
+
+    Exit status 75 says that the state was saved, to go on when the same command is run again.
+    """
     parser = argparse.ArgumentParser(prog="python -m touchline.fit", description=__doc__)
     parser.add_argument("--backend", required=True, help="such as linear")
     parser.add_argument(
@@ -39,6 +60,14 @@ def main(argv: list[str]) -> None:
         "--samples", default="results/samples/{match}.parquet", help="(%(default)s)"
     )
     parser.add_argument("--labels", default="results/labels/{match}.parquet", help="(%(default)s)")
+    parser.add_argument(
+        "--manifests", metavar="PATH",
+        help="such as 'results/chunks/{match}/*.parquet', for models that read video",
+    )  # fmt: skip
+    parser.add_argument(
+        "--checkpoints", type=Path, default=Path("results/checkpoints"),
+        help="where a training that is cut off leaves what the next run goes on from (%(default)s)",
+    )  # fmt: skip
     parser.add_argument("--folder", type=Path, required=True, help="of the trained model")
     args = parser.parse_args(argv)
     partial = args.folder.with_name(f".{args.folder.name}.partial")
@@ -46,13 +75,19 @@ def main(argv: list[str]) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir(parents=True)
     used = []
-    study = read_study(args.matches, args.samples, args.labels, used)
-    load_module(args.backend).fit(study, args.settings, partial)
+    patterns = (args.samples, args.labels, args.manifests)
+    files = [
+        path for match in args.matches for pattern in patterns for path in find(pattern, match)
+    ]
+    checkpoints = args.checkpoints / training_key(args.backend, args.settings, files)
+    study = read_study(args.matches, *patterns, used)
+    load_module(args.backend).fit(study, args.settings, partial, checkpoints)
     write_text(
         partial / "trained_on.json",
         json.dumps({"backend": args.backend, "settings": args.settings, "matches": used}, indent=1),
     )
     partial.rename(args.folder)
+    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 if __name__ == "__main__":

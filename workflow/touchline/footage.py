@@ -23,6 +23,11 @@ class Footage:
             for row in schema.read(manifest, schema.CHUNKS).iter_rows(named=True)
         }
 
+    def has(self, half: int, chunk: int, sources: Sequence[str]) -> bool:
+        """Say whether a chunk has all these videos: it was neither set aside nor left out."""
+        _, row = self._chunks.get((half, chunk), (None, {}))
+        return all(row.get(_FILES[source][0]) for source in sources)
+
     def frames(
         self, half: int, chunk: int, sources: Sequence[str], fps: float | None = None
     ) -> tuple[dict[str, np.ndarray], list[float]]:
@@ -31,9 +36,9 @@ class Footage:
         All frames of the file, or `fps` of them per second. Raises `InputError` for a chunk that
         was set aside or cannot be read.
         """
-        folder, row = self._chunks.get((half, chunk), (None, None))
-        if row is None or not all(row[_FILES[source][0]] for source in sources):
+        if not self.has(half, chunk, sources):
             raise InputError(f"half {half}, chunk {chunk}: no video of it was made.")
+        folder, row = self._chunks[half, chunk]
         frames, times_s = {}, np.empty(0)
         for source in sources:
             file, digest = _FILES[source]

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from touchline import cli, schema
-from touchline.backends import load_module
+from touchline.backends import Match, load_module
 
 
 def main(argv: list[str]) -> None:
@@ -16,15 +16,22 @@ def main(argv: list[str]) -> None:
         "--settings", type=json.loads, default={}, metavar="JSON", help="of the backend"
     )
     parser.add_argument("--folder", type=Path, help="of the trained model, if the backend trains")
+    parser.add_argument("--match", required=True, help="the match's name")
     parser.add_argument("--samples", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument(
+        "--manifests", type=Path, nargs="*", default=[], metavar="PARQUET",
+        help="of the match's chunk videos, for models that read video",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
     samples = schema.read(args.samples, schema.SAMPLES)
     model = load_module(args.backend).load(args.settings, args.folder)
-    answers = model.answer(samples)
+    answers = model.answer(Match(args.match, samples, manifests=args.manifests))
     key = ["half", "chunk", "action"]
     assert answers.select(key).equals(samples.select(key)), "a backend answers every sample once"
-    schema.write(args.out, answers, schema.PREDICTIONS)
+    problems = getattr(model, "problems", [])
+    cli.report(problems)
+    schema.write(args.out, answers, schema.PREDICTIONS, problems)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ LABELS = "results/labels/{match}.parquet"
 COMMENTARY = "results/commentary/{match}.parquet"
 CHUNKS = "results/chunks/{match}/{half}.parquet"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
+# Of a model's entry: what the plan or the score reads, not the backend.
+OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
 
 class Plan:
@@ -26,7 +28,7 @@ class Plan:
         """Read the sheet; raise `InputError` where it or the configuration makes no study."""
         check(config)
         self.config = config
-        self.models = dict(sorted(config["models"].items()))
+        self.models = {name: config["models"][name] for name in sorted(config["compare"])}
         self.matches = matches.load(config["sheet"], config["on_problem"])
 
     def matches_of(self, *splits: str, labelled: bool = False) -> list[str]:
@@ -53,6 +55,25 @@ class Plan:
         """Return the matches that a model's thresholds are tuned on."""
         tuned = self.models[model].get("threshold") == "tuned"
         return self.matches_of("valid", labelled=True) if tuned else []
+
+    def trains(self, model: str) -> bool:
+        """Say whether a model is trained in this study."""
+        entry = self.models[model]
+        return BACKENDS[entry["backend"]].trains and entry.get("fine_tune", True)
+
+    def sees(self, model: str) -> bool:
+        """Say whether a model reads the chunks' videos."""
+        entry = self.models[model]
+        inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
+        return BACKENDS[entry["backend"]].sees and "video" in inputs
+
+    def manifests_of(self, matches: list[str]) -> list[str]:
+        """Return the manifest of every half of these matches that has a video."""
+        return [
+            CHUNKS.format(match=match, half=half)
+            for match in matches
+            for half in self.files("video", match)
+        ]
 
     # What Snakemake calls, rule by rule.
 
@@ -92,13 +113,9 @@ class Plan:
         return flags(on_problem=self.config["on_problem"], **self.config["grid"], **own)
 
     def manifests(self) -> list[str]:
-        """Return the manifest of every half that has a video, where videos are to be cut."""
-        return [
-            CHUNKS.format(match=match, half=half)
-            for match in self.matches
-            for half in self.files("video", match)
-            if self.config["chunks"]["when"] == "always"
-        ]
+        """Return all manifests of the study: where `always` is set, or a model reads video."""
+        wanted = self.config["chunks"]["when"] == "always" or any(map(self.sees, self.models))
+        return self.manifests_of(list(self.matches)) if wanted else []
 
     def samples_arguments(self, wildcards) -> str:
         return flags(
@@ -108,20 +125,40 @@ class Plan:
         )
 
     def backend_arguments(self, wildcards) -> str:
-        model = self.models[wildcards.model]
-        own = {key: model[key] for key in model if key not in ("backend", "threshold")}
-        return flags(backend=model["backend"], settings=own)
+        entry = self.models[wildcards.model]
+        own = {key: entry[key] for key in entry if key not in OTHERS_SETTINGS}
+        return flags(backend=entry["backend"], settings=own)
 
     def backend_code(self, wildcards) -> str:
         return digest(BACKENDS[self.models[wildcards.model]["backend"]].module)
 
-    def trained_model(self, wildcards) -> list[str]:
-        """Return the folder of the trained model, or nothing for a model that does not train."""
-        trains = BACKENDS[self.models[wildcards.model]["backend"]].trains
-        return [f"results/models/{wildcards.model}"] if trains else []
+    def environment(self, wildcards) -> str:
+        entry = self.models[wildcards.model]
+        return f"../../envs/{BACKENDS[entry['backend']].environment}.yaml"
 
-    def trained_model_argument(self, wildcards) -> str:
-        return flags(folder=self.trained_model(wildcards) or None)
+    def training_manifests(self, wildcards) -> list[str]:
+        matches = self.matches_of("train", labelled=True)
+        return self.manifests_of(matches) if self.sees(wildcards.model) else []
+
+    def training_arguments(self, wildcards) -> str:
+        return flags(
+            matches=self.matches_of("train", labelled=True),
+            manifests=CHUNKS.replace("{half}", "*") if self.sees(wildcards.model) else None,
+        )
+
+    def trained_model(self, wildcards) -> list[str]:
+        """Return the folder of the trained model, or nothing for a model that is not trained."""
+        return [f"results/models/{wildcards.model}"] if self.trains(wildcards.model) else []
+
+    def watched_manifests(self, wildcards) -> list[str]:
+        return self.manifests_of([wildcards.match]) if self.sees(wildcards.model) else []
+
+    def infer_arguments(self, wildcards) -> str:
+        return flags(
+            match=wildcards.match,
+            folder=self.trained_model(wildcards) or None,
+            manifests=self.watched_manifests(wildcards) or None,
+        )
 
     def answered(self, pattern: str) -> Callable:
         """Return an input function: one file for each match a model is scored or tuned on."""
@@ -157,6 +194,12 @@ def checksums(paths: list[str]) -> str:
 
 def check(config: dict) -> None:
     """Raise `InputError` where settings contradict each other in a way that a schema cannot say."""
+    unknown = [model for model in config["compare"] if model not in config["models"]]
+    if unknown:
+        raise InputError(
+            f"configuration: compare: no model {', '.join(unknown)}. "
+            f"The models: section has {', '.join(config['models'])}."
+        )
     known = sorted(set(config["labels"].values()))
     unknown = [action for action in config["samples"]["actions"] if action not in known]
     if unknown:

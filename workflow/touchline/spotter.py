@@ -3,16 +3,18 @@
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from touchline import answers, base, finetune, prefix, schema
 from touchline.backends import Match
+from touchline.base import Lora
 from touchline.encode import Chunk, Encoder
 from touchline.finetune import Schedule
 from touchline.footage import Footage, chunks_of
@@ -20,17 +22,6 @@ from touchline.prefix import Decoded
 from touchline.problems import CHUNK_SET_ASIDE, InputError, Problem
 from touchline.prompts import PromptSettings
 from touchline.training_set import TrainingSet, choose, to_chunk
-
-
-@dataclass(frozen=True)
-class Lora:
-    """The adapter that is trained; see `base.add_adapter`."""
-
-    rank: int = 16
-    alpha: float = 32
-    dropout: float = 0.05
-    modules: Sequence[str] = base.LORA_MODULES
-    freeze_vision: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,11 +40,8 @@ class Settings:
 
 
 def read_settings(entry: dict) -> Settings:
-    """Return an entry of the configuration as settings; raise `InputError` for a bad one.
-
-    `backend` and `threshold`, which are for others, may be in it.
-    """
-    entry = {name: value for name, value in entry.items() if name not in ("backend", "threshold")}
+    """Return a model's entry of the configuration as settings; raise `InputError` for a bad one."""
+    entry = dict(entry)
     parts = {"prompt": PromptSettings, "lora": Lora, "training": Schedule}
     try:
         nested = {name: _fill(kind, entry.pop(name, {}), name) for name, kind in parts.items()}
@@ -80,24 +68,24 @@ class Spotter:
         self.stop_ids = set(stops if isinstance(stops, list) else [stops])
         self.problems: list[Problem] = []
 
-    def answer(
-        self, samples: pl.DataFrame, match: str, footage: Footage | None = None
-    ) -> pl.DataFrame:
+    def answer(self, match: Match) -> pl.DataFrame:
         """Return the answers to the samples of a match (columns `schema.PREDICTIONS`).
 
         A chunk whose video cannot be read has no intervals, the status `skipped` and an entry in
-        `problems`. `footage` is needed where the settings' inputs have video.
+        `problems`.
         """
+        samples, footage = match.samples, Footage(match.manifests)
         # The same list as in training: all actions that are asked for, in the configuration's order.
         self.encoder.actions = samples["action"].unique(maintain_order=True).to_list()
         rows = []
-        for row in chunks_of(samples).iter_rows(named=True):
+        chunks = chunks_of(samples)
+        for row in tqdm(chunks.iter_rows(named=True), match.name, len(chunks), unit="chunk"):
             try:
-                chunk = look(to_chunk(match, row), footage, self.settings)
+                chunk = look(to_chunk(match.name, row), footage, self.settings)
             except InputError as error:
                 self.problems.append(
                     Problem(
-                        match,
+                        match.name,
                         "infer",
                         str(error),
                         "The chunk has no answers.",
@@ -177,12 +165,18 @@ def confidences(
     return found
 
 
-def look(chunk: Chunk, footage: Footage | None, settings: Settings) -> Chunk:
-    """Return the chunk with the frames that the settings show."""
+def sources(settings: Settings) -> tuple[str, ...]:
+    """Return the videos of a chunk that the settings show."""
     if "video" not in settings.prompt.inputs:
+        return ()
+    return ("broadcast", "score_bug") if settings.prompt.score_bug else ("broadcast",)
+
+
+def look(chunk: Chunk, footage: Footage, settings: Settings) -> Chunk:
+    """Return the chunk with the frames that the settings show."""
+    if not sources(settings):
         return chunk
-    sources = ("broadcast", "score_bug") if settings.prompt.score_bug else ("broadcast",)
-    frames, frame_s = footage.frames(chunk.half, chunk.chunk, sources, settings.fps)
+    frames, frame_s = footage.frames(chunk.half, chunk.chunk, sources(settings), settings.fps)
     return replace(chunk, frames=frames, frame_s=frame_s)
 
 
@@ -196,34 +190,31 @@ def load(entry: dict, folder: Path | None, vision: bool) -> Spotter:
     return Spotter(model, encoder, settings)
 
 
-def fit(
-    study: Iterable[Match],
-    entry: dict,
-    folder: Path,
-    checkpoints: Path,
-    footage_of: Callable[[str], Footage | None],
-    vision: bool,
-) -> None:
+def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vision: bool) -> None:
     """Train an adapter on the study and write it, with the log, into an existing folder.
 
-    `checkpoints` is kept between runs of the same training; `footage_of` gives a match's videos.
+    `checkpoints` is kept between the runs of one training.
     """
     settings = read_settings(entry)
-    chosen = choose(study, settings.prompt, settings.empty_chunks, settings.training.seed)
+    footage: dict[str, Footage] = {}
+
+    def watched() -> Iterator[Match]:
+        for match in study:
+            footage[match.name] = Footage(match.manifests)
+            yield match
+
+    chosen = [
+        listed
+        for listed in choose(
+            watched(), settings.prompt, settings.empty_chunks, settings.training.seed
+        )
+        if footage[listed.chunk.match].has(listed.chunk.half, listed.chunk.chunk, sources(settings))
+    ]
     actions = list(dict.fromkeys(action for listed in chosen for action in listed.answers))
     model, processor = base.load(settings.base, settings.quantize, settings.device, vision)
     encoder = Encoder(model, processor, actions, settings.prompt)
-    lora = settings.lora
-    adapted = base.add_adapter(
-        model,
-        lora.rank,
-        lora.alpha,
-        lora.dropout,
-        tuple(lora.modules),
-        lora.freeze_vision,
-        settings.training.seed,
-    )
-    examples = TrainingSet(chosen, lambda chunk: look(chunk, footage_of(chunk.match), settings))
+    adapted = base.add_adapter(model, settings.lora, settings.training.seed)
+    examples = TrainingSet(chosen, lambda chunk: look(chunk, footage[chunk.match], settings))
     log = finetune.train(adapted, encoder, examples, settings.training, checkpoints)
     adapted.save_pretrained(folder)
     schema.write(folder / "log.parquet", log, finetune.LOG)

@@ -2,17 +2,21 @@
 
 A backend is a module with
 
-- `load(settings, folder)` → a model; `folder` holds what `fit` wrote, or is None where it wrote nothing;
-- the model's `answer(samples)` → a table with the columns of `schema.PREDICTIONS`, one row per row
-  of `samples` (columns `schema.SAMPLES`), which are those of one match;
-- where it trains, `fit(study, settings, folder)`, which writes the trained model into an existing,
-  empty folder; `study` yields a `Match` of the train split at a time.
+- `load(settings, folder)` → a model; `folder` holds what `fit` wrote, or is None for a model that
+  is not trained;
+- the model's `answer(match)` → a table with the columns of `schema.PREDICTIONS`, one row per row of
+  the match's samples; what went wrong with single chunks is in its list `problems`, if it has one;
+- where it trains, `fit(study, settings, folder, checkpoints)`, which writes the trained model into an
+  existing, empty folder; `study` yields one match of the train split at a time, and `checkpoints`
+  is a folder that outlives the job, for a training that goes on in the next one.
 
-`settings` is the model's entry in the configuration. Modules are imported on use, so that a
-text-only study never loads torch.
+`settings` is the model's entry in the configuration without what others read. Modules are imported
+on use, so that a text-only study never loads torch.
 """
 
 import importlib
+from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
@@ -22,23 +26,32 @@ from touchline.problems import InputError
 
 
 class Match(NamedTuple):
-    """A match to train on: its samples, and its events of all actions (columns `schema.LABELS`)."""
+    """A match to answer or to train on.
+
+    `samples` (columns `schema.SAMPLES`); for training its events of all actions as `labels` (columns
+    `schema.LABELS`); for models that read video the chunk manifests of its halves.
+    """
 
     name: str
     samples: pl.DataFrame
-    labels: pl.DataFrame
+    labels: pl.DataFrame | None = None
+    manifests: Sequence[Path] = ()
 
 
 class Backend(NamedTuple):
-    """Where a backend is, and whether it has a `fit`."""
+    """Where a backend is, whether it has a `fit`, whether it can read video, and its packages."""
 
     module: str
     trains: bool
+    sees: bool = False
+    environment: str = "tables"  # envs/*.yaml
 
 
 BACKENDS = {
     "constant": Backend("touchline.backends.constant", trains=False),
     "linear": Backend("touchline.backends.linear", trains=True),
+    "vlm": Backend("touchline.backends.vlm", trains=True, sees=True, environment="models"),
+    "causal_lm": Backend("touchline.backends.causal_lm", trains=True, environment="models"),
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline import schema
+from touchline.backends import Match
 from touchline.intervals import INTERVAL_S
 
 
@@ -14,7 +15,7 @@ class Constant:
     def __init__(self, length_s: float) -> None:
         self.length_s = length_s
 
-    def answer(self, samples: pl.DataFrame) -> pl.DataFrame:
+    def answer(self, match: Match) -> pl.DataFrame:
         """Return one interval for every sample."""
         middle = (pl.col("start_s") + pl.col("end_s")) / 2
         interval = pl.struct(
@@ -23,7 +24,7 @@ class Constant:
             confidence=pl.lit(1.0),
         )
         return schema.fill_predictions(
-            samples.select(
+            match.samples.select(
                 "half", "chunk", "action", intervals=pl.concat_list(interval), status=pl.lit("ok")
             )
         )

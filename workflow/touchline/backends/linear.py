@@ -33,9 +33,10 @@ DEFAULTS = {"step_s": 4.0, "alpha": 1e-6, "epochs": 5, "seed": 0}
 FLOOR = 0.01
 
 
-def fit(study: Iterable[Match], settings: dict, folder: Path) -> None:
+def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path) -> None:
     """Train one logistic regression per action and write `model.safetensors` and `model.json`.
 
+    It takes half a minute, so it leaves no checkpoints.
     Raises `InputError` when there is nothing to train on.
     """
     settings = DEFAULTS | settings
@@ -78,11 +79,11 @@ class Linear:
         self.weights, self.biases = weights, biases  # (actions, features), (actions,)
         self.actions, self.step_s = actions, step_s
 
-    def answer(self, samples: pl.DataFrame) -> pl.DataFrame:
-        """Return the answers to the samples of one match; spots are at least an interval apart."""
+    def answer(self, match: Match) -> pl.DataFrame:
+        """Return the answers to the samples; spots are at least an interval apart."""
         spots = []
         radius = round(INTERVAL_S / self.step_s)
-        for half, words, steps in _halves(samples, self.step_s):
+        for half, words, steps in _halves(match.samples, self.step_s):
             features = describe(words, steps, self.step_s)
             confidences = expit(features @ self.weights.T + self.biases)  # (steps, actions)
             for action, confidence in zip(self.actions, confidences.T, strict=True):
@@ -92,7 +93,7 @@ class Linear:
                     for step in kept
                 ]
         schema = {"half": pl.Int64, "time_s": pl.Float64, "action": pl.String, "confidence": float}
-        return to_predictions(samples, pl.DataFrame(spots, schema=schema, orient="row"))
+        return to_predictions(match.samples, pl.DataFrame(spots, schema=schema, orient="row"))
 
 
 def load(settings: dict, folder: Path) -> Linear:
