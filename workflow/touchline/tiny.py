@@ -55,7 +55,7 @@ def make(
     of the language model, `layers` its layers, `depth` those of the vision tower; `spread` is the
     standard deviation of the weights.
     """
-    tokenizer = _tokenizer(texts, vocabulary)
+    tokenizer = make_tokenizer(texts, vocabulary)
     config = _config(family, tokenizer, hidden, layers, depth, spread)
     torch.manual_seed(seed)
     model = getattr(transformers, config.architectures[0])(config)
@@ -65,10 +65,11 @@ def make(
     if family == "mistral":
         tokenizer.save_pretrained(folder)
     else:
-        _processor(family, tokenizer).save_pretrained(folder)
+        make_processor(family, tokenizer).save_pretrained(folder)
 
 
-def _tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
+def make_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
+    """Return a byte-level BPE tokenizer with at most so many tokens and Qwen's special ones."""
     tokenizer = Qwen2Tokenizer(eos_token=END_OF_TURN).train_new_from_iterator(
         chain(["system", "user", "assistant"] * 100, texts),  # the roles are words, too
         vocabulary,
@@ -113,15 +114,7 @@ def _config(
         "patch_size": PATCH_PX[family],
         "initializer_range": spread,
     }
-    ids = {
-        f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>")
-        for name, token in {
-            "image": "image_pad",
-            "video": "video_pad",
-            "vision_start": "vision_start",
-            "vision_end": "vision_end",
-        }.items()
-    }
+    ids = vision_ids(tokenizer)
     # The shares of a head's rotations that turn with time, height and width.
     mrope = {"rope_type": "default", "mrope_section": [HEAD // 8, HEAD * 3 // 16, HEAD * 3 // 16]}
     if family == "qwen2_vl":
@@ -156,7 +149,22 @@ def _config(
     )
 
 
-def _processor(family: str, tokenizer: PreTrainedTokenizerBase) -> transformers.ProcessorMixin:
+def vision_ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """Return the configuration's names for the tokens around and in place of pictures."""
+    tokens = {
+        "image": "image_pad",
+        "video": "video_pad",
+        "vision_start": "vision_start",
+        "vision_end": "vision_end",
+    }
+    return {
+        f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>")
+        for name, token in tokens.items()
+    }
+
+
+def make_processor(family: str, tokenizer: PreTrainedTokenizerBase) -> transformers.ProcessorMixin:
+    """Return a family's processor, which scales no frame of a usual size."""
     size = {"shortest_edge": 28 * 28, "longest_edge": 768 * 32 * 32}
     settings = {"patch_size": PATCH_PX[family], "size": size, "cap_pixels_per_frame": False}
     images = transformers.Qwen2VLImageProcessor(patch_size=PATCH_PX[family], size=size)

@@ -1,0 +1,151 @@
+"""How fast the production path trains Qwen2-VL-2B: its very architecture, with random weights.
+
+    python benchmarks/gpu_train.py [--steps 6] [--chunks-per-step 8] [--size 2b]
+
+NF4 + LoRA by `touchline.finetune` on chunks of 60 frames of 224 × 398 px with seven questions, once
+with the shared prefix and once with one sample per sequence. `--size tiny` tries it out on a CPU.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import torch
+import transformers
+from prefix import ACTIONS, WORDS, make_chunk
+
+from touchline import base, finetune, tiny
+from touchline.encode import Encoder
+from touchline.finetune import Example, Schedule
+from touchline.prompts import PromptSettings, question, system_prompt
+
+# bfloat16 without sparsity, from the makers' data sheets.
+PEAK_TFLOPS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362, "A40": 150}
+
+
+class Chunks:
+    """The same chunk again and again (`finetune.Examples`), with all its questions or one."""
+
+    def __init__(self, chunks: int, shared: bool, frames: int) -> None:
+        self.chunk = make_chunk(frames, 398, 224)
+        asked = [ACTIONS] if shared else [(action,) for action in ACTIONS]
+        self.asked = asked * chunks
+
+    def __len__(self) -> int:
+        return len(self.asked)
+
+    def __getitem__(self, number: int) -> Example:
+        said = "A Foul occurs at (00:12, 00:24)."
+        return Example(self.chunk, dict.fromkeys(self.asked[number], said))
+
+    def name(self, number: int) -> str:
+        return str(number)
+
+    def questions(self, number: int) -> int:
+        return len(self.asked[number])
+
+
+def make_base(folder: Path, size: str) -> None:
+    """Write Qwen2-VL-2B-Instruct's architecture with random weights, or a tiny one."""
+    texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
+    if size == "tiny":
+        tiny.make(folder, "qwen2_vl", texts)
+        return
+    tokenizer = tiny.make_tokenizer(texts, vocabulary=1000)
+    config = transformers.Qwen2VLConfig(
+        text_config={
+            "vocab_size": 151936,
+            "hidden_size": 1536,
+            "intermediate_size": 8960,
+            "num_hidden_layers": 28,
+            "num_attention_heads": 12,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 32768,
+            "bos_token_id": None,
+            "eos_token_id": tokenizer.eos_token_id,
+            "pad_token_id": tokenizer.pad_token_id,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 1e6,
+                "mrope_section": [16, 24, 24],
+            },
+        },
+        vision_config={"depth": 32, "embed_dim": 1280, "hidden_size": 1536, "num_heads": 16},
+        tie_word_embeddings=True,
+        dtype=torch.bfloat16,
+        **tiny.vision_ids(tokenizer),
+    )
+    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+        model = transformers.AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.save_pretrained(folder)
+    tiny.make_processor("qwen2_vl", tokenizer).save_pretrained(folder)
+
+
+def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
+    """Train some steps and return the medians of all but the first two."""
+    model, processor = base.load(str(folder), "nf4", "auto", vision=True)
+    # 4-bit weights are packed by two into bytes, so a loaded model no longer counts its own.
+    weights = sum(
+        one.numel() * (2 if one.dtype == torch.uint8 else 1) for one in model.parameters()
+    )
+    encoder = Encoder(model, processor, ACTIONS, PromptSettings())
+    adapted = base.add_adapter(model, base.Lora(), seed=0)
+    per_step = args.chunks_per_step * (1 if shared else len(ACTIONS))
+    examples = Chunks(args.steps * args.chunks_per_step, shared, args.frames)
+    prefix, questions = encoder.prompt(examples.chunk, examples.asked[0])
+    branch = len(questions[0]) + len(encoder.answer_ids(examples[0].answers[ACTIONS[0]]))
+    with tempfile.TemporaryDirectory() as checkpoints:
+        schedule = Schedule(chunks_per_step=per_step, save_every=10**6)
+        log = finetune.train(adapted, encoder, examples, schedule, Path(checkpoints))
+    late = log[2:]
+    samples_per_s = late["samples_per_s"].median()
+    tokens = len(prefix.ids) + branch * len(questions)
+    return {
+        "tokens of a sequence": tokens,
+        "samples/s": samples_per_s,
+        "tokens/s": samples_per_s / len(questions) * tokens,
+        "waiting for data": late["waiting"].median(),
+        "peak memory, MiB": late["peak_mib"].max(),
+        "weights, million": weights / 1e6,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", choices=("2b", "tiny"), default="2b")
+    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--chunks-per-step", type=int, default=8)
+    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--way", choices=("shared", "separate"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.way:
+        print(json.dumps(measure(args.folder, args.way == "shared", args)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        make_base(Path(folder), args.size)
+        found = {}
+        for way in ("separate", "shared"):
+            command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]
+            run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+            found[way] = json.loads(run.stdout.splitlines()[-1])
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    peak = next((peak for name, peak in PEAK_TFLOPS.items() if name in card), None)
+    for figures in found.values():
+        # Forward and backward without the frozen weights' gradients: 4 operations a weight and token.
+        tflops = 4 * figures["weights, million"] * 1e6 * figures["tokens/s"] / 1e12
+        figures["share of the card's peak"] = tflops / peak if peak else float("nan")
+    print(f"{card}, torch {torch.__version__}, transformers {transformers.__version__}")
+    print(f"{'':28}{'separate':>12}{'shared':>12}{'ratio':>8}")
+    for name, shared in found["shared"].items():
+        separate = found["separate"][name]
+        ratio = shared / separate if separate else float("nan")
+        print(f"{name:28}{separate:12.3f}{shared:12.3f}{ratio:8.2f}")
+
+
+if __name__ == "__main__":
+    main()
