@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-MUON_RATE, ADAMW_RATE = 0.02, 3e-3
+MUON_RATE, ADAMW_RATE = 0.007, 3e-3
 WARMUP_STEPS = 10
 
 

@@ -24,6 +24,7 @@ class PromptSettings:
     """How prompts are written. Raises ValueError for a clock or an input that does not exist."""
 
     clock: str = "half"
+    instructions: bool = True  # without them the system prompt is a line: for fine-tuned models
     examples: bool = True
     time_marks: bool = False
     score_bug: bool = False
@@ -144,6 +145,8 @@ EXAMPLE_CHUNK_S = 60.0
 
 def system_prompt(actions: Sequence[str], settings: PromptSettings) -> str:
     """Return the instructions, which are the same for every chunk and every question."""
+    if not settings.instructions:
+        return "You watch soccer broadcasts and say when an action happens."
     names = ", ".join(name(action) for action in actions)
     inputs = []
     if "video" in settings.inputs:

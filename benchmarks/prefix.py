@@ -1,0 +1,143 @@
+"""What the shared prefix gains: one sequence per chunk against one sequence per question.
+
+    python benchmarks/prefix.py [--family qwen2_vl] [--hidden 256] [--layers 4]
+
+A chunk of 60 frames of 224 × 398 px and some commentary, seven questions, a model with random
+weights. Both ways train by the same code on the same card or CPU, in turn, in processes of their
+own; the difference is only how many questions a sequence has.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from touchline import base, tiny
+from touchline.encode import Chunk, Encoder
+from touchline.finetune import peak_mib
+from touchline.prefix import answer, collate, pack
+from touchline.prompts import PromptSettings, question, system_prompt
+
+ACTIONS = (
+    "corner",
+    "shots_on_target",
+    "goal",
+    "clearance",
+    "foul",
+    "free_kick",
+    "substitution",
+)
+WORDS = [
+    "and",
+    "he",
+    "plays",
+    "it",
+    "back",
+    "to",
+    "the",
+    "middle",
+    "where",
+    "they",
+    "keep",
+    "the",
+    "ball",
+    "for",
+    "a",
+    "while",
+]
+
+
+def make_chunk(frames: int, width: int, height: int) -> Chunk:
+    """Return a minute of noise with a commentary of 15 lines."""
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(0, 255, (frames, height, width, 3), dtype=np.uint8)
+    lines = [
+        {"start_s": 4.0 * k, "end_s": 4.0 * k + 3, "text": " ".join(generator.permutation(WORDS))}
+        for k in range(15)
+    ]
+    times_s = [float(second) for second in range(frames)]
+    return Chunk("a_match", 1, 0, 0.0, 60.0, lines, {"broadcast": pictures}, times_s)
+
+
+def measure(way: str, folder: Path, chunk: Chunk, steps: int, tokens: int) -> dict:
+    """Train `steps` steps and answer once, with all questions of a sequence or one."""
+    model, processor = base.load(str(folder), None, "auto", vision=True)
+    encoder = Encoder(model, processor, ACTIONS, PromptSettings())
+    prefix, questions = encoder.prompt(chunk, ACTIONS)
+    said = encoder.answer_ids("A Foul occurs at (00:12, 00:24).")
+    groups = [questions] if way == "shared" else [[one] for one in questions]
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+
+    def step() -> None:
+        for group in groups:
+            batch = collate([pack(prefix, [(one, said) for one in group])], 0)
+            batch = {name: value.to(model.device) for name, value in batch.items()}
+            (model(**batch).loss / len(groups)).backward()
+        optimiser.step()
+        optimiser.zero_grad()
+
+    step()
+    began = time.perf_counter()
+    for _ in range(steps):
+        step()
+    _wait()
+    training_s = (time.perf_counter() - began) / steps
+    trained_mib = peak_mib()
+    model.eval()
+    began = time.perf_counter()
+    for group in groups:
+        answer(model, prefix, group, tokens, stop_ids=())
+    _wait()
+    return {
+        "prefix_tokens": len(prefix.ids),
+        "training_samples_per_s": len(questions) / training_s,
+        "training_peak_mib": trained_mib,
+        "inference_samples_per_s": len(questions) / (time.perf_counter() - began),
+    }
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--family", default="qwen2_vl", choices=tiny.FAMILIES[:-1])
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--tokens", type=int, default=24, help="decoded per question (%(default)s)")
+    parser.add_argument("--way", choices=("shared", "separate"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.way:
+        chunk = make_chunk(60, 398, 224)
+        print(json.dumps(measure(args.way, args.folder, chunk, args.steps, args.tokens)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
+        tiny.make(Path(folder), args.family, texts, args.hidden, args.layers, args.layers)
+        found = {}
+        for way in ("separate", "shared"):
+            command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]
+            run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+            found[way] = json.loads(run.stdout.splitlines()[-1])
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    threads = torch.get_num_threads()
+    print(f"{args.family}, hidden {args.hidden}, {args.layers} layers, {where}, {threads} threads")
+    print(f"prefix {found['shared']['prefix_tokens']} tokens, {len(ACTIONS)} questions")
+    print(f"{'':26}{'separate':>10}{'shared':>10}{'ratio':>8}")
+    for name in list(found["shared"])[1:]:
+        separate, shared = found["separate"][name], found["shared"][name]
+        print(f"{name:26}{separate:10.2f}{shared:10.2f}{shared / separate:8.2f}")
+
+
+if __name__ == "__main__":
+    main()
