@@ -234,7 +234,7 @@ def test_the_training_set_has_all_chunks_with_events_and_a_share_of_the_others()
 
 
 def test_defaults_are_the_studys():
-    settings = read_settings({"base": "Qwen/Qwen2-VL-2B-Instruct", "backend": "vlm"})
+    settings = read_settings({"base": "Qwen/Qwen2-VL-2B-Instruct"})
     assert settings.training.epochs == 1
     assert settings.training.chunks_per_step == 8
     assert settings.training.save_every == 100
