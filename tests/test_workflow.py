@@ -217,6 +217,8 @@ def test_a_setting_makes_a_bad_match_stop_the_study(study):
         ("overlap_s: 0", "overlap_s: 60", "overlap_s"),
         ("epochs: 5", "epoch: 5", "'epoch' was unexpected"),
         ("split: test", "split: tset", "tset"),
+        ("compare: [constant, linear]", "compare: [constant, lineal]", "lineal"),
+        ("examples: true", "example: true", "'example' was unexpected"),
         ("    - goal", "    - gaol", "gaol"),
     ],
 )
