@@ -1,5 +1,6 @@
 """The video-language backend: what it shows, what it answers, and what it refuses."""
 
+import json
 import math
 import shutil
 from fractions import Fraction
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from chunks import ACTIONS, LINES, chunk, tiny_base
-from touchline import base, schema, spotter
+from touchline import base, export, schema, spotter
 from touchline.backends import Match, causal_lm, vlm
 from touchline.digest import checksum
 from touchline.encoding import encoder
@@ -238,3 +239,29 @@ def test_defaults_are_the_studys():
     assert settings.training.epochs == 1
     assert settings.training.chunks_per_step == 8
     assert settings.training.save_every == 100
+
+
+def test_the_training_set_is_exported_as_conversations(manifests, tmp_path):
+    results = tmp_path / "results"
+    schema.write(results / "samples/a_match.parquet", samples(3), schema.SAMPLES)
+    schema.write(results / "labels/a_match.parquet", labels((70.0, "foul")), schema.LABELS)
+    shutil.copytree(manifests[0].parent, results / "chunks/a_match")
+    settings = {"base": "none", "prompt": {"clock": "chunk"}}
+    argv = ["--settings", json.dumps(settings), "--matches", "a_match"]
+    argv += ["--results", str(results), "--out", str(tmp_path / "train.json")]
+    export.main(argv)
+    entries = json.loads((tmp_path / "train.json").read_text())
+    assert len(entries) == 2 * len(ACTIONS)  # the third chunk has no video
+    one = next(entry for entry in entries if entry["id"] == "a_match/1/001/foul")
+    asked, said = one["conversations"]
+    assert (asked["from"], said["from"]) == ("human", "gpt")
+    assert asked["value"].startswith("<video>\nCommentary:\n")
+    assert asked["value"].endswith("Find all the times at which a Foul occurs in this chunk.")
+    assert said["value"] == "A Foul occurs at (00:04, 00:16)."
+    assert one["video"] == one["videos"][0]
+    assert Path(one["video"]).is_file()
+    assert one["system"].startswith("You watch soccer broadcasts")
+
+    argv[1] = json.dumps(settings | {"prompt": {"time_marks": True}})
+    with pytest.raises(InputError, match="cannot show a video in pieces"):
+        export.main(argv)

@@ -28,6 +28,11 @@ class Footage:
         _, row = self._chunks.get((half, chunk), (None, {}))
         return all(row.get(_FILES[source][0]) for source in sources)
 
+    def paths(self, half: int, chunk: int, sources: Sequence[str]) -> list[str]:
+        """Return the files of a chunk that `has` them."""
+        folder, row = self._chunks.get((half, chunk), (None, {}))
+        return [str(folder / row[_FILES[source][0]]) for source in sources]
+
     def frames(
         self, half: int, chunk: int, sources: Sequence[str], fps: float | None = None
     ) -> tuple[dict[str, np.ndarray], list[float]]:
