@@ -50,7 +50,7 @@ format: .venv/installed ## put the code into its form
 soccernet: .venv/installed ## DATA=… [SPLIT=valid] [EVERY=5]: the study on a SoccerNet tree, in soccernet/
 	python -m touchline.sheet --soccernet "$(DATA)/SoccerNet" --echoes "$(DATA)/sn-echoes" \
 		--lengths "$(DATA)/half_lengths.csv" --every $(EVERY) --out soccernet/matches.csv
-	snakemake --profile profiles/local --directory soccernet --config compare='["constant", "linear"]' score='{"split": "$(SPLIT)"}'
+	snakemake --profile profiles/local --directory soccernet --config score='{"split": "$(SPLIT)"}'
 	@echo "table     soccernet/results/metrics.csv"
 	@echo "problems  soccernet/results/problems.csv"
 

@@ -5,8 +5,10 @@ import os
 
 import polars as pl
 import pytest
+import yaml
 
 import timecode
+from chunks import tiny_base
 from conftest import Study
 
 
@@ -126,6 +128,47 @@ def test_a_broken_video_is_a_problem_of_its_match(filmed):
     assert problems.filter(stage="chunks", effect="match set aside").height == 12
 
 
+@pytest.fixture
+def watched(study, tmp_path) -> Study:
+    """The study with videos and a tiny video-language model that is fine-tuned on them."""
+    tiny_base(tmp_path / "base", "qwen2_vl")
+    timecode.make(study.folder / "demo/film.mkv", timecode.steady(1, 180), size=(64, 36))
+    sheet = pl.read_csv(study.folder / "demo/matches.csv")
+    sheet.with_columns(video=pl.lit("film.mkv")).write_csv(study.folder / "demo/matches.csv")
+    model = {
+        "backend": "vlm",
+        "base": str(tmp_path / "base"),
+        "fps": 0.1,
+        "max_new_tokens": 8,
+        "prompt": {"examples": False},
+        "training": {"chunks_per_step": 6, "workers": 0},
+    }
+    settings = study.folder / "profiles/demo/study.yaml"
+    config = yaml.safe_load(settings.read_text())
+    config["compare"] = ["constant", "linear", "qwen2-vl", "zero-shot"]
+    config["models"] |= {"qwen2-vl": model, "zero-shot": model | {"fine_tune": False}}
+    config["chunks"]["when"] = "needed"
+    settings.write_text(yaml.safe_dump(config))
+    return study
+
+
+def test_a_model_that_reads_video_is_trained_and_answers_in_the_same_table(watched):
+    plan = watched.plan()
+    assert (plan["chunks"], plan["fit"], plan["infer"]) == (12, 1, 4)
+    watched.snakemake()
+    assert watched.plan() == {}
+    results = watched.folder / "demo/results"
+    assert (results / "models/qwen2-vl/adapter_model.safetensors").is_file()
+    metrics = pl.read_csv(results / "metrics.csv").filter(action="all", protocol="full")
+    assert metrics["samples"].unique().to_list() == [84]
+    assert metrics["model"].unique(maintain_order=True).to_list()[2:] == ["qwen2-vl", "zero-shot"]
+
+    watched.edit(watched.folder / "config.yaml", "fps: 1 ", "fps: 2 ")
+    plan = watched.plan()
+    assert (plan["chunks"], plan["fit"], plan["infer"], plan["score"]) == (12, 1, 4, 2)
+    assert "samples" not in plan
+
+
 def test_a_removed_match_only_changes_the_tables(study):
     sheet = study.folder / "demo/matches.csv"
     rows = sheet.read_text().splitlines()
@@ -174,6 +217,8 @@ def test_a_setting_makes_a_bad_match_stop_the_study(study):
         ("overlap_s: 0", "overlap_s: 60", "overlap_s"),
         ("epochs: 5", "epoch: 5", "'epoch' was unexpected"),
         ("split: test", "split: tset", "tset"),
+        ("compare: [constant, linear]", "compare: [constant, lineal]", "lineal"),
+        ("examples: true", "example: true", "'example' was unexpected"),
         ("    - goal", "    - gaol", "gaol"),
     ],
 )
