@@ -105,13 +105,18 @@ def add_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
 
 def load_adapter(model: PreTrainedModel, base: str, folder: Path) -> PeftModel:
     """Return the model with the adapter in `folder`; raise `InputError` where it is of another base."""
-    try:
-        trained_on = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
-    except (ValueError, OSError) as error:
-        raise InputError(f"{folder}: no adapter there. Delete it; it is trained again.") from error
+    trained_on = base_of(folder)
     if trained_on != base:
         raise InputError(f"{folder}: the adapter was trained on base {trained_on}, not on {base}.")
     return PeftModel.from_pretrained(model, str(folder))
+
+
+def base_of(folder: Path) -> str:
+    """Return the base that an adapter was trained on; raise `InputError` where there is none."""
+    try:
+        return PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
+    except (ValueError, OSError) as error:
+        raise InputError(f"{folder}: no adapter there. Delete it; it is trained again.") from error
 
 
 def _check_family(base: str, vision: bool) -> None:
