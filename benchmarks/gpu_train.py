@@ -117,12 +117,14 @@ def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=("2b", "tiny"), default="2b")
-    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--steps", type=int, default=6, help="3 or more: two are not counted")
     parser.add_argument("--chunks-per-step", type=int, default=8)
     parser.add_argument("--frames", type=int, default=60)
     parser.add_argument("--way", choices=("shared", "separate"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.steps < 3:
+        parser.error("--steps: 3 or more, since the first two are not counted")
     if args.way:
         print(json.dumps(measure(args.folder, args.way == "shared", args)))
         return
