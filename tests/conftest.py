@@ -42,8 +42,8 @@ class Study:
 
     def snakemake(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
         return run(
-            "snakemake", "--cores", 2, "--directory", "demo",
-            "--configfile", "profiles/demo/study.yaml", *arguments,
+            "snakemake", "--configfile", "profiles/demo/study.yaml",
+            "--cores", 2, "--directory", "demo", *arguments,
             cwd=self.folder, check=check,
         )  # fmt: skip
 

@@ -241,3 +241,12 @@ def test_the_graph_is_drawn_from_the_plan(study):
     graph = study.snakemake("--rulegraph").stdout
     assert graph.count("digraph") == 1
     assert '"fit"' in graph or "fit" in graph
+
+
+def test_a_split_without_labelled_matches_is_said(study):
+    sheet = study.folder / "demo/matches.csv"
+    sheet.write_text(sheet.read_text().replace(",test,", ",challenge,"))
+    done = study.snakemake("results/scores/constant.parquet", check=False)
+    assert done.returncode != 0
+    log = (study.folder / "demo/results/logs/score/constant.log").read_text()
+    assert log.startswith("error: no match to score: ")

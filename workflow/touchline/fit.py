@@ -55,7 +55,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--settings", type=json.loads, default={}, metavar="JSON", help="of the backend"
     )
-    parser.add_argument("--matches", nargs="+", required=True, help="of the train split")
+    parser.add_argument("--matches", nargs="*", required=True, help="of the train split")
     parser.add_argument(
         "--samples", default="results/samples/{match}.parquet", help="(%(default)s)"
     )

@@ -47,7 +47,10 @@ def read_answered(matches: list[str], samples: str, labels: str, predictions: st
             )
         )
     if not tables:
-        raise InputError("no match to score: every one was set aside or has no labels.")
+        raise InputError(
+            "no match to score: the split of score.split has none with labels, or every one was set "
+            "aside. Choose another split, or see results/problems.csv and the logs of labels."
+        )
     return Answered(*(pl.concat(parts) for parts in zip(*tables, strict=True)))
 
 
@@ -82,7 +85,7 @@ def decide(scored: Answered, tuning: Answered) -> pl.DataFrame:
 def main(argv: list[str]) -> None:
     """Write the counts of one model, and its thresholds."""
     parser = argparse.ArgumentParser(prog="python -m touchline.score", description=__doc__)
-    parser.add_argument("--matches", nargs="+", required=True, help="to score")
+    parser.add_argument("--matches", nargs="*", required=True, help="to score")
     parser.add_argument(
         "--tune", nargs="*", default=[], metavar="MATCH",
         help="matches of the valid split, where the thresholds are to be tuned on them",
