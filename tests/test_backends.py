@@ -250,7 +250,8 @@ def test_a_killed_training_leaves_no_folder(tables):
 def test_infer_writes_one_row_per_sample_in_their_order(tables, trained, backend, match):
     folder = ["--folder", str(trained)] if backend == "linear" else []
     samples = f"results/samples/{match}.parquet"
-    infer.main(["--backend", backend, *folder, "--samples", samples, "--out", "out.parquet"])
+    named = ["--match", "a", "--samples", samples]
+    infer.main(["--backend", backend, *folder, *named, "--out", "out.parquet"])
     answers = schema.read("out.parquet", schema.PREDICTIONS)
     assert answers.select(KEY).equals(schema.read(samples, schema.SAMPLES).select(KEY))
     assert len(answers) == (60 if match == "match1" else 0)

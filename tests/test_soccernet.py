@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from touchline import sheet
-from touchline.backends import constant
+from touchline.backends import Match, constant
 from touchline.commentary import read_commentary
 from touchline.labels import read_labels
 from touchline.matching import answer_intervals, count, truth_intervals
@@ -67,7 +67,9 @@ def test_the_constant_guess_on_the_valid_games(halves, config):
         samples = make_samples(
             pl.concat(segments), durations, config["samples"]["actions"], **config["grid"]
         ).with_columns(match=pl.lit(name))
-        answers = constant.load({}, None).answer(samples).with_columns(match=pl.lit(name))
+        answers = (
+            constant.load({}, None).answer(Match(name, samples)).with_columns(match=pl.lit(name))
+        )
         counts.append(count(samples, truth_intervals(samples, events), answer_intervals(answers)))
     assert len(counts) == 100
     numbers = pl.col("samples", "tp", "fp", "fn")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import brute_force
 from touchline import schema, score, thresholds
-from touchline.backends import constant
+from touchline.backends import Match, constant
 from touchline.problems import MATCH_SET_ASIDE, InputError, Problem
 from touchline.samples import make_samples
 from touchline.score import Answered, decide, tune
@@ -147,7 +147,7 @@ def test_the_command_scores_the_sound_matches_only(tmp_path, monkeypatch):
     for match, broken in (("a", None), ("b", None), ("c", "labels"), ("d", "commentary")):
         problems = [Problem(match, "labels", "broken.", "Mend.", MATCH_SET_ASIDE)]
         asked = samples.clear() if broken == "commentary" else samples
-        answers = constant.load({}, None).answer(asked)
+        answers = constant.load({}, None).answer(Match(match, asked))
         listed = problems if broken == "labels" else []
         schema.write(f"results/labels/{match}.parquet", events, schema.LABELS, listed)
         schema.write(f"results/samples/{match}.parquet", asked, schema.SAMPLES)

@@ -7,6 +7,7 @@ where the decoder met an error. Memory: 9 bytes for each source frame.
 
 import os
 import re
+import shutil
 import threading
 import time
 from array import array
@@ -18,6 +19,7 @@ from typing import BinaryIO, NamedTuple
 
 import av
 import ffmpeg
+import imageio_ffmpeg
 import numpy as np
 
 from touchline.video import LOCAL_ONLY, Video, VideoError, local
@@ -155,8 +157,10 @@ def decode(
     the tick `n`: where it is 0 the picture is left out, before it costs anything.
     The log is complete when the pictures have run out. Raises `VideoError` when ffmpeg gives up.
     """
+    # The one on the path, else the one that the package carries.
+    program = shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
     process = _command(path, video, rate, height, score_bug, wanted, threads).run_async(
-        pipe_stdout=True, pipe_stderr=True
+        program, pipe_stdout=True, pipe_stderr=True
     )
     log = Log(process.stderr)
     try:
