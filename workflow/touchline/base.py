@@ -1,5 +1,6 @@
 """Base models: loaded by name or folder, quantised, and given an adapter to train or to use."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,7 @@ def load(
         model = kind.from_pretrained(
             base,
             dtype=dtype,
-            device_map={"": torch.cuda.current_device() if gpu else "cpu"},
+            device_map={"": int(os.environ.get("LOCAL_RANK", 0)) if gpu else "cpu"},
             attn_implementation="sdpa",
             quantization_config=_quantization(quantize, dtype),
             use_safetensors=True,
