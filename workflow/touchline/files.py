@@ -4,6 +4,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 
@@ -40,3 +41,8 @@ def write_text(path: Path | str, text: str) -> None:
     """Write a UTF-8 text file whole."""
     with whole(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def of_match(pattern: str, match: str) -> list[Path]:
+    """Return the files of a match, in order; `pattern` is a path with `{match}` and perhaps `*`."""
+    return [Path(path) for path in sorted(glob(pattern.format(match=match)))]

@@ -5,7 +5,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from glob import glob
 from pathlib import Path
 
 from tqdm import tqdm
@@ -13,7 +12,7 @@ from tqdm import tqdm
 from touchline import cli, schema
 from touchline.backends import BACKENDS, Match, load_module
 from touchline.digest import checksum, digest
-from touchline.files import write_text
+from touchline.files import of_match, write_text
 
 
 def read_study(
@@ -30,12 +29,7 @@ def read_study(
         if not schema.is_set_aside(labels_path) and not asked.is_empty():
             used.append(match)
             events = schema.read(labels_path, schema.LABELS)
-            yield Match(match, asked, events, find(manifests, match))
-
-
-def find(pattern: str | None, match: str) -> list[Path]:
-    """Return the files of a match, in order; `pattern` has `{match}` and may have `*`."""
-    return [Path(path) for path in sorted(glob(pattern.format(match=match)))] if pattern else []
+            yield Match(match, asked, events, of_match(manifests, match) if manifests else [])
 
 
 def training_key(backend: str, settings: dict, files: list[Path]) -> str:
@@ -75,9 +69,12 @@ def main(argv: list[str]) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir(parents=True)
     used = []
-    patterns = (args.samples, args.labels, args.manifests)
+    patterns = [args.samples, args.labels, args.manifests]
     files = [
-        path for match in args.matches for pattern in patterns for path in find(pattern, match)
+        path
+        for match in args.matches
+        for pattern in filter(None, patterns)
+        for path in of_match(pattern, match)
     ]
     checkpoints = args.checkpoints / training_key(args.backend, args.settings, files)
     study = read_study(args.matches, *patterns, used)

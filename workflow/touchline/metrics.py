@@ -1,7 +1,6 @@
 """The table of the study: precision, recall and F1 of every model, with what was left out."""
 
 import argparse
-from glob import glob
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import polars as pl
 from tabulate import tabulate
 
 from touchline import cli, schema
-from touchline.files import whole
+from touchline.files import of_match, whole
 from touchline.matches import read as read_sheet
 from touchline.problems import NOTED, InputError, Problem, to_frame
 
@@ -108,7 +107,7 @@ def list_problems(sheet_path: Path | None, tables: list[str], matches: list[str]
     found = read_sheet(sheet_path)[1] if sheet_path else []
     for match in matches:
         for table in tables:
-            for path in sorted(glob(table.format(match=match))):
+            for path in of_match(table, match):
                 found += schema.problems(path)
     return found
 

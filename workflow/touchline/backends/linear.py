@@ -126,7 +126,7 @@ def spoken_words(lines: pl.DataFrame) -> pl.DataFrame:
             words=pl.col("text").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}']+"),
         )
         .filter(pl.col("words").list.len() > 0)
-        .with_columns(word="words", number=pl.int_ranges(pl.col("words").list.len()), words="words")
+        .with_columns(word="words", number=pl.int_ranges(pl.col("words").list.len()))
         .explode("word", "number")
         .select(
             "word",
