@@ -16,6 +16,7 @@ include: "workflow/rules/matches.smk"
 include: "workflow/rules/samples.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/demo.smk"
 
 
 localrules:
@@ -23,6 +24,7 @@ localrules:
 
 
 wildcard_constraints:
+    base=r"[A-Za-z0-9_-]+",
     half=r"[1-4]",
     match=r"[A-Za-z0-9._-]+",
     model=r"[A-Za-z0-9_-]+",

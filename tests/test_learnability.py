@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from polars.testing import assert_frame_equal
 
 from synthetic import ACTIONS, HELD_OUT, Shown, Spoken, batches, texts
 from touchline import base, matching, prefix, schema, tiny
@@ -102,6 +103,23 @@ def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(tmp_path, m
     assert f1(world, silent) < 0.15
     monkeypatch.setattr(prefix, "branch_mask", partial(hide_prefix, shown=prefix.branch_mask))
     assert f1(world, answer(spotter, world)) < 0.15
+
+
+def test_what_was_denied_still_has_a_most_probable_interval(tmp_path):
+    world = Spoken()
+    plain = learned(tmp_path, world, steps=150)
+    also = Spotter(plain.model, plain.encoder, replace(plain.settings, candidates=True))
+    said, noted = answer(plain, world), answer(also, world)
+    assert noted.select("status", "text").equals(said.select("status", "text"))
+    denied = said["status"] == "none"
+    assert 0 < denied.sum() < len(denied)
+    kept = [
+        table.filter(~denied).explode("intervals").unnest("intervals") for table in (said, noted)
+    ]
+    assert_frame_equal(*(table.select("start_s", "end_s", "confidence") for table in kept))
+    candidates = noted.filter(denied).explode("intervals").unnest("intervals")
+    assert candidates["confidence"].is_between(0, 0.5).all()
+    assert candidates["start_s"].count() == denied.sum()
 
 
 def test_video_is_learned_and_it_is_the_video_that_is_seen(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from transformers import (
 )
 
 from chunks import ACTIONS, chunk, tiny_base
+from touchline import prompts
 from touchline.encode import Encoder
 from touchline.prefix import IGNORED, Prefix, answer, branch_mask, collate, pack
 from touchline.prompts import PromptSettings
@@ -155,6 +156,22 @@ def test_decoding_stops_at_each_answers_own_end(encoder):
         assert cut.ids == whole.ids[:end]
         assert len(cut.probabilities) == end
         assert cut.ended == (stop in whole.ids)
+
+
+def test_an_answer_that_is_made_to_begin_so_goes_on_as_after_these_words(encoder):
+    prefix, (question, *_) = broken_off(encoder)
+    opening = encoder.ids(prompts.opening("goal"))
+    free, led = answer(encoder.model, prefix, [question, question], 9, (), [[], opening])
+    assert free.ids == answer(encoder.model, prefix, [question], 9, ())[0].ids
+    ids, probabilities = greedy(encoder.model, prefix, [*question, *opening], 9, set())
+    assert led.ids == opening + ids[: len(led.ids) - len(opening)]
+    batch = collate([pack(prefix, [([*question, *opening], [])])], pad_id=0)
+    del batch["attention_mask"], batch["labels"]
+    with torch.no_grad():
+        said = encoder.model(**batch).logits[0].softmax(-1)[-len(opening) - 1 : -1]
+    given = [float(row[token]) for row, token in zip(said, opening, strict=True)]
+    rest = probabilities[: len(led.ids) - len(opening)]
+    assert led.probabilities == pytest.approx(given + rest, abs=1e-5)
 
 
 def test_labels_read_as_the_answers_alone(encoder):

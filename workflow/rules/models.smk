@@ -8,6 +8,7 @@ rule fit:
         samples=expand(SAMPLES, match=plan.matches_of("train", labelled=True)),
         labels=expand(LABELS, match=plan.matches_of("train", labelled=True)),
         manifests=plan.training_manifests,
+        base=plan.made_base,
     output:
         directory("results/models/{model}"),
     log:
@@ -37,6 +38,7 @@ rule infer:
         samples="results/samples/{match}.parquet",
         model=plan.trained_model,
         manifests=plan.watched_manifests,
+        base=plan.made_base,
     output:
         "results/predictions/{model}/{match}.parquet",
     log:

@@ -67,11 +67,11 @@ class Encoder:
         heads, tails = zip(*(self._split(messages, action) for action in asked), strict=True)
         if len(set(heads)) > 1:
             raise ValueError("the chat template writes a chunk's prefix differently per question")
-        return self._prefix(heads[0], messages, chunk), [self._ids(tail) for tail in tails]
+        return self._prefix(heads[0], messages, chunk), [self.ids(tail) for tail in tails]
 
     def answer_ids(self, text: str) -> list[int]:
         """Return the token ids of an answer, with the token that ends it."""
-        return [*self._ids(text), self.tokenizer.eos_token_id]
+        return [*self.ids(text), self.tokenizer.eos_token_id]
 
     def _split(self, messages: list[dict], action: str) -> tuple[str, str]:
         """Render a prompt and cut it before the question."""
@@ -82,7 +82,8 @@ class Encoder:
         head, question, rest = rendered.rpartition(prompts.question(action))
         return head, question + rest
 
-    def _ids(self, text: str) -> list[int]:
+    def ids(self, text: str) -> list[int]:
+        """Return the token ids of a text that comes after the prefix."""
         return self.tokenizer(text, add_special_tokens=False).input_ids
 
     def _prefix(self, head: str, messages: list[dict], chunk: Chunk) -> Prefix:

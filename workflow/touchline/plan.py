@@ -16,6 +16,7 @@ SAMPLES = "results/samples/{match}.parquet"
 LABELS = "results/labels/{match}.parquet"
 COMMENTARY = "results/commentary/{match}.parquet"
 CHUNKS = "results/chunks/{match}/{half}.parquet"
+BASES = "results/bases/{base}"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
 # Of a model's entry: what the plan or the score reads, not the backend.
 OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
@@ -135,6 +136,17 @@ class Plan:
     def environment(self, wildcards) -> str:
         entry = self.models[wildcards.model]
         return f"../../envs/{BACKENDS[entry['backend']].environment}.yaml"
+
+    def base_arguments(self, wildcards) -> str:
+        return flags(**self.config["bases"][wildcards.base])
+
+    def made_base(self, wildcards) -> list[str]:
+        """Return the folder of a model's base where this study makes it, or nothing."""
+        base = self.models[wildcards.model].get("base")
+        return [base] if base in map(self.base_folder, self.config["bases"]) else []
+
+    def base_folder(self, base: str) -> str:
+        return BASES.format(base=base)
 
     def training_manifests(self, wildcards) -> list[str]:
         matches = self.matches_of("train", labelled=True)

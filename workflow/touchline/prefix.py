@@ -23,6 +23,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 IGNORED = -100  # label of a token that is not trained
 PREFIX, PADDING = 0, -1  # owners of tokens; branches are 1, 2, …
+CHOSEN = -1  # in place of a given token: the most probable one is taken
 
 # What a forward pass takes from the processor besides token ids: patches and their grids.
 VISION = ("pixel_values", "image_grid_thw", "pixel_values_videos", "video_grid_thw")
@@ -155,22 +156,36 @@ def answer(
     questions: Sequence[list[int]],
     max_new_tokens: int,
     stop_ids: Collection[int],
+    openings: Sequence[list[int]] | None = None,
 ) -> list[Decoded]:
     """Decode all questions about one chunk greedily and together.
 
-    The cache holds the prefix once. Every step feeds one token of each answer that goes on, side by
-    side in one row, and the branch mask keeps them apart.
+    `openings` are the tokens that each answer is made to begin with (none by default); they are part
+    of what is returned. The cache holds the prefix once. Every step feeds one token of each answer
+    that goes on, side by side in one row, and the branch mask keeps them apart.
     """
     device = model.device
     cache = _prefill(model, prefix)
+    openings = openings or [[]] * len(questions)
     answers = [Decoded([], [], ended=False) for _ in questions]
-    lengths = torch.tensor([len(question) for question in questions], device=device)  # (N,)
+    branches = [
+        [*question, *opening] for question, opening in zip(questions, openings, strict=True)
+    ]
+    lengths = torch.tensor([len(branch) for branch in branches], device=device)  # (N,)
     start = _end(prefix)
-    ids = torch.tensor([token for question in questions for token in question], device=device)
-    owner = torch.arange(1, len(questions) + 1, device=device).repeat_interleave(lengths)
+    ids = torch.tensor([token for branch in branches for token in branch], device=device)
+    owner = torch.arange(1, len(branches) + 1, device=device).repeat_interleave(lengths)
     positions = torch.cat([start + torch.arange(n, device=device) for n in lengths.tolist()])
     cached = torch.full_like(prefix.ids, PREFIX, device=device)  # owners of the cached tokens
-    last = lengths.cumsum(0) - 1  # where in `ids` each question ends
+    # After which of `ids` a token of an answer comes, and that token where it is given.
+    ends = lengths.cumsum(0).tolist()
+    after = [
+        place
+        for end, opening in zip(ends, openings, strict=True)
+        for place in range(end - len(opening) - 1, end)
+    ]
+    given = [token for opening in openings for token in (*opening, CHOSEN)]
+    after, given = torch.tensor(after, device=device), torch.tensor(given, device=device)
 
     for _ in range(max_new_tokens):
         cached = torch.cat([cached, owner])
@@ -180,20 +195,23 @@ def answer(
             position_ids=_for_model(positions.expand(len(prefix.positions), 1, -1)),
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=last,
-        ).logits[0]  # (answers that go on, vocabulary)
-        probability, token = logits.float().softmax(dim=-1).max(dim=-1)
+            logits_to_keep=after,
+        ).logits[0]  # (tokens that come, vocabulary)
+        probabilities = logits.float().softmax(dim=-1)
+        token = torch.where(given == CHOSEN, probabilities.argmax(dim=-1), given)
+        probability = probabilities.gather(1, token[:, None])[:, 0]
         goes_on = [
-            _append(answers[number - 1], *chosen, stop_ids)
-            for number, *chosen in zip(
-                owner[last].tolist(), token.tolist(), probability.tolist(), strict=True
+            _append(answers[number - 1], *said, stop_ids)
+            for number, *said in zip(
+                owner[after].tolist(), token.tolist(), probability.tolist(), strict=True
             )
         ]
-        kept = torch.tensor(goes_on, device=device)
-        ids, owner, positions = token[kept], owner[last][kept], positions[last][kept] + 1
+        kept = torch.tensor(goes_on, device=device) & (given == CHOSEN)
+        ids, owner, positions = token[kept], owner[after][kept], positions[after][kept] + 1
         if not len(ids):
             break
-        last = torch.arange(len(ids), device=device)
+        after = torch.arange(len(ids), device=device)
+        given = torch.full_like(ids, CHOSEN)
     return answers
 
 

@@ -110,13 +110,18 @@ def answer(
 
     Times are rounded to the second by `clock.format_time`.
     """
-    article, rest = with_article(action).split(" ", 1)
     sentences = [
-        f"{article.capitalize()} {rest} occurs at "
-        f"({_show(first, half, start_s, settings)}, {_show(last, half, start_s, settings)})."
+        f"{opening(action)}{_show(first, half, start_s, settings)}, "
+        f"{_show(last, half, start_s, settings)})."
         for first, last in intervals
     ]
     return " ".join(sentences) or f"No {name(action)} occurs."
+
+
+def opening(action: str) -> str:
+    """Return how the sentence of an occurrence begins, up to its first time."""
+    article, rest = with_article(action).split(" ", 1)
+    return f"{article.capitalize()} {rest} occurs at ("
 
 
 def time_mark(time_s: float, half: int, start_s: float, settings: PromptSettings) -> str:

@@ -12,7 +12,7 @@ import polars as pl
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from touchline import answers, base, finetune, prefix, schema
+from touchline import answers, base, finetune, prefix, prompts, schema
 from touchline.backends import Match
 from touchline.base import Lora
 from touchline.encode import Chunk, Encoder
@@ -33,6 +33,7 @@ class Settings:
     device: str = "auto"  # auto, cpu, or cuda, which must be there
     fps: float | None = None  # frames per second shown; all of the chunk's file by default
     max_new_tokens: int = 128
+    candidates: bool = False  # where it says that there is none: also its most probable interval
     empty_chunks: float = 1.0  # share of the chunks without an event that are trained on
     prompt: PromptSettings = field(default_factory=PromptSettings)
     lora: Lora = field(default_factory=Lora)
@@ -104,11 +105,15 @@ class Spotter:
         """Return the rows (`schema.PREDICTIONS`) of the questions on one chunk."""
         began = time.perf_counter()
         shown, questions = self.encoder.prompt(chunk, actions)
+        asked, openings = questions, [[]] * len(questions)
+        if self.settings.candidates:
+            asked = questions + questions
+            openings = openings + [self.encoder.ids(prompts.opening(action)) for action in actions]
         decoded = prefix.answer(
-            self.model, shown, questions, self.settings.max_new_tokens, self.stop_ids
+            self.model, shown, asked, self.settings.max_new_tokens, self.stop_ids, openings
         )
         seconds = (time.perf_counter() - began) / len(actions)
-        return [
+        rows = [
             {
                 "half": chunk.half,
                 "chunk": chunk.chunk,
@@ -119,8 +124,12 @@ class Spotter:
                 "seconds": seconds,
                 "cost_usd": None,
             }
-            for action, question, one in zip(actions, questions, decoded, strict=True)
+            for action, question, one in zip(actions, questions, decoded, strict=False)
         ]
+        for row, one in zip(rows, decoded[len(rows) :], strict=False):
+            if not row["intervals"]:
+                row["intervals"] = self._read(one, row["action"], chunk)["intervals"][:1]
+        return rows
 
     def _read(self, decoded: Decoded, action: str, chunk: Chunk) -> dict:
         """Return the intervals, the status and the text of an answer."""

@@ -1,0 +1,23 @@
+# REQUIRES  nothing
+# PRODUCES  results/bases/{base}/, a tiny language model that read invented matches
+
+
+rule base:
+    output:
+        directory("results/bases/{base}"),
+    log:
+        "results/logs/base/{base}.log",
+    benchmark:
+        "results/benchmarks/base/{base}.tsv"
+    conda:
+        "../../envs/models.yaml"
+    resources:
+        mem_mb=2048,
+        runtime=30,
+    params:
+        code=digest("touchline.demo_base"),
+        arguments=plan.base_arguments,
+    message:
+        "Make the base {wildcards.base}"
+    shell:
+        "python -m touchline.demo_base {params.arguments} --out {output} 2>&1 | tee {log}"
