@@ -211,13 +211,12 @@ def test_confidence_is_the_probability_of_the_words_that_state_an_interval():
     assert all(math.isfinite(one) for one in found)
 
 
-def test_the_training_set_has_all_chunks_with_events_and_a_share_of_the_others():
+def test_the_training_set_has_all_events_and_a_share_of_the_pairs_without_one():
     prompt = PromptSettings(clock="chunk")
     study = Match("a_match", samples(200), labels((30.0, "goal"), (65.0, "foul"), (70.0, "foul")))
-    chosen = choose([study], prompt, empty_chunks=0.25, seed=0)
-    by_number = {listed.chunk.chunk: listed for listed in chosen}
-    assert {0, 1} <= by_number.keys()
-    assert 30 < len(chosen) < 75
+    everything = choose([study], prompt, negatives=1.0, seed=0)
+    assert [list(listed.answers) for listed in everything] == [list(ACTIONS)] * 200
+    by_number = {listed.chunk.chunk: listed for listed in everything}
     assert by_number[0].answers == {
         "goal": "A Goal occurs at (00:24, 00:36).",
         "corner": "No Corner occurs.",
@@ -227,11 +226,22 @@ def test_the_training_set_has_all_chunks_with_events_and_a_share_of_the_others()
     assert by_number[1].answers["foul"] == (
         "A Foul occurs at (00:00, 00:11). A Foul occurs at (00:04, 00:16)."
     )
+    chosen = choose([study], prompt, negatives=0.25, seed=0)
+    pairs = {
+        (one.chunk.chunk, action): said for one in chosen for action, said in one.answers.items()
+    }
+    assert {(0, "goal"), (1, "foul")} <= pairs.keys()
+    assert 0.17 < (len(pairs) - 2) / (200 * len(ACTIONS) - 2) < 0.33
+    assert all(
+        said == by_number[number].answers[action] for (number, action), said in pairs.items()
+    )
+    assert len(chosen) < 75  # chunks that nothing is asked of are not shown
     # Another match changes nothing here; another seed does.
     two = choose([Match("b", samples(9), labels()), study], prompt, 0.25, seed=0)
     assert [one for one in two if one.chunk.match == "a_match"] == chosen
     assert choose([study], prompt, 0.25, seed=1) != chosen
-    assert len(choose([study], prompt, 0.0, seed=0)) == 2
+    positives = choose([study], prompt, 0.0, seed=0)
+    assert [list(listed.answers) for listed in positives] == [["goal"], ["foul"]]
 
 
 def test_defaults_are_the_studys():
@@ -261,6 +271,10 @@ def test_the_training_set_is_exported_as_conversations(manifests, tmp_path):
     assert one["video"] == one["videos"][0]
     assert Path(one["video"]).is_file()
     assert one["system"].startswith("You watch soccer broadcasts")
+
+    argv[1] = json.dumps(settings | {"negatives": 0.0})
+    export.main(argv)
+    assert json.loads((tmp_path / "train.json").read_text()) == [one]
 
     argv[1] = json.dumps(settings | {"prompt": {"time_marks": True}})
     with pytest.raises(InputError, match="cannot show a video in pieces"):

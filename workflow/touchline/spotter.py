@@ -33,7 +33,7 @@ class Settings:
     device: str = "auto"  # auto, cpu, or cuda, which must be there
     fps: float | None = None  # frames per second shown; all of the chunk's file by default
     max_new_tokens: int = 128
-    empty_chunks: float = 1.0  # share of the chunks without an event that are trained on
+    negatives: float = 1.0  # share of the (chunk, action) pairs without an event trained on
     prompt: PromptSettings = field(default_factory=PromptSettings)
     lora: Lora = field(default_factory=Lora)
     training: Schedule = field(default_factory=Schedule)
@@ -197,22 +197,21 @@ def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vi
     """
     settings = read_settings(entry)
     footage: dict[str, Footage] = {}
+    actions: dict[str, None] = {}  # all that answers will be asked for, trained on or not
 
     def watched() -> Iterator[Match]:
         for match in study:
             footage[match.name] = Footage(match.manifests)
+            actions.update(dict.fromkeys(match.samples["action"].unique(maintain_order=True)))
             yield match
 
     chosen = [
         listed
-        for listed in choose(
-            watched(), settings.prompt, settings.empty_chunks, settings.training.seed
-        )
+        for listed in choose(watched(), settings.prompt, settings.negatives, settings.training.seed)
         if footage[listed.chunk.match].has(listed.chunk.half, listed.chunk.chunk, sources(settings))
     ]
-    actions = list(dict.fromkeys(action for listed in chosen for action in listed.answers))
     model, processor = base.load(settings.base, settings.quantize, settings.device, vision)
-    encoder = Encoder(model, processor, actions, settings.prompt)
+    encoder = Encoder(model, processor, list(actions), settings.prompt)
     adapted = base.add_adapter(model, settings.lora, settings.training.seed)
     examples = TrainingSet(chosen, lambda chunk: look(chunk, footage[chunk.match], settings))
     log = finetune.train(adapted, encoder, examples, settings.training, checkpoints)
