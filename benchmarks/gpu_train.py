@@ -19,7 +19,8 @@ from prefix import ACTIONS, WORDS, make_chunk
 
 from touchline import base, finetune, tiny
 from touchline.encode import Encoder
-from touchline.finetune import Example, Schedule
+from touchline.examples import Example
+from touchline.finetune import Schedule
 from touchline.prompts import PromptSettings, question, system_prompt
 
 # bfloat16 without sparsity, from the makers' data sheets.

@@ -18,7 +18,7 @@ from transformers.trainer_pt_utils import safe_globals
 
 from chunks import ACTIONS, chunk, tiny_base
 from tiny_study import SCHEDULE, Examples, load
-from touchline import base, checkpoints, finetune, merge, prefix
+from touchline import base, checkpoints, examples, finetune, merge, prefix
 from touchline.encode import Encoder
 from touchline.finetune import UNFINISHED, Schedule
 from touchline.problems import InputError
@@ -277,7 +277,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_chunks(tiny, tmp_
 
     model, encoder = load(tiny)
     schedule = dataclasses.replace(SCHEDULE, workers=0, save_every=1)
-    order = finetune.order(10, 3, schedule.seed)
+    order = examples.order(10, 3, schedule.seed)
     bad = order[5]
     with pytest.raises(InputError, match=rf"step 3: .*a_match half 1 chunk {bad}\.") as error:
         finetune.train(model, encoder, Poisoned(), schedule, tmp_path)
@@ -295,8 +295,8 @@ def test_nothing_to_train_on_is_said(tiny, tmp_path):
 
 
 def test_the_order_is_that_of_the_seed_and_every_epoch_has_every_chunk():
-    assert finetune.order(10, 2, 0) == finetune.order(10, 2, 0) != finetune.order(10, 2, 1)
-    first, second = finetune.order(10, 2, 0)[:10], finetune.order(10, 2, 0)[10:]
+    assert examples.order(10, 2, 0) == examples.order(10, 2, 0) != examples.order(10, 2, 1)
+    first, second = examples.order(10, 2, 0)[:10], examples.order(10, 2, 0)[10:]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
 

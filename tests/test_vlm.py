@@ -11,13 +11,14 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from chunks import ACTIONS, LINES, chunk, tiny_base
-from touchline import base, export, schema, spotter
+from touchline import base, examples, export, finetune, schema, spotter
 from touchline.backends import Match, causal_lm, vlm
 from touchline.digest import checksum
 from touchline.encoding import encoder
-from touchline.footage import Footage
+from touchline.footage import Footage, Unread, list_unread
 from touchline.problems import InputError
 from touchline.prompts import PromptSettings
 from touchline.spotter import confidences, read_settings
@@ -94,8 +95,8 @@ def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, m
     assert (whole["prompt_tokens"] > 100).all()
     assert answered.filter(chunk=2)["status"].to_list() == ["skipped"] * len(ACTIONS)
     assert [str(problem) for problem in model.problems] == [
-        "a_match, half 1: half 1, chunk 2: no video of it was made. The chunk has no answers. "
-        "(chunk set aside)"
+        "a_match, half 1: chunk 2: no video of it was made. Give the match a video, or see what the "
+        "stage chunks has listed. Its samples have no answers. (chunk set aside)"
     ]
 
 
@@ -148,6 +149,86 @@ def test_fit_writes_an_adapter_that_load_answers_with(tiny, manifests, tmp_path)
         vlm.load(settings | {"base": str(copied(tiny, tmp_path / "other"))}, tmp_path / "model")
     with pytest.raises(InputError, match="no adapter there"):
         vlm.load(settings, tmp_path)
+
+
+@pytest.fixture
+def truncated(manifests, tmp_path) -> list[Path]:
+    """Return the manifest of three chunks, one of which was cut off on the disk afterwards."""
+    shutil.copytree(manifests[0].parent, tmp_path / "chunks")
+    with (tmp_path / "chunks/000.mkv").open("r+b") as file:
+        file.truncate(2000)
+    return [tmp_path / "chunks/1.parquet"]
+
+
+def train(
+    tiny, manifests, folder: Path, asked: pl.DataFrame, dropout: float = 0.05, **training
+) -> pl.DataFrame:
+    """Fine-tune on these samples for three epochs and return the log."""
+    lora = {"rank": 4, "dropout": dropout}
+    settings = entry(tiny, lora=lora, training={"epochs": 3, "workers": 0} | training)
+    folder.mkdir(exist_ok=True)
+    study = [Match("a_match", asked, labels((30.0, "goal"), (70.0, "foul")), manifests)]
+    vlm.fit(study, settings, folder, folder / "checkpoints")
+    return pl.read_parquet(folder / "log.parquet")
+
+
+def test_a_chunk_that_cannot_be_read_is_left_out_of_its_step_and_listed(
+    tiny, truncated, tmp_path, capsys
+):
+    log = train(tiny, truncated, tmp_path / "model", samples(2), 0.0, chunks_per_step=2)
+    assert log["skipped"].to_list() == [1, 1, 1]
+    assert (log["loss"] > 0).all()
+    assert [str(one) for one in schema.problems(tmp_path / "model/log.parquet")] == [
+        "a_match, half 1: chunk 0: it is not the file that its manifest lists (the checksum "
+        "differs). Delete the manifest; the chunks are made again. The training went on without it. "
+        "(chunk set aside)"
+    ]
+    assert capsys.readouterr().err.count("left out: a_match half 1 chunk 0: ") == 3
+    # The steps are those of the other chunk alone.
+    other = samples(2).filter(chunk=1)
+    alone = train(tiny, truncated, tmp_path / "alone", other, 0.0, chunks_per_step=1)
+    assert log["loss"].to_list() == pytest.approx(alone["loss"].to_list(), rel=1e-5)
+
+
+def test_a_step_without_a_readable_chunk_changes_nothing(tiny, truncated, tmp_path):
+    folder = tmp_path / "model"
+    log = train(tiny, truncated, folder, samples(2), chunks_per_step=1, save_every=1, seed=2)
+    empty = [number == 0 for number in examples.order(2, 3, seed=2)]
+    assert empty[-1]
+    assert log["skipped"].to_list() == [int(one) for one in empty]
+    assert log["loss"].is_null().to_list() == empty
+    last = [
+        load_file(folder / f"checkpoints/checkpoint-{n}/adapter_model.safetensors") for n in (5, 6)
+    ]
+    assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_a_run_that_goes_on_still_lists_what_was_left_out_before(
+    tiny, truncated, tmp_path, monkeypatch
+):
+    whole = train(tiny, truncated, tmp_path / "whole", samples(2), chunks_per_step=1, seed=2)
+    monkeypatch.setenv(finetune.BUDGET_VARIABLE, "0")
+    for _ in range(5):
+        with pytest.raises(SystemExit):
+            train(tiny, truncated, tmp_path / "cut", samples(2), chunks_per_step=1, seed=2)
+    cut = train(tiny, truncated, tmp_path / "cut", samples(2), chunks_per_step=1, seed=2)
+    exact = ["step", "loss", "grad_norm", "skipped"]
+    assert cut.select(exact).equals(whole.select(exact))
+    listed = [schema.problems(tmp_path / run / "log.parquet") for run in ("whole", "cut")]
+    assert len(listed[0]) == 1
+    assert listed[0] == listed[1]
+
+
+def test_chunks_that_could_not_be_read_are_one_problem_per_half_and_reason():
+    unread = [Unread("a", 1, n, "it is broken.", "Mend it.") for n in (3, 1, 2, 7, 7)]
+    unread += [Unread("a", 2, 1, "it is broken.", "Mend it."), Unread("a", 2, 2, "it is gone.", "")]
+    problems = list_unread(unread, "fit", "So be it.")
+    assert [(one.half, one.problem) for one in problems] == [
+        (1, "chunk 1–3, 7: it is broken."),
+        (2, "chunk 1: it is broken."),
+        (2, "chunk 2: it is gone."),
+    ]
+    assert {one.remedy for one in problems[:2]} == {"Mend it. So be it."}
 
 
 def test_a_split_without_samples_is_said(tiny, tmp_path):

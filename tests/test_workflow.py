@@ -155,9 +155,22 @@ def watched(study, tmp_path) -> Study:
 def test_a_model_that_reads_video_is_trained_and_answers_in_the_same_table(watched):
     plan = watched.plan()
     assert (plan["chunks"], plan["fit"], plan["infer"]) == (12, 1, 4)
+    watched.snakemake("--until", "chunks")
+    results = watched.folder / "demo/results"
+    sheet = pl.read_csv(watched.folder / "demo/matches.csv")
+    for split in ("train", "test"):  # a file that is cut off on the disk costs its chunk
+        match = sheet.filter(split=split)["match"][0]
+        with (results / f"chunks/{match}/1/001.mkv").open("r+b") as file:
+            file.truncate(1000)
     watched.snakemake()
     assert watched.plan() == {}
-    results = watched.folder / "demo/results"
+    problems = pl.read_csv(results / "problems.csv").filter(effect="chunk set aside")
+    assert problems["problem"].str.starts_with("chunk 1: it is not the file").all()
+    assert problems.select("stage", "file").rows() == [
+        ("fit", "results/models/qwen2-vl/log.parquet"),
+        ("infer", f"results/predictions/qwen2-vl/{match}.parquet"),
+        ("infer", f"results/predictions/zero-shot/{match}.parquet"),
+    ]
     assert (results / "models/qwen2-vl/adapter_model.safetensors").is_file()
     metrics = pl.read_csv(results / "metrics.csv").filter(action="all", protocol="full")
     assert metrics["samples"].unique().to_list() == [84]

@@ -9,7 +9,8 @@ from pathlib import Path
 from chunks import ACTIONS, chunk
 from touchline import base, finetune, schema
 from touchline.encode import Encoder
-from touchline.finetune import Example, Schedule
+from touchline.examples import Example
+from touchline.finetune import Schedule
 from touchline.prompts import PromptSettings
 
 CHUNKS = 10

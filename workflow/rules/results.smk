@@ -1,4 +1,5 @@
-# REQUIRES  results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet
+# REQUIRES  results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet,
+#           results/models/{model}/log.parquet
 # PRODUCES  results/scores/{model}.parquet, results/scores/{model}.thresholds.csv
 #           results/metrics.csv, results/problems.csv
 
@@ -37,6 +38,7 @@ rule metrics:
         labels=expand(LABELS, match=plan.matches),
         commentary=expand(COMMENTARY, match=plan.matches),
         manifests=plan.manifests(),
+        models=plan.logged(),
     output:
         metrics="results/metrics.csv",
         problems="results/problems.csv",

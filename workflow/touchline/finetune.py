@@ -9,27 +9,22 @@ import math
 import os
 import resource
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import polars as pl
 import torch
+from accelerate.utils import gather_object
 from datasets import Dataset
-from torch import Tensor
-from torch.utils.data import get_worker_info
 from transformers import PreTrainedModel, PrinterCallback, Trainer
 from trl import SFTConfig, SFTTrainer
 
 from touchline import checkpoints, schema
 from touchline.callbacks import Progress, StopInTime
-from touchline.encode import Chunk, Encoder
-from touchline.prefix import collate, pack
+from touchline.encode import Encoder
+from touchline.examples import UNREAD, Collator, Examples, order
 from touchline.problems import InputError
 
 UNFINISHED = 75  # exit status of a run that saved its state and wants to go on in another job
@@ -44,31 +39,10 @@ LOG = pl.Schema(
         "grad_norm": pl.Float64,
         "samples_per_s": pl.Float64,
         "waiting": pl.Float64,  # share of the time in which the model waited for data
+        "skipped": pl.Int64,  # chunks that could not be read; with no other, there is no loss
         "peak_mib": pl.Float64,  # of the GPU's memory, or of the process where there is no GPU
     }
 )
-
-
-@dataclass(frozen=True)
-class Example:
-    """A chunk to train on, and the answer text to the question on each of some actions."""
-
-    chunk: Chunk
-    answers: dict[str, str]
-
-
-class Examples(Protocol):
-    """The training set. Only `[]` decodes video."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, number: int) -> Example: ...
-
-    def name(self, number: int) -> str:
-        """Return what to call a chunk in messages."""
-
-    def questions(self, number: int) -> int:
-        """Return how many questions are asked about a chunk."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +66,6 @@ class Schedule:
     seed: int = 0
 
 
-def order(chunks: int, epochs: int, seed: int) -> list[int]:
-    """Return the chunks in the order of training, each once per epoch."""
-    draws = (np.random.default_rng([seed, epoch]).permutation(chunks) for epoch in range(epochs))
-    return np.concatenate(list(draws)).tolist() if chunks and epochs else []
-
-
 def train(
     model: PreTrainedModel,
     encoder: Encoder,
@@ -108,9 +76,10 @@ def train(
 ) -> pl.DataFrame:
     """Train a model's trainable weights in place and return the log (columns `LOG`).
 
-    Goes on from the newest checkpoint in `folder`. On SIGTERM, or when the next step might pass
-    `time_budget_s` (by default that of the environment), the state is saved and SystemExit(75)
-    raised. Raises `InputError` when there is nothing to train on or the loss is not finite.
+    A chunk that cannot be read is left out of its step; `examples.skip` is told of all of them when
+    the training has ended. Goes on from the newest checkpoint in `folder`. On SIGTERM, or when the
+    next step might pass `time_budget_s` (by default that of the environment), the state is saved and
+    SystemExit(75) raised. Raises `InputError` when there is nothing to train on or the loss is not finite.
     """
     if not len(examples):
         raise InputError("the train split has no samples, so there is nothing to train on.")
@@ -129,32 +98,15 @@ def train(
         done = f"{trainer.state.global_step} of {trainer.state.max_steps} steps"
         print(f"{stop.reason}: saved after {done}, to go on in another run.", file=sys.stderr)
         raise SystemExit(UNFINISHED)
+    for chunk in trainer.unread(range(trainer.state.max_steps)):
+        examples.skip(*chunk)
     return log_table(trainer.state.log_history)
 
 
 def log_table(history: list[dict]) -> pl.DataFrame:
     """Return the logged steps as a table (columns `LOG`)."""
     rows = [{name: row[name] for name in LOG} for row in history if "waiting" in row]
-    return pl.DataFrame(rows, schema=LOG)
-
-
-class Collator:
-    """Turns rows of chunk numbers into a batch; runs in the workers that load data."""
-
-    def __init__(self, encoder: Encoder, examples: Examples) -> None:
-        self.encoder, self.examples = encoder, examples
-
-    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Tensor]:
-        if get_worker_info():
-            # A job's SIGTERM reaches all its processes; the trainer needs this one to end its step.
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        packed = []
-        for row in rows:
-            example = self.examples[row["chunk"]]
-            prefix, questions = self.encoder.prompt(example.chunk, list(example.answers))
-            answers = map(self.encoder.answer_ids, example.answers.values())
-            packed.append(pack(prefix, list(zip(questions, answers, strict=True))))
-        return collate(packed, self.encoder.tokenizer.pad_token_id)
+    return pl.DataFrame(rows, schema=LOG).with_columns(pl.col("loss").fill_nan(None))
 
 
 class PrefixTrainer(SFTTrainer):
@@ -189,19 +141,44 @@ class PrefixTrainer(SFTTrainer):
         self._logged_step, self._logged_at, self._waited_s = 0, None, 0.0
 
     def get_batch_samples(self, *args, **kwargs):
-        """Fetch a step's batches, and count the time that it takes."""
+        """Fetch a step's batches, and note the time that it takes and what could not be read."""
         before = time.monotonic()
         if self._logged_at is None:  # the first step of this run
             self._logged_step, self._logged_at = self.state.global_step, before
-        batches = super().get_batch_samples(*args, **kwargs)
+        batches, answer_tokens = super().get_batch_samples(*args, **kwargs)
         self._waited_s += time.monotonic() - before
-        return batches
+        unread = gather_object([chunk for batch in batches for chunk in batch.pop(UNREAD)])
+        if unread:
+            # With the log, so that checkpoints hold it.
+            self.state.log_history.append({"step": self.state.global_step + 1, UNREAD: unread})
+            if self.is_world_process_zero():
+                for number, problem, remedy in unread:
+                    print(
+                        f"left out: {self.examples.name(number)}: {problem} {remedy}",
+                        file=sys.stderr,
+                    )
+        return batches, answer_tokens
+
+    def unread(self, steps: range) -> list[tuple[int, str, str]]:
+        """Return the number, problem and remedy of the chunks left out of some steps (from 0)."""
+        return [
+            tuple(chunk)
+            for row in self.state.log_history
+            if UNREAD in row and row["step"] - 1 in steps
+            for chunk in row[UNREAD]
+        ]
+
+    def _is_empty(self, step: int) -> bool:
+        """Say whether no chunk of a step could be read."""
+        return len(self.unread(range(step, step + 1))) == len(self._step_chunks(step))
 
     def _get_grad_norm(self, model, grad_norm=None):
-        """Stop before a step that would destroy the weights."""
+        """Stop before a step that would destroy the weights; let one without chunks change none."""
         grad_norm = super()._get_grad_norm(model, grad_norm)
+        step = self.state.global_step
+        if self._is_empty(step):
+            model.zero_grad()  # the optimiser passes over weights that have no gradient
         if not (math.isfinite(grad_norm) and math.isfinite(self._tr_loss)):
-            step = self.state.global_step
             names = ", ".join(self.examples.name(number) for number in self._step_chunks(step))
             kept = checkpoints.newest(self.folder)
             raise InputError(
@@ -215,11 +192,17 @@ class PrefixTrainer(SFTTrainer):
         """Log a step with its speed, the share of time waited for data, and the peak memory."""
         if "loss" in logs:
             now, step = time.monotonic(), self.state.global_step
+            seconds = now - self._logged_at
             steps = range(self._logged_step, step)
             chunks = [number for done in steps for number in self._step_chunks(done)]
-            seconds = now - self._logged_at
-            logs["samples_per_s"] = sum(map(self.examples.questions, chunks)) / seconds
+            left_out = [number for number, *_ in self.unread(steps)]
+            # The trainer has counted a step without chunks as one with a loss of 0.
+            full = sum(not self._is_empty(done) for done in steps)
+            logs["loss"] = logs["loss"] * len(steps) / full if full else math.nan
+            asked, lost = (sum(map(self.examples.questions, some)) for some in (chunks, left_out))
+            logs["samples_per_s"] = (asked - lost) / seconds
             logs["waiting"] = self._waited_s / seconds
+            logs["skipped"] = len(left_out)
             logs["peak_mib"] = peak_mib()
             self._logged_step, self._logged_at, self._waited_s = step, now, 0.0
         super().log(logs, start_time)

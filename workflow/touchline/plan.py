@@ -16,6 +16,7 @@ SAMPLES = "results/samples/{match}.parquet"
 LABELS = "results/labels/{match}.parquet"
 COMMENTARY = "results/commentary/{match}.parquet"
 CHUNKS = "results/chunks/{match}/{half}.parquet"
+MODEL = "results/models/{model}"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
 # Of a model's entry: what the plan or the score reads, not the backend.
 OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
@@ -148,7 +149,7 @@ class Plan:
 
     def trained_model(self, wildcards) -> list[str]:
         """Return the folder of the trained model, or nothing for a model that is not trained."""
-        return [f"results/models/{wildcards.model}"] if self.trains(wildcards.model) else []
+        return [MODEL.format(model=wildcards.model)] if self.trains(wildcards.model) else []
 
     def watched_manifests(self, wildcards) -> list[str]:
         return self.manifests_of([wildcards.match]) if self.sees(wildcards.model) else []
@@ -178,10 +179,19 @@ class Plan:
             predictions=PREDICTIONS.replace("{model}", wildcards.model),
         )
 
+    def logged(self) -> list[str]:
+        """Return the folders of the models whose training has a log of its steps."""
+        return [
+            MODEL.format(model=model)
+            for model, entry in self.models.items()
+            if self.trains(model) and BACKENDS[entry["backend"]].logs
+        ]
+
     def metrics_arguments(self, wildcards) -> str:
         return flags(
             models=list(self.models),
             matches=list(self.matches),
+            logs=[f"{folder}/log.parquet" for folder in self.logged()] or None,
             tables=[LABELS, COMMENTARY] + [CHUNKS.replace("{half}", "*")] * bool(self.manifests()),
             **self.config["metrics"],
         )

@@ -17,11 +17,12 @@ from touchline.backends import Match
 from touchline.base import Lora
 from touchline.encode import Chunk, Encoder
 from touchline.finetune import Schedule
-from touchline.footage import Footage, chunks_of
+from touchline.footage import Footage, Unread, chunks_of, list_unread
 from touchline.prefix import Decoded
-from touchline.problems import CHUNK_SET_ASIDE, InputError, Problem
+from touchline.problems import InputError, Problem
 from touchline.prompts import PromptSettings
 from touchline.training_set import TrainingSet, choose, to_chunk
+from touchline.video import VideoError
 
 
 @dataclass(frozen=True)
@@ -77,25 +78,18 @@ class Spotter:
         samples, footage = match.samples, Footage(match.manifests)
         # The same list as in training: all actions that are asked for, in the configuration's order.
         self.encoder.actions = samples["action"].unique(maintain_order=True).to_list()
-        rows = []
+        rows, unread = [], []
         chunks = chunks_of(samples)
         for row in tqdm(chunks.iter_rows(named=True), match.name, len(chunks), unit="chunk"):
             try:
                 chunk = look(to_chunk(match.name, row), footage, self.settings)
-            except InputError as error:
-                self.problems.append(
-                    Problem(
-                        match.name,
-                        "infer",
-                        str(error),
-                        "The chunk has no answers.",
-                        CHUNK_SET_ASIDE,
-                        half=row["half"],
-                    )
-                )
+            except VideoError as error:
+                key = (match.name, row["half"], row["chunk"])
+                unread.append(Unread(*key, error.problem, error.remedy))
                 rows += [_skipped(row, action) for action in row["actions"]]
             else:
                 rows += self.ask(chunk, row["actions"])
+        self.problems += list_unread(unread, "infer", "Its samples have no answers.")
         answered = pl.DataFrame(rows, schema=schema.PREDICTIONS)
         key = ["half", "chunk", "action"]
         return samples.select(key).join(answered, on=key, how="left", maintain_order="left")
@@ -216,7 +210,8 @@ def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vi
     examples = TrainingSet(chosen, lambda chunk: look(chunk, footage[chunk.match], settings))
     log = finetune.train(adapted, encoder, examples, settings.training, checkpoints)
     adapted.save_pretrained(folder)
-    schema.write(folder / "log.parquet", log, finetune.LOG)
+    problems = list_unread(examples.unread, "fit", "The training went on without it.")
+    schema.write(folder / "log.parquet", log, finetune.LOG, problems)
     print(f"{len(chosen)} chunks, {log.height} steps", file=sys.stderr)
 
 

@@ -12,8 +12,8 @@ import polars as pl
 from touchline import prompts
 from touchline.backends import Match
 from touchline.encode import Chunk
-from touchline.finetune import Example
-from touchline.footage import chunks_of
+from touchline.examples import Example
+from touchline.footage import Unread, chunks_of
 from touchline.intervals import place
 from touchline.prompts import PromptSettings
 
@@ -35,6 +35,7 @@ class TrainingSet:
         look: Callable[[Chunk], Chunk],
     ) -> None:
         self.listed, self.look = listed, look
+        self.unread: list[Unread] = []
 
     def __len__(self) -> int:
         return len(self.listed)
@@ -51,6 +52,11 @@ class TrainingSet:
     def questions(self, number: int) -> int:
         """Return the number of actions asked of a chunk."""
         return len(self.listed[number].answers)
+
+    def skip(self, number: int, problem: str, remedy: str) -> None:
+        """Note a chunk that could not be read."""
+        chunk = self.listed[number].chunk
+        self.unread.append(Unread(chunk.match, chunk.half, chunk.chunk, problem, remedy))
 
 
 def choose(
