@@ -206,26 +206,6 @@ def test_every_trainable_weight_moves_and_every_frozen_one_is_bit_identical(
     assert not any("visual" in name for name in moved)
 
 
-def test_two_processes_share_a_step(tiny, uninterrupted, tmp_path):
-    """The same steps as one process, but for the dropout, which each draws on its own."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    arguments = [tiny, tmp_path / "checkpoints", tmp_path / "adapter"]
-    run = subprocess.run(
-        [*command, SCRIPT, *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    together, alone = (
-        pl.read_parquet(folder / "log.parquet") for folder in (tmp_path / "adapter", uninterrupted)
-    )
-    assert together["step"].to_list() == list(range(1, STEPS + 1))
-    assert together["loss"].to_list() == pytest.approx(alone["loss"].to_list(), rel=5e-3)
-    assert checkpoints.find_damage(tmp_path / "checkpoints" / "checkpoint-15") is None
-
-
 def test_a_step_does_not_depend_on_how_many_chunks_go_through_the_model_at_once(tmp_path):
     """Qwen3-VL's class says that it cannot be told the number of tokens; TRL's loss can."""
     tiny_base(tmp_path / "base", "qwen3_vl")

@@ -3,21 +3,17 @@
 import json
 import math
 import shutil
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from chunks import ACTIONS, LINES, chunk, tiny_base
+from chunks import ACTIONS, chunk, film, labels, samples, tiny_base
 from touchline import base, examples, export, finetune, schema, spotter
 from touchline.backends import Match, causal_lm, vlm
-from touchline.digest import checksum
-from touchline.encoding import encoder
 from touchline.footage import Footage, Unread, list_unread
 from touchline.problems import InputError
 from touchline.prompts import PromptSettings
@@ -39,41 +35,10 @@ def mistral(tmp_path_factory) -> Path:
     return folder
 
 
-def samples(chunks: int = 2) -> pl.DataFrame:
-    """Return the samples of the first chunks of a half."""
-    rows = [
-        (1, number, 60.0 * number, 60.0 * number + 60, action, LINES[:1])
-        for number in range(chunks)
-        for action in ACTIONS
-    ]
-    return pl.DataFrame(rows, schema=schema.SAMPLES, orient="row")
-
-
-def labels(*events: tuple[float, str]) -> pl.DataFrame:
-    rows = [(1, time_s, action, action, "home", "visible") for time_s, action in events]
-    return pl.DataFrame(rows, schema=schema.LABELS, orient="row")
-
-
 @pytest.fixture(scope="module")
 def manifests(tmp_path_factory) -> list[Path]:
     """Return the manifest of two chunks of seven frames at one per second; a third was set aside."""
-    folder = tmp_path_factory.mktemp("chunks")
-    generator = np.random.default_rng(0)
-    rows = []
-    for number in range(3):
-        file = f"{number:03d}.mkv"
-        pictures = generator.integers(0, 255, (7, 56, 112, 3), dtype=np.uint8)
-        frames = [av.VideoFrame.from_ndarray(one).reformat(format="yuv420p") for one in pictures]
-        with encoder(folder / file, Fraction(1), frames[0]) as encode:
-            for place, frame in enumerate(frames):
-                encode(place, frame)
-        start_s = 60.0 * number
-        times_s = [start_s + place for place in range(7)]
-        made = (file, checksum(folder / file)) if number < 2 else ("", "")
-        rows.append((1, number, start_s, start_s + 60, *made, "", "", times_s))
-    manifest = folder / "1.parquet"
-    schema.write(manifest, pl.DataFrame(rows, schema=schema.CHUNKS, orient="row"), schema.CHUNKS)
-    return [manifest]
+    return [film(tmp_path_factory.mktemp("chunks"), chunks=3, set_aside=2)]
 
 
 def entry(folder: Path, **more) -> dict:

@@ -13,6 +13,7 @@ from touchline.encode import Chunk, Encoder
 from touchline.prefix import Packed, collate, pack
 from touchline.video import VideoError
 
+NO_CHUNK = -1  # the number of a chunk that is not there, in a batch that must not be smaller
 UNREAD = "unread"  # the entry of a batch, and of the log, on chunks that could not be read
 
 
@@ -64,6 +65,8 @@ class Collator:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         packed, unread = [], []
         for row in rows:
+            if row["chunk"] == NO_CHUNK:
+                continue
             try:
                 packed.append(self._pack(self.examples[row["chunk"]]))
             except VideoError as error:

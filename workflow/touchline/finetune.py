@@ -24,7 +24,7 @@ from trl import SFTConfig, SFTTrainer
 from touchline import checkpoints, schema
 from touchline.callbacks import Progress, StopInTime
 from touchline.encode import Encoder
-from touchline.examples import UNREAD, Collator, Examples, order
+from touchline.examples import NO_CHUNK, UNREAD, Collator, Examples, order
 from touchline.problems import InputError
 
 UNFINISHED = 75  # exit status of a run that saved its state and wants to go on in another job
@@ -49,13 +49,14 @@ LOG = pl.Schema(
 class Schedule:
     """How to train. The study's numbers, with its unit, the sample, replaced by ours, the chunk.
 
-    A step's loss is the mean over all answer tokens of its `chunks_per_step` chunks, of which
-    `chunks_at_once` go through the model together.
+    A step's loss is the mean over all answer tokens of its `chunks_per_step` chunks, which the
+    `processes` share; `chunks_at_once` of them go through a model together.
     """
 
     epochs: int = 1
     chunks_per_step: int = 8
     chunks_at_once: int = 1
+    processes: int = 1
     learning_rate: float = 1e-4
     warmup: float = 0.03  # share of the steps in which the rate rises; then it falls by a cosine
     max_grad_norm: float = 1.0
@@ -91,16 +92,28 @@ def train(
     trainer = PrefixTrainer(model, encoder, examples, schedule, folder, stop)
     start = checkpoints.newest(folder)
     if start:
-        print(f"going on from {start}", file=sys.stderr)
+        _say(f"going on from {start}")
     with stop:
         trainer.train(resume_from_checkpoint=str(start) if start else None)
     if stop.reason and trainer.state.global_step < trainer.state.max_steps:
         done = f"{trainer.state.global_step} of {trainer.state.max_steps} steps"
-        print(f"{stop.reason}: saved after {done}, to go on in another run.", file=sys.stderr)
+        _say(f"{stop.reason}: saved after {done}, to go on in another run.")
+        trainer.accelerator.wait_for_everyone()  # the first that ends would end the others
         raise SystemExit(UNFINISHED)
     for chunk in trainer.unread(range(trainer.state.max_steps)):
         examples.skip(*chunk)
     return log_table(trainer.state.log_history)
+
+
+def is_first() -> bool:
+    """Say whether this process is the only one of the training, or the first."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _say(text: str) -> None:
+    """Print a line on stderr, once for all processes."""
+    if is_first():
+        print(text, file=sys.stderr)
 
 
 def log_table(history: list[dict]) -> pl.DataFrame:
@@ -123,11 +136,13 @@ class PrefixTrainer(SFTTrainer):
     ) -> None:
         self.examples, self.schedule, self.folder = examples, schedule, folder
         self.chunks = order(len(examples), schedule.epochs, schedule.seed)
+        # Every process must have as many batches, and accelerate would show chunks twice for that.
+        missing = -len(self.chunks) % (schedule.chunks_at_once * schedule.processes)
         super().__init__(
             model,
             args=_arguments(schedule, len(self.chunks), folder / WRITING),
             data_collator=Collator(encoder, examples),
-            train_dataset=Dataset.from_dict({"chunk": self.chunks}),
+            train_dataset=Dataset.from_dict({"chunk": self.chunks + [NO_CHUNK] * missing}),
             processing_class=encoder.processor,
             callbacks=[stop, Progress()],
         )
@@ -151,12 +166,8 @@ class PrefixTrainer(SFTTrainer):
         if unread:
             # With the log, so that checkpoints hold it.
             self.state.log_history.append({"step": self.state.global_step + 1, UNREAD: unread})
-            if self.is_world_process_zero():
-                for number, problem, remedy in unread:
-                    print(
-                        f"left out: {self.examples.name(number)}: {problem} {remedy}",
-                        file=sys.stderr,
-                    )
+            for number, problem, remedy in unread:
+                _say(f"left out: {self.examples.name(number)}: {problem} {remedy}")
         return batches, answer_tokens
 
     def unread(self, steps: range) -> list[tuple[int, str, str]]:
@@ -232,12 +243,12 @@ def peak_mib() -> float:
 
 
 def _arguments(schedule: Schedule, chunks: int, folder: Path) -> SFTConfig:
-    processes = int(os.environ.get("WORLD_SIZE", 1))
-    accumulation, rest = divmod(schedule.chunks_per_step, schedule.chunks_at_once * processes)
+    at_once = schedule.chunks_at_once * schedule.processes
+    accumulation, rest = divmod(schedule.chunks_per_step, at_once)
     if rest or not accumulation:
         raise InputError(
             f"chunks_per_step {schedule.chunks_per_step} is not a multiple of chunks_at_once "
-            f"{schedule.chunks_at_once} times {processes} processes. Change one of them."
+            f"{schedule.chunks_at_once} times {schedule.processes} processes. Change one of them."
         )
     steps = math.ceil(chunks / schedule.chunks_per_step)
     gpu = torch.cuda.is_available()

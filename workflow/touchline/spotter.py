@@ -12,7 +12,7 @@ import polars as pl
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from touchline import answers, base, finetune, prefix, schema
+from touchline import answers, base, finetune, prefix, processes, schema
 from touchline.backends import Match
 from touchline.base import Lora
 from touchline.encode import Chunk, Encoder
@@ -21,7 +21,7 @@ from touchline.footage import Footage, Unread, chunks_of, list_unread
 from touchline.prefix import Decoded
 from touchline.problems import InputError, Problem
 from touchline.prompts import PromptSettings
-from touchline.training_set import TrainingSet, choose, to_chunk
+from touchline.training_set import Listed, TrainingSet, choose, to_chunk
 from touchline.video import VideoError
 
 
@@ -187,7 +187,8 @@ def load(entry: dict, folder: Path | None, vision: bool) -> Spotter:
 def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vision: bool) -> None:
     """Train an adapter on the study and write it, with the log, into an existing folder.
 
-    `checkpoints` is kept between the runs of one training.
+    `checkpoints` is kept between the runs of one training. Several processes share the training
+    where the settings say so.
     """
     settings = read_settings(entry)
     footage: dict[str, Footage] = {}
@@ -204,11 +205,27 @@ def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vi
         for listed in choose(watched(), settings.prompt, settings.negatives, settings.training.seed)
         if footage[listed.chunk.match].has(listed.chunk.half, listed.chunk.chunk, sources(settings))
     ]
+    arguments = (chosen, footage, list(actions), settings, folder, checkpoints, vision)
+    processes.run(_train, arguments, settings.training.processes)
+
+
+def _train(
+    chosen: list[Listed],
+    footage: dict[str, Footage],
+    actions: list[str],
+    settings: Settings,
+    folder: Path,
+    checkpoints: Path,
+    vision: bool,
+) -> None:
+    """Train on the chosen chunks, perhaps as one of several processes; the first one writes."""
     model, processor = base.load(settings.base, settings.quantize, settings.device, vision)
-    encoder = Encoder(model, processor, list(actions), settings.prompt)
+    encoder = Encoder(model, processor, actions, settings.prompt)
     adapted = base.add_adapter(model, settings.lora, settings.training.seed)
     examples = TrainingSet(chosen, lambda chunk: look(chunk, footage[chunk.match], settings))
     log = finetune.train(adapted, encoder, examples, settings.training, checkpoints)
+    if not finetune.is_first():
+        return
     adapted.save_pretrained(folder)
     problems = list_unread(examples.unread, "fit", "The training went on without it.")
     schema.write(folder / "log.parquet", log, finetune.LOG, problems)
