@@ -20,8 +20,8 @@ from prefix import ACTIONS, WORDS, make_chunk
 from touchline import base, finetune, tiny
 from touchline.encode import Encoder
 from touchline.examples import Example
-from touchline.finetune import Schedule
 from touchline.prompts import PromptSettings, question, system_prompt
+from touchline.schedule import Schedule
 
 # bfloat16 without sparsity, from the makers' data sheets.
 PEAK_TFLOPS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362, "A40": 150}

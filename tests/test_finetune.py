@@ -20,9 +20,10 @@ from chunks import ACTIONS, chunk, tiny_base
 from tiny_study import SCHEDULE, Examples, load
 from touchline import base, checkpoints, examples, finetune, merge, prefix
 from touchline.encode import Encoder
-from touchline.finetune import UNFINISHED, Schedule
+from touchline.finetune import UNFINISHED
 from touchline.problems import InputError
 from touchline.prompts import PromptSettings
+from touchline.schedule import Schedule
 
 SCRIPT = Path(__file__).with_name("tiny_study.py")
 STEPS = 15
@@ -84,6 +85,37 @@ def test_sigterm_saves_and_leaves_with_75_and_the_next_run_ends_the_same(
     assert start(tiny, tmp_path).wait() == 0
     assert "going on from" in (tmp_path / "stderr.txt").read_text()
     assert_same_run(tmp_path / "adapter", uninterrupted)
+
+
+@pytest.mark.parametrize(("passes", "saved"), [(13, 2), (2, 0), (10, 2)])
+def test_sigterm_within_a_step_ends_it_at_once_and_the_step_is_taken_whole_later(
+    tiny, tmp_path, passes, saved
+):
+    """A step of five passes may be longer than the time between SIGTERM and SIGKILL."""
+    long = dataclasses.replace(SCHEDULE, chunks_per_step=5, save_every=100, workers=0)
+    model, encoder = load(tiny)
+    whole = finetune.train(model, encoder, Examples(), long, tmp_path / "whole")
+    cut, encoder = load(tiny)
+    done = []
+
+    def count(*_) -> None:
+        done.append(1)
+        if len(done) == passes:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    cut.register_forward_pre_hook(count)
+    with pytest.raises(SystemExit) as end:
+        finetune.train(cut, encoder, Examples(), long, tmp_path / "cut")
+    assert end.value.code == UNFINISHED
+    assert len(done) == passes
+    last = checkpoints.newest(tmp_path / "cut")
+    assert (checkpoints.step(last) if last else 0) == saved
+    again, encoder = load(tiny)
+    log = finetune.train(again, encoder, Examples(), long, tmp_path / "cut")
+    exact = ["step", "loss", "learning_rate", "grad_norm"]
+    assert log.select(exact).equals(whole.select(exact))
+    weights = dict(model.named_parameters())
+    assert all(torch.equal(one, weights[name]) for name, one in again.named_parameters())
 
 
 def test_sigkill_loses_the_steps_after_the_checkpoint_and_nothing_else(

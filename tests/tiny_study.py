@@ -10,8 +10,8 @@ from chunks import ACTIONS, chunk
 from touchline import base, finetune, schema
 from touchline.encode import Encoder
 from touchline.examples import Example
-from touchline.finetune import Schedule
 from touchline.prompts import PromptSettings
+from touchline.schedule import Schedule
 
 CHUNKS = 10
 SCHEDULE = Schedule(

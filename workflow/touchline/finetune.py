@@ -5,27 +5,29 @@ skipped chunks are never decoded. What a checkpoint holds: the trained weights, 
 schedule, the random states, the step and the log until then.
 """
 
+import contextlib
 import math
 import os
 import resource
 import shutil
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 import torch
 from accelerate.utils import gather_object
 from datasets import Dataset
+from torch import Tensor
 from transformers import PreTrainedModel, PrinterCallback, Trainer
-from trl import SFTConfig, SFTTrainer
+from trl import SFTTrainer
 
 from touchline import checkpoints, schema
 from touchline.callbacks import Progress, StopInTime
 from touchline.encode import Encoder
 from touchline.examples import NO_CHUNK, UNREAD, Collator, Examples, order
 from touchline.problems import InputError
+from touchline.schedule import Schedule, arguments
 
 UNFINISHED = 75  # exit status of a run that saved its state and wants to go on in another job
 BUDGET_VARIABLE = "TOUCHLINE_TIME_BUDGET_S"
@@ -43,28 +45,6 @@ LOG = pl.Schema(
         "peak_mib": pl.Float64,  # of the GPU's memory, or of the process where there is no GPU
     }
 )
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How to train. The study's numbers, with its unit, the sample, replaced by ours, the chunk.
-
-    A step's loss is the mean over all answer tokens of its `chunks_per_step` chunks, which the
-    `processes` share; `chunks_at_once` of them go through a model together.
-    """
-
-    epochs: int = 1
-    chunks_per_step: int = 8
-    chunks_at_once: int = 1
-    processes: int = 1
-    learning_rate: float = 1e-4
-    warmup: float = 0.03  # share of the steps in which the rate rises; then it falls by a cosine
-    max_grad_norm: float = 1.0
-    save_every: int = 100
-    log_every: int = 1
-    workers: int = 2
-    gradient_checkpointing: bool = True
-    seed: int = 0
 
 
 def train(
@@ -89,11 +69,11 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / WRITING, ignore_errors=True)  # what a killed run had not finished
     stop = StopInTime(time_budget_s)
-    trainer = PrefixTrainer(model, encoder, examples, schedule, folder, stop)
     start = checkpoints.newest(folder)
     if start:
         _say(f"going on from {start}")
-    with stop:
+    trainer = PrefixTrainer(model, encoder, examples, schedule, folder, stop)
+    with stop, contextlib.suppress(_StoppedInStepError):
         trainer.train(resume_from_checkpoint=str(start) if start else None)
     if stop.reason and trainer.state.global_step < trainer.state.max_steps:
         done = f"{trainer.state.global_step} of {trainer.state.max_steps} steps"
@@ -122,6 +102,10 @@ def log_table(history: list[dict]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=LOG).with_columns(pl.col("loss").fill_nan(None))
 
 
+class _StoppedInStepError(Exception):
+    """The training was told to stop within a step, which does not count."""
+
+
 class PrefixTrainer(SFTTrainer):
     """TRL's trainer with our batches and order, whole checkpoints, and a log of what it waits for."""
 
@@ -134,13 +118,13 @@ class PrefixTrainer(SFTTrainer):
         folder: Path,
         stop: StopInTime,
     ) -> None:
-        self.examples, self.schedule, self.folder = examples, schedule, folder
+        self.examples, self.schedule, self.folder, self.stop = examples, schedule, folder, stop
         self.chunks = order(len(examples), schedule.epochs, schedule.seed)
         # Every process must have as many batches, and accelerate would show chunks twice for that.
         missing = -len(self.chunks) % (schedule.chunks_at_once * schedule.processes)
         super().__init__(
             model,
-            args=_arguments(schedule, len(self.chunks), folder / WRITING),
+            args=arguments(schedule, len(self.chunks), folder / WRITING),
             data_collator=Collator(encoder, examples),
             train_dataset=Dataset.from_dict({"chunk": self.chunks + [NO_CHUNK] * missing}),
             processing_class=encoder.processor,
@@ -162,6 +146,7 @@ class PrefixTrainer(SFTTrainer):
             self._logged_step, self._logged_at = self.state.global_step, before
         batches, answer_tokens = super().get_batch_samples(*args, **kwargs)
         self._waited_s += time.monotonic() - before
+        self._random_states = _random_states()
         unread = gather_object([chunk for batch in batches for chunk in batch.pop(UNREAD)])
         if unread:
             # With the log, so that checkpoints hold it.
@@ -169,6 +154,26 @@ class PrefixTrainer(SFTTrainer):
             for number, problem, remedy in unread:
                 _say(f"left out: {self.examples.name(number)}: {problem} {remedy}")
         return batches, answer_tokens
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        """Pass some chunks of a step through the model, unless the training is to stop."""
+        if self.stop.any_process_stops(self.args.world_size):
+            self._leave_step()
+        return super().training_step(model, inputs, num_items_in_batch)
+
+    def _leave_step(self) -> None:
+        """Save the state as it was after the step before, and end the training.
+
+        A step may be longer than the time between SIGTERM and SIGKILL. Until its end it changes
+        nothing but the random states, and the list of what could not be read.
+        """
+        done = self.state.global_step
+        if done and checkpoints.find_damage(self.folder / f"{checkpoints.NAME}{done}"):
+            _random_states(self._random_states)
+            history = self.state.log_history
+            self.state.log_history = [row for row in history if row["step"] <= done]
+            self._save_checkpoint(self.model, trial=None)
+        raise _StoppedInStepError
 
     def unread(self, steps: range) -> list[tuple[int, str, str]]:
         """Return the number, problem and remedy of the chunks left out of some steps (from 0)."""
@@ -235,49 +240,18 @@ class PrefixTrainer(SFTTrainer):
         self.accelerator.wait_for_everyone()
 
 
+def _random_states(states: list[Tensor] | None = None) -> list[Tensor]:
+    """Return the random states that training uses; set them first where some are given."""
+    gpu = torch.cuda.is_available()
+    if states:
+        torch.random.set_rng_state(states[0])
+        if gpu:
+            torch.cuda.set_rng_state(states[1])
+    return [torch.random.get_rng_state(), *([torch.cuda.get_rng_state()] if gpu else [])]
+
+
 def peak_mib() -> float:
     """Return the peak memory so far: of the GPU's tensors, or of the process without a GPU."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-
-
-def _arguments(schedule: Schedule, chunks: int, folder: Path) -> SFTConfig:
-    at_once = schedule.chunks_at_once * schedule.processes
-    accumulation, rest = divmod(schedule.chunks_per_step, at_once)
-    if rest or not accumulation:
-        raise InputError(
-            f"chunks_per_step {schedule.chunks_per_step} is not a multiple of chunks_at_once "
-            f"{schedule.chunks_at_once} times {schedule.processes} processes. Change one of them."
-        )
-    steps = math.ceil(chunks / schedule.chunks_per_step)
-    gpu = torch.cuda.is_available()
-    return SFTConfig(
-        output_dir=str(folder),
-        num_train_epochs=1,  # `order` has the epochs
-        per_device_train_batch_size=schedule.chunks_at_once,
-        gradient_accumulation_steps=accumulation,
-        learning_rate=schedule.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=round(schedule.warmup * steps),
-        max_grad_norm=schedule.max_grad_norm,
-        seed=schedule.seed,
-        bf16=gpu and torch.cuda.is_bf16_supported(),
-        use_cpu=not gpu,
-        gradient_checkpointing=schedule.gradient_checkpointing,
-        train_sampling_strategy="sequential",
-        dataloader_num_workers=schedule.workers,
-        dataloader_prefetch_factor=4 if schedule.workers else None,
-        dataloader_pin_memory=gpu,
-        save_strategy="steps",
-        save_steps=schedule.save_every,
-        logging_strategy="steps",
-        logging_steps=schedule.log_every,
-        logging_nan_inf_filter=False,
-        remove_unused_columns=False,
-        dataset_kwargs={"skip_prepare_dataset": True},
-        max_length=None,
-        report_to="none",
-        log_level="warning",
-        disable_tqdm=True,  # `Progress` shows one line instead
-    )

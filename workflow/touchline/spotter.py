@@ -16,11 +16,11 @@ from touchline import answers, base, finetune, prefix, processes, schema
 from touchline.backends import Match
 from touchline.base import Lora
 from touchline.encode import Chunk, Encoder
-from touchline.finetune import Schedule
 from touchline.footage import Footage, Unread, chunks_of, list_unread
 from touchline.prefix import Decoded
 from touchline.problems import InputError, Problem
 from touchline.prompts import PromptSettings
+from touchline.schedule import Schedule
 from touchline.training_set import Listed, TrainingSet, choose, to_chunk
 from touchline.video import VideoError
 
