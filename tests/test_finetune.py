@@ -19,7 +19,7 @@ from transformers.trainer_pt_utils import safe_globals
 
 from chunks import ACTIONS, chunk, tiny_base
 from tiny_study import SCHEDULE, Examples, load
-from touchline import base, checkpoints, examples, finetune, merge, prefix
+from touchline import base, checkpoints, examples, finetune, merge, prefix, schema
 from touchline.encode import Encoder
 from touchline.finetune import UNFINISHED
 from touchline.pretrain import pretrain
@@ -146,7 +146,7 @@ def test_a_time_budget_ends_a_run_and_three_of_them_make_the_same_adapter(
     model, encoder = load(tiny)
     log = finetune.train(model, encoder, Examples(), SCHEDULE, tmp_path / "checkpoints")
     model.save_pretrained(tmp_path / "adapter")
-    finetune.schema.write(tmp_path / "adapter" / "log.parquet", log, finetune.LOG)
+    schema.write(tmp_path / "adapter" / "log.parquet", log, schema.LOG)
     assert_same_run(tmp_path / "adapter", uninterrupted)
 
 
@@ -355,7 +355,7 @@ def test_the_order_is_that_of_the_seed_and_every_epoch_has_every_chunk():
 
 def test_the_log_has_speed_waiting_and_memory(uninterrupted):
     log = pl.read_parquet(uninterrupted / "log.parquet")
-    assert log.schema == finetune.LOG
+    assert log.schema == schema.LOG
     assert log["loss"][-3:].mean() < log["loss"][:3].mean()
     assert log["waiting"].is_between(0, 1).all()
     assert (log["samples_per_s"] > 0).all()

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
@@ -28,6 +29,7 @@ def test_a_finished_study_has_its_table_and_plans_nothing(study):
     assert metrics.height == 2 * 2 * 2 * 8
     scored = metrics.filter(protocol="full", matching="many", action="all", model="constant")
     assert scored["samples"].item() == 2 * 2 * 3 * 7
+    assert not (study.folder / "demo/results/figures/loss.svg").exists()  # no model has a loss
     assert study.plan() == {}
 
 
@@ -172,6 +174,10 @@ def test_a_model_that_reads_video_is_trained_and_answers_in_the_same_table(watch
         ("infer", f"results/predictions/zero-shot/{match}.parquet"),
     ]
     assert (results / "models/qwen2-vl/adapter_model.safetensors").is_file()
+    assert "qwen2-vl" in (results / "figures/loss.svg").read_text()
+    watched.snakemake("--report", "report.zip")
+    with ZipFile(watched.folder / "demo/report.zip") as report:
+        assert any(name.endswith("loss.svg") for name in report.namelist())
     metrics = pl.read_csv(results / "metrics.csv").filter(action="all", protocol="full")
     assert metrics["samples"].unique().to_list() == [84]
     assert metrics["model"].unique(maintain_order=True).to_list()[2:] == ["qwen2-vl", "zero-shot"]

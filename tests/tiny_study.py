@@ -54,7 +54,7 @@ def main(folder: Path, checkpoints: Path, adapter: Path) -> None:
     model, encoder = load(folder)
     log = finetune.train(model, encoder, Examples(), SCHEDULE, checkpoints)
     model.save_pretrained(adapter)
-    schema.write(adapter / "log.parquet", log, finetune.LOG)
+    schema.write(adapter / "log.parquet", log, schema.LOG)
 
 
 if __name__ == "__main__":

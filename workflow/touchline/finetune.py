@@ -28,23 +28,11 @@ from touchline.encode import Encoder
 from touchline.examples import NO_CHUNK, UNREAD, Collator, Examples, order
 from touchline.problems import InputError
 from touchline.schedule import Schedule, arguments
+from touchline.schema import LOG
 
 UNFINISHED = 75  # exit status of a run that saved its state and wants to go on in another job
 BUDGET_VARIABLE = "TOUCHLINE_TIME_BUDGET_S"
 WRITING = "writing"  # where a checkpoint is until it is whole
-
-LOG = pl.Schema(
-    {
-        "step": pl.Int64,
-        "loss": pl.Float64,
-        "learning_rate": pl.Float64,
-        "grad_norm": pl.Float64,
-        "samples_per_s": pl.Float64,
-        "waiting": pl.Float64,  # share of the time in which the model waited for data
-        "skipped": pl.Int64,  # chunks that could not be read; with no other, there is no loss
-        "peak_mib": pl.Float64,  # of the GPU's memory, or of the process where there is no GPU
-    }
-)
 
 
 def train(
@@ -55,7 +43,7 @@ def train(
     folder: Path,
     time_budget_s: float | None = None,
 ) -> pl.DataFrame:
-    """Train a model's trainable weights in place and return the log (columns `LOG`).
+    """Train a model's trainable weights in place and return the log (columns `schema.LOG`).
 
     A chunk that cannot be read is left out of its step; `examples.skip` is told of all of them when
     the training has ended. Goes on from the newest checkpoint in `folder`. On SIGTERM, or when the
@@ -97,7 +85,7 @@ def _say(text: str) -> None:
 
 
 def log_table(history: list[dict]) -> pl.DataFrame:
-    """Return the logged steps as a table (columns `LOG`)."""
+    """Return the logged steps as a table (columns `schema.LOG`)."""
     rows = [{name: row[name] for name in LOG} for row in history if "waiting" in row]
     return pl.DataFrame(rows, schema=LOG).with_columns(pl.col("loss").fill_nan(None))
 

@@ -228,7 +228,7 @@ def _train(
         return
     adapted.save_pretrained(folder)
     problems = list_unread(examples.unread, "fit", "The training went on without it.")
-    schema.write(folder / "log.parquet", log, finetune.LOG, problems)
+    schema.write(folder / "log.parquet", log, schema.LOG, problems)
     print(f"{len(chosen)} chunks, {log.height} steps", file=sys.stderr)
 
 
