@@ -34,6 +34,7 @@ rule all:
     default_target: True
     input:
         "results/metrics.csv",
+        plan.loss_figure(),
 
 
 onsuccess:

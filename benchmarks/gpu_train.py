@@ -16,14 +16,24 @@ from pathlib import Path
 import torch
 import transformers
 from prefix import ACTIONS, WORDS, make_chunk
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from touchline import base, finetune, tiny
 from touchline.encode import Encoder
-from touchline.finetune import Example, Schedule
+from touchline.examples import UNREAD, Collator, Example
 from touchline.prompts import PromptSettings, question, system_prompt
+from touchline.schedule import Schedule
 
-# bfloat16 without sparsity, from the makers' data sheets.
+# Tera-operations/s (a multiplication and an addition are two) in bfloat16 without sparsity, from the
+# makers' data sheets.
 PEAK_TFLOPS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362, "A40": 150}
+
+# The counter does not know the attention of CPUs by itself.
+ON_CPU = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
+        lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value)
+    )
+}
 
 
 class Chunks:
@@ -85,13 +95,39 @@ def make_base(folder: Path, size: str) -> None:
     tiny.make_processor("qwen2_vl", tokenizer).save_pretrained(folder)
 
 
+def count(folder: Path, frames: int) -> dict[str, float]:
+    """Return the arithmetic that one sequence takes, by the way it is made, in tera-operations.
+
+    What the computation needs, without what gradient checkpointing computes again: a frozen layer
+    passes the gradient on (as much as its forward), attention takes twice its forward, and the
+    vision tower, which nothing trained lies before, has a forward alone.
+    """
+    model, processor = base.load(str(folder), None, "auto", vision=True)
+    encoder = Encoder(model, processor, ACTIONS, PromptSettings())
+    counted = {}
+    for way in ("separate", "shared"):
+        batch = Collator(encoder, Chunks(1, way == "shared", frames))([{"chunk": 0}])
+        del batch[UNREAD]
+        batch = {name: value.to(model.device) for name, value in batch.items()}
+        with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=ON_CPU) as counter:
+            model(**batch)
+        everything, tower = (
+            counter.get_flop_counts()[name]
+            for name in ("Global", f"{type(model).__name__}.model.visual")
+        )
+        attention = sum(
+            flops - tower.get(operation, 0)
+            for operation, flops in everything.items()
+            if "attention" in str(operation)
+        )
+        language = sum(everything.values()) - sum(tower.values())
+        counted[way] = (sum(tower.values()) + 2 * language + attention) / 1e12
+    return counted
+
+
 def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
     """Train some steps and return the medians of all but the first two."""
     model, processor = base.load(str(folder), "nf4", "auto", vision=True)
-    # 4-bit weights are packed by two into bytes, so a loaded model no longer counts its own.
-    weights = sum(
-        one.numel() * (2 if one.dtype == torch.uint8 else 1) for one in model.parameters()
-    )
     encoder = Encoder(model, processor, ACTIONS, PromptSettings())
     adapted = base.add_adapter(model, base.Lora(), seed=0)
     per_step = args.chunks_per_step * (1 if shared else len(ACTIONS))
@@ -107,10 +143,10 @@ def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
     return {
         "tokens of a sequence": tokens,
         "samples/s": samples_per_s,
+        "sequences/s": samples_per_s / len(questions),
         "tokens/s": samples_per_s / len(questions) * tokens,
         "waiting for data": late["waiting"].median(),
         "peak memory, MiB": late["peak_mib"].max(),
-        "weights, million": weights / 1e6,
     }
 
 
@@ -120,33 +156,38 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=6, help="3 or more: two are not counted")
     parser.add_argument("--chunks-per-step", type=int, default=8)
     parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--way", choices=("shared", "separate"), help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=("shared", "separate", "count"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.steps < 3:
         parser.error("--steps: 3 or more, since the first two are not counted")
+    if args.way == "count":
+        print(json.dumps(count(args.folder, args.frames)))
+        return
     if args.way:
         print(json.dumps(measure(args.folder, args.way == "shared", args)))
         return
     with tempfile.TemporaryDirectory() as folder:
         make_base(Path(folder), args.size)
         found = {}
-        for way in ("separate", "shared"):
+        for way in ("count", "separate", "shared"):
             command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]
             run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
             found[way] = json.loads(run.stdout.splitlines()[-1])
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     peak = next((peak for name, peak in PEAK_TFLOPS.items() if name in card), None)
-    for figures in found.values():
-        # Forward and backward without the frozen weights' gradients: 4 operations a weight and token.
-        tflops = 4 * figures["weights, million"] * 1e6 * figures["tokens/s"] / 1e12
-        figures["share of the card's peak"] = tflops / peak if peak else float("nan")
+    for way, operations in found.pop("count").items():
+        figures = found[way]
+        figures["tera-operations of a sequence"] = operations
+        figures["tera-operations/s"] = operations * figures["sequences/s"]
+        share = figures["tera-operations/s"] / peak if peak else float("nan")
+        figures["share of the card's peak"] = share
     print(f"{card}, torch {torch.__version__}, transformers {transformers.__version__}")
-    print(f"{'':28}{'separate':>12}{'shared':>12}{'ratio':>8}")
+    print(f"{'':32}{'separate':>12}{'shared':>12}{'ratio':>8}")
     for name, shared in found["shared"].items():
         separate = found["separate"][name]
         ratio = shared / separate if separate else float("nan")
-        print(f"{name:28}{separate:12.3f}{shared:12.3f}{ratio:8.2f}")
+        print(f"{name:32}{separate:12.3f}{shared:12.3f}{ratio:8.2f}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,16 @@
 """Small chunks made by code, for tests of the video-language models."""
 
-import numpy as np
+from fractions import Fraction
+from pathlib import Path
 
-from touchline import tiny
+import av
+import numpy as np
+import polars as pl
+
+from touchline import schema, tiny
+from touchline.digest import checksum
 from touchline.encode import Chunk
+from touchline.encoding import encoder
 from touchline.prompts import PromptSettings, question, system_prompt
 
 ACTIONS = ("goal", "corner", "foul", "substitution")
@@ -33,3 +40,38 @@ def tiny_base(folder, family: str, **sizes) -> None:
     """Write a tiny base whose tokenizer knows the prompts' words."""
     texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS)]
     tiny.make(folder, family, texts, **sizes)
+
+
+def samples(chunks: int = 2) -> pl.DataFrame:
+    """Return the samples of the first chunks of a half."""
+    rows = [
+        (1, number, 60.0 * number, 60.0 * number + 60, action, LINES[:1])
+        for number in range(chunks)
+        for action in ACTIONS
+    ]
+    return pl.DataFrame(rows, schema=schema.SAMPLES, orient="row")
+
+
+def labels(*events: tuple[float, str]) -> pl.DataFrame:
+    rows = [(1, time_s, action, action, "home", "visible") for time_s, action in events]
+    return pl.DataFrame(rows, schema=schema.LABELS, orient="row")
+
+
+def film(folder: Path, chunks: int, set_aside: int | None = None) -> Path:
+    """Write so many chunks of seven frames of noise at one per second; return their manifest."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for number in range(chunks):
+        file = f"{number:03d}.mkv"
+        pictures = generator.integers(0, 255, (7, 56, 112, 3), dtype=np.uint8)
+        frames = [av.VideoFrame.from_ndarray(one).reformat(format="yuv420p") for one in pictures]
+        with encoder(folder / file, Fraction(1), frames[0]) as encode:
+            for place, frame in enumerate(frames):
+                encode(place, frame)
+        start_s = 60.0 * number
+        times_s = [start_s + place for place in range(7)]
+        made = ("", "") if number == set_aside else (file, checksum(folder / file))
+        rows.append((1, number, start_s, start_s + 60, *made, "", "", times_s))
+    manifest = folder / "1.parquet"
+    schema.write(manifest, pl.DataFrame(rows, schema=schema.CHUNKS, orient="row"), schema.CHUNKS)
+    return manifest

@@ -1,6 +1,7 @@
 """Training learns, touches what it should, and a run that was cut goes on exactly where it was."""
 
 import dataclasses
+import itertools
 import os
 import shutil
 import signal
@@ -18,11 +19,13 @@ from transformers.trainer_pt_utils import safe_globals
 
 from chunks import ACTIONS, chunk, tiny_base
 from tiny_study import SCHEDULE, Examples, load
-from touchline import base, checkpoints, finetune, merge, prefix
+from touchline import base, checkpoints, examples, finetune, merge, prefix, schema
 from touchline.encode import Encoder
-from touchline.finetune import UNFINISHED, Schedule
+from touchline.finetune import UNFINISHED
+from touchline.pretrain import pretrain
 from touchline.problems import InputError
 from touchline.prompts import PromptSettings
+from touchline.schedule import Schedule
 
 SCRIPT = Path(__file__).with_name("tiny_study.py")
 STEPS = 15
@@ -86,6 +89,37 @@ def test_sigterm_saves_and_leaves_with_75_and_the_next_run_ends_the_same(
     assert_same_run(tmp_path / "adapter", uninterrupted)
 
 
+@pytest.mark.parametrize(("passes", "saved"), [(13, 2), (2, 0), (10, 2)])
+def test_sigterm_within_a_step_ends_it_at_once_and_the_step_is_taken_whole_later(
+    tiny, tmp_path, passes, saved
+):
+    """A step of five passes may be longer than the time between SIGTERM and SIGKILL."""
+    long = dataclasses.replace(SCHEDULE, chunks_per_step=5, save_every=100, workers=0)
+    model, encoder = load(tiny)
+    whole = finetune.train(model, encoder, Examples(), long, tmp_path / "whole")
+    cut, encoder = load(tiny)
+    done = []
+
+    def count(*_) -> None:
+        done.append(1)
+        if len(done) == passes:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    cut.register_forward_pre_hook(count)
+    with pytest.raises(SystemExit) as end:
+        finetune.train(cut, encoder, Examples(), long, tmp_path / "cut")
+    assert end.value.code == UNFINISHED
+    assert len(done) == passes
+    last = checkpoints.newest(tmp_path / "cut")
+    assert (checkpoints.step(last) if last else 0) == saved
+    again, encoder = load(tiny)
+    log = finetune.train(again, encoder, Examples(), long, tmp_path / "cut")
+    exact = ["step", "loss", "learning_rate", "grad_norm"]
+    assert log.select(exact).equals(whole.select(exact))
+    weights = dict(model.named_parameters())
+    assert all(torch.equal(one, weights[name]) for name, one in again.named_parameters())
+
+
 def test_sigkill_loses_the_steps_after_the_checkpoint_and_nothing_else(
     tiny, uninterrupted, tmp_path
 ):
@@ -112,7 +146,7 @@ def test_a_time_budget_ends_a_run_and_three_of_them_make_the_same_adapter(
     model, encoder = load(tiny)
     log = finetune.train(model, encoder, Examples(), SCHEDULE, tmp_path / "checkpoints")
     model.save_pretrained(tmp_path / "adapter")
-    finetune.schema.write(tmp_path / "adapter" / "log.parquet", log, finetune.LOG)
+    schema.write(tmp_path / "adapter" / "log.parquet", log, schema.LOG)
     assert_same_run(tmp_path / "adapter", uninterrupted)
 
 
@@ -163,13 +197,50 @@ def test_checkpoints_hold_no_pickled_code(tiny, tmp_path):
             assert path.suffix in (".safetensors", ".json", ".jinja", ".md"), path.name
 
 
-def test_one_batch_is_learned_by_heart(tmp_path):
-    """With all weights: in a random base an adapter has nothing to adapt."""
+def test_one_batch_is_learned_by_heart_with_all_weights(tmp_path):
     tiny_base(tmp_path / "base", "qwen2_vl", spread=0.1)
-    model, processor = base.load(str(tmp_path / "base"), None, "auto", vision=True)
-    encoder = Encoder(model, processor, ACTIONS, PromptSettings(examples=False))
+    model, encoder = load_plain(tmp_path / "base")
+    assert_learned_by_heart(model, encoder, tmp_path / "checkpoints", epochs=100)
+
+
+def test_one_batch_is_learned_by_heart_with_qlora(tmp_path):
+    """On a base that has seen other chunks for seconds.
+
+    A random base has no such answer in it: its head and last norm are frozen and too small, which
+    bounds the logits (benchmarks/README.md, "What an adapter cannot learn").
+    """
+    tiny_base(tmp_path / "base", "qwen2_vl", spread=0.1)
+    model, encoder = load_plain(tmp_path / "base")
+    pretrain(model, batches(encoder, Examples(CHUNKS_SEEN + 2, frames=2)), steps=150)
+    model.save_pretrained(tmp_path / "base")
+    model, encoder = load(tmp_path / "base", dropout=0.0)
+    log = assert_learned_by_heart(model, encoder, tmp_path / "checkpoints", epochs=150)
+    assert log["loss"][0] > 0.1
+
+
+CHUNKS_SEEN = 38
+
+
+def load_plain(folder: Path) -> tuple:
+    """Return a base without an adapter, and its encoder."""
+    model, processor = base.load(str(folder), None, "auto", vision=True)
+    return model, Encoder(model, processor, ACTIONS, PromptSettings(examples=False))
+
+
+def batches(encoder: Encoder, shown: Examples):
+    """Yield batches of four of the chunks, again and again, without the first two."""
+    collator = examples.Collator(encoder, shown)
+    for step in itertools.count():
+        rows = [{"chunk": 2 + (4 * step + place) % CHUNKS_SEEN} for place in range(4)]
+        batch = collator(rows)
+        del batch[examples.UNREAD]
+        yield batch
+
+
+def assert_learned_by_heart(model, encoder, folder: Path, epochs: int) -> pl.DataFrame:
+    """Train on two chunks alone until the answers are known by heart; return the log."""
     often = Schedule(
-        epochs=100,
+        epochs=epochs,
         chunks_per_step=2,
         chunks_at_once=2,
         learning_rate=5e-3,
@@ -179,7 +250,7 @@ def test_one_batch_is_learned_by_heart(tmp_path):
         gradient_checkpointing=False,
     )
     two = Examples(2, frames=2)
-    log = finetune.train(model, encoder, two, often, tmp_path / "checkpoints")
+    log = finetune.train(model, encoder, two, often, folder)
     assert log["loss"][-1] < 0.01
     model.eval()
     for number in range(2):
@@ -188,6 +259,7 @@ def test_one_batch_is_learned_by_heart(tmp_path):
         decoded = prefix.answer(model, asked, questions, 40, {encoder.tokenizer.eos_token_id})
         texts = [encoder.tokenizer.decode(one.ids) for one in decoded]
         assert texts == list(example.answers.values())
+    return log
 
 
 @pytest.mark.parametrize("quantize", ["nf4", None])
@@ -204,26 +276,6 @@ def test_every_trainable_weight_moves_and_every_frozen_one_is_bit_identical(
     }
     assert moved == {name for name in before if "lora_" in name}
     assert not any("visual" in name for name in moved)
-
-
-def test_two_processes_share_a_step(tiny, uninterrupted, tmp_path):
-    """The same steps as one process, but for the dropout, which each draws on its own."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    arguments = [tiny, tmp_path / "checkpoints", tmp_path / "adapter"]
-    run = subprocess.run(
-        [*command, SCRIPT, *arguments],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    together, alone = (
-        pl.read_parquet(folder / "log.parquet") for folder in (tmp_path / "adapter", uninterrupted)
-    )
-    assert together["step"].to_list() == list(range(1, STEPS + 1))
-    assert together["loss"].to_list() == pytest.approx(alone["loss"].to_list(), rel=5e-3)
-    assert checkpoints.find_damage(tmp_path / "checkpoints" / "checkpoint-15") is None
 
 
 def test_a_step_does_not_depend_on_how_many_chunks_go_through_the_model_at_once(tmp_path):
@@ -277,7 +329,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_chunks(tiny, tmp_
 
     model, encoder = load(tiny)
     schedule = dataclasses.replace(SCHEDULE, workers=0, save_every=1)
-    order = finetune.order(10, 3, schedule.seed)
+    order = examples.order(10, 3, schedule.seed)
     bad = order[5]
     with pytest.raises(InputError, match=rf"step 3: .*a_match half 1 chunk {bad}\.") as error:
         finetune.train(model, encoder, Poisoned(), schedule, tmp_path)
@@ -295,15 +347,15 @@ def test_nothing_to_train_on_is_said(tiny, tmp_path):
 
 
 def test_the_order_is_that_of_the_seed_and_every_epoch_has_every_chunk():
-    assert finetune.order(10, 2, 0) == finetune.order(10, 2, 0) != finetune.order(10, 2, 1)
-    first, second = finetune.order(10, 2, 0)[:10], finetune.order(10, 2, 0)[10:]
+    assert examples.order(10, 2, 0) == examples.order(10, 2, 0) != examples.order(10, 2, 1)
+    first, second = examples.order(10, 2, 0)[:10], examples.order(10, 2, 0)[10:]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
 
 
 def test_the_log_has_speed_waiting_and_memory(uninterrupted):
     log = pl.read_parquet(uninterrupted / "log.parquet")
-    assert log.schema == finetune.LOG
+    assert log.schema == schema.LOG
     assert log["loss"][-3:].mean() < log["loss"][:3].mean()
     assert log["waiting"].is_between(0, 1).all()
     assert (log["samples_per_s"] > 0).all()

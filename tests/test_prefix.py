@@ -16,7 +16,7 @@ from touchline import prompts
 from touchline.encode import Encoder
 from touchline.prefix import IGNORED, Prefix, answer, branch_mask, collate, pack
 from touchline.prompts import PromptSettings
-from touchline.tiny import FAMILIES
+from touchline.tiny import FAMILIES, PATCH_PX
 
 ANSWERS = (
     "A Goal occurs at (37:05, 37:17).",
@@ -24,6 +24,14 @@ ANSWERS = (
     "A Foul occurs at (37:05, 37:17). A Foul occurs at (37:40, 37:52).",
     "No Substitution occurs.",
 )
+
+
+def of(*families: str) -> pytest.MarkDecorator:
+    """Run a test with the encoders of these families alone."""
+    return pytest.mark.parametrize("encoder", families, indirect=True, scope="module")
+
+
+sees = of(*PATCH_PX)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -80,10 +88,9 @@ def test_loss_and_every_gradient_equal_those_of_separate_sequences(encoder):
         assert error <= 1e-4 * max(scale, 1e-3), f"{name}: {error:.1e} of {scale:.1e}"
 
 
+@sees
 def test_positions_of_separate_sequences_are_the_models_own(encoder):
     """Where a video is not longer than it is wide, transformers' own positions are the same."""
-    if not encoder.sees:
-        pytest.skip("positions of text are 0, 1, 2, …")
     prefix, questions = encoder.prompt(chunk(frames=2), ACTIONS)
     batch = collate([pack(prefix, branches(encoder, questions)[:1])], pad_id=0)
     ids = batch["input_ids"]
@@ -94,10 +101,9 @@ def test_positions_of_separate_sequences_are_the_models_own(encoder):
     assert torch.allclose(encoder.model(**batch).logits, own, atol=1e-5)
 
 
+@sees
 def test_text_after_a_long_video_starts_after_its_last_frame(encoder):
     """As Qwen trained it: the largest position of the video plus one, on all axes."""
-    if not encoder.sees:
-        pytest.skip("there is no video")
     prefix, _ = encoder.prompt(chunk(frames=40), ACTIONS)
     seen = prefix.ids == encoder.model.config.video_token_id
     last = int(seen.nonzero().max())
@@ -217,10 +223,9 @@ def test_the_mask_shows_the_prefix_and_the_own_branch():
     )
 
 
+@of("qwen3_vl")  # the only one that writes times between frames by itself
 def test_qwen3_prompts_show_the_true_times_of_frames(encoder):
     """The clock of the half: a frame pair of minute 37 stands after its mean time."""
-    if type(encoder.processor).__name__ != "Qwen3VLProcessor":
-        pytest.skip("only Qwen3-VL writes times between frames by itself")
     prefix, _ = encoder.prompt(chunk(frames=4), ACTIONS)
     text = encoder.tokenizer.decode(prefix.ids)
     assert text.count("<|vision_start|>") == 2
@@ -228,10 +233,9 @@ def test_qwen3_prompts_show_the_true_times_of_frames(encoder):
     assert "<|vision_end|><2222.5 seconds><|vision_start|>" in text
 
 
+@sees
 @pytest.mark.parametrize("frames", [1, 5])
 def test_time_marks_stand_before_each_pair_of_frames(encoder, frames):
-    if not encoder.sees:
-        pytest.skip("there is no video")
     marked = copy.copy(encoder)
     marked.settings = PromptSettings(clock="chunk", time_marks=True)
     prefix, _ = marked.prompt(chunk(frames=frames), ACTIONS)

@@ -3,21 +3,18 @@
 import json
 import math
 import shutil
-from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from chunks import ACTIONS, LINES, chunk, tiny_base
-from touchline import base, export, schema, spotter
+from chunks import ACTIONS, chunk, film, labels, samples, tiny_base
+from touchline import base, examples, export, finetune, schema, spotter
 from touchline.backends import Match, causal_lm, vlm
-from touchline.digest import checksum
-from touchline.encoding import encoder
-from touchline.footage import Footage
+from touchline.footage import Footage, Unread, list_unread
 from touchline.problems import InputError
 from touchline.prompts import PromptSettings
 from touchline.spotter import confidences, read_settings
@@ -38,41 +35,10 @@ def mistral(tmp_path_factory) -> Path:
     return folder
 
 
-def samples(chunks: int = 2) -> pl.DataFrame:
-    """Return the samples of the first chunks of a half."""
-    rows = [
-        (1, number, 60.0 * number, 60.0 * number + 60, action, LINES[:1])
-        for number in range(chunks)
-        for action in ACTIONS
-    ]
-    return pl.DataFrame(rows, schema=schema.SAMPLES, orient="row")
-
-
-def labels(*events: tuple[float, str]) -> pl.DataFrame:
-    rows = [(1, time_s, action, action, "home", "visible") for time_s, action in events]
-    return pl.DataFrame(rows, schema=schema.LABELS, orient="row")
-
-
 @pytest.fixture(scope="module")
 def manifests(tmp_path_factory) -> list[Path]:
     """Return the manifest of two chunks of seven frames at one per second; a third was set aside."""
-    folder = tmp_path_factory.mktemp("chunks")
-    generator = np.random.default_rng(0)
-    rows = []
-    for number in range(3):
-        file = f"{number:03d}.mkv"
-        pictures = generator.integers(0, 255, (7, 56, 112, 3), dtype=np.uint8)
-        frames = [av.VideoFrame.from_ndarray(one).reformat(format="yuv420p") for one in pictures]
-        with encoder(folder / file, Fraction(1), frames[0]) as encode:
-            for place, frame in enumerate(frames):
-                encode(place, frame)
-        start_s = 60.0 * number
-        times_s = [start_s + place for place in range(7)]
-        made = (file, checksum(folder / file)) if number < 2 else ("", "")
-        rows.append((1, number, start_s, start_s + 60, *made, "", "", times_s))
-    manifest = folder / "1.parquet"
-    schema.write(manifest, pl.DataFrame(rows, schema=schema.CHUNKS, orient="row"), schema.CHUNKS)
-    return [manifest]
+    return [film(tmp_path_factory.mktemp("chunks"), chunks=3, set_aside=2)]
 
 
 def entry(folder: Path, **more) -> dict:
@@ -94,8 +60,8 @@ def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, m
     assert (whole["prompt_tokens"] > 100).all()
     assert answered.filter(chunk=2)["status"].to_list() == ["skipped"] * len(ACTIONS)
     assert [str(problem) for problem in model.problems] == [
-        "a_match, half 1: half 1, chunk 2: no video of it was made. The chunk has no answers. "
-        "(chunk set aside)"
+        "a_match, half 1: chunk 2: no video of it was made. Give the match a video, or see what the "
+        "stage chunks has listed. Its samples have no answers. (chunk set aside)"
     ]
 
 
@@ -148,6 +114,86 @@ def test_fit_writes_an_adapter_that_load_answers_with(tiny, manifests, tmp_path)
         vlm.load(settings | {"base": str(copied(tiny, tmp_path / "other"))}, tmp_path / "model")
     with pytest.raises(InputError, match="no adapter there"):
         vlm.load(settings, tmp_path)
+
+
+@pytest.fixture
+def truncated(manifests, tmp_path) -> list[Path]:
+    """Return the manifest of three chunks, one of which was cut off on the disk afterwards."""
+    shutil.copytree(manifests[0].parent, tmp_path / "chunks")
+    with (tmp_path / "chunks/000.mkv").open("r+b") as file:
+        file.truncate(2000)
+    return [tmp_path / "chunks/1.parquet"]
+
+
+def train(
+    tiny, manifests, folder: Path, asked: pl.DataFrame, dropout: float = 0.05, **training
+) -> pl.DataFrame:
+    """Fine-tune on these samples for three epochs and return the log."""
+    lora = {"rank": 4, "dropout": dropout}
+    settings = entry(tiny, lora=lora, training={"epochs": 3, "workers": 0} | training)
+    folder.mkdir(exist_ok=True)
+    study = [Match("a_match", asked, labels((30.0, "goal"), (70.0, "foul")), manifests)]
+    vlm.fit(study, settings, folder, folder / "checkpoints")
+    return pl.read_parquet(folder / "log.parquet")
+
+
+def test_a_chunk_that_cannot_be_read_is_left_out_of_its_step_and_listed(
+    tiny, truncated, tmp_path, capsys
+):
+    log = train(tiny, truncated, tmp_path / "model", samples(2), 0.0, chunks_per_step=2)
+    assert log["skipped"].to_list() == [1, 1, 1]
+    assert (log["loss"] > 0).all()
+    assert [str(one) for one in schema.problems(tmp_path / "model/log.parquet")] == [
+        "a_match, half 1: chunk 0: it is not the file that its manifest lists (the checksum "
+        "differs). Delete the manifest; the chunks are made again. The training went on without it. "
+        "(chunk set aside)"
+    ]
+    assert capsys.readouterr().err.count("left out: a_match half 1 chunk 0: ") == 3
+    # The steps are those of the other chunk alone.
+    other = samples(2).filter(chunk=1)
+    alone = train(tiny, truncated, tmp_path / "alone", other, 0.0, chunks_per_step=1)
+    assert log["loss"].to_list() == pytest.approx(alone["loss"].to_list(), rel=1e-5)
+
+
+def test_a_step_without_a_readable_chunk_changes_nothing(tiny, truncated, tmp_path):
+    folder = tmp_path / "model"
+    log = train(tiny, truncated, folder, samples(2), chunks_per_step=1, save_every=1, seed=2)
+    empty = [number == 0 for number in examples.order(2, 3, seed=2)]
+    assert empty[-1]
+    assert log["skipped"].to_list() == [int(one) for one in empty]
+    assert log["loss"].is_null().to_list() == empty
+    last = [
+        load_file(folder / f"checkpoints/checkpoint-{n}/adapter_model.safetensors") for n in (5, 6)
+    ]
+    assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_a_run_that_goes_on_still_lists_what_was_left_out_before(
+    tiny, truncated, tmp_path, monkeypatch
+):
+    whole = train(tiny, truncated, tmp_path / "whole", samples(2), chunks_per_step=1, seed=2)
+    monkeypatch.setenv(finetune.BUDGET_VARIABLE, "0")
+    for _ in range(5):
+        with pytest.raises(SystemExit):
+            train(tiny, truncated, tmp_path / "cut", samples(2), chunks_per_step=1, seed=2)
+    cut = train(tiny, truncated, tmp_path / "cut", samples(2), chunks_per_step=1, seed=2)
+    exact = ["step", "loss", "grad_norm", "skipped"]
+    assert cut.select(exact).equals(whole.select(exact))
+    listed = [schema.problems(tmp_path / run / "log.parquet") for run in ("whole", "cut")]
+    assert len(listed[0]) == 1
+    assert listed[0] == listed[1]
+
+
+def test_chunks_that_could_not_be_read_are_one_problem_per_half_and_reason():
+    unread = [Unread("a", 1, n, "it is broken.", "Mend it.") for n in (3, 1, 2, 7, 7)]
+    unread += [Unread("a", 2, 1, "it is broken.", "Mend it."), Unread("a", 2, 2, "it is gone.", "")]
+    problems = list_unread(unread, "fit", "So be it.")
+    assert [(one.half, one.problem) for one in problems] == [
+        (1, "chunk 1–3, 7: it is broken."),
+        (2, "chunk 1: it is broken."),
+        (2, "chunk 2: it is gone."),
+    ]
+    assert {one.remedy for one in problems[:2]} == {"Mend it. So be it."}
 
 
 def test_a_split_without_samples_is_said(tiny, tmp_path):
@@ -211,13 +257,12 @@ def test_confidence_is_the_probability_of_the_words_that_state_an_interval():
     assert all(math.isfinite(one) for one in found)
 
 
-def test_the_training_set_has_all_chunks_with_events_and_a_share_of_the_others():
+def test_the_training_set_has_all_events_and_a_share_of_the_pairs_without_one():
     prompt = PromptSettings(clock="chunk")
     study = Match("a_match", samples(200), labels((30.0, "goal"), (65.0, "foul"), (70.0, "foul")))
-    chosen = choose([study], prompt, empty_chunks=0.25, seed=0)
-    by_number = {listed.chunk.chunk: listed for listed in chosen}
-    assert {0, 1} <= by_number.keys()
-    assert 30 < len(chosen) < 75
+    everything = choose([study], prompt, negatives=1.0, seed=0)
+    assert [list(listed.answers) for listed in everything] == [list(ACTIONS)] * 200
+    by_number = {listed.chunk.chunk: listed for listed in everything}
     assert by_number[0].answers == {
         "goal": "A Goal occurs at (00:24, 00:36).",
         "corner": "No Corner occurs.",
@@ -227,11 +272,22 @@ def test_the_training_set_has_all_chunks_with_events_and_a_share_of_the_others()
     assert by_number[1].answers["foul"] == (
         "A Foul occurs at (00:00, 00:11). A Foul occurs at (00:04, 00:16)."
     )
+    chosen = choose([study], prompt, negatives=0.25, seed=0)
+    pairs = {
+        (one.chunk.chunk, action): said for one in chosen for action, said in one.answers.items()
+    }
+    assert {(0, "goal"), (1, "foul")} <= pairs.keys()
+    assert 0.17 < (len(pairs) - 2) / (200 * len(ACTIONS) - 2) < 0.33
+    assert all(
+        said == by_number[number].answers[action] for (number, action), said in pairs.items()
+    )
+    assert len(chosen) < 75  # chunks that nothing is asked of are not shown
     # Another match changes nothing here; another seed does.
     two = choose([Match("b", samples(9), labels()), study], prompt, 0.25, seed=0)
     assert [one for one in two if one.chunk.match == "a_match"] == chosen
     assert choose([study], prompt, 0.25, seed=1) != chosen
-    assert len(choose([study], prompt, 0.0, seed=0)) == 2
+    positives = choose([study], prompt, 0.0, seed=0)
+    assert [list(listed.answers) for listed in positives] == [["goal"], ["foul"]]
 
 
 def test_defaults_are_the_studys():
@@ -261,6 +317,10 @@ def test_the_training_set_is_exported_as_conversations(manifests, tmp_path):
     assert one["video"] == one["videos"][0]
     assert Path(one["video"]).is_file()
     assert one["system"].startswith("You watch soccer broadcasts")
+
+    argv[1] = json.dumps(settings | {"negatives": 0.0})
+    export.main(argv)
+    assert json.loads((tmp_path / "train.json").read_text()) == [one]
 
     argv[1] = json.dumps(settings | {"prompt": {"time_marks": True}})
     with pytest.raises(InputError, match="cannot show a video in pieces"):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from zipfile import ZipFile
 
 import polars as pl
 import pytest
@@ -28,6 +29,7 @@ def test_a_finished_study_has_its_table_and_plans_nothing(study):
     assert metrics.height == 2 * 2 * 2 * 8
     scored = metrics.filter(protocol="full", matching="many", action="all", model="constant")
     assert scored["samples"].item() == 2 * 2 * 3 * 7
+    assert not (study.folder / "demo/results/figures/loss.svg").exists()  # no model has a loss
     assert study.plan() == {}
 
 
@@ -155,10 +157,27 @@ def watched(study, tmp_path) -> Study:
 def test_a_model_that_reads_video_is_trained_and_answers_in_the_same_table(watched):
     plan = watched.plan()
     assert (plan["chunks"], plan["fit"], plan["infer"]) == (12, 1, 4)
+    watched.snakemake("--until", "chunks")
+    results = watched.folder / "demo/results"
+    sheet = pl.read_csv(watched.folder / "demo/matches.csv")
+    for split in ("train", "test"):  # a file that is cut off on the disk costs its chunk
+        match = sheet.filter(split=split)["match"][0]
+        with (results / f"chunks/{match}/1/001.mkv").open("r+b") as file:
+            file.truncate(1000)
     watched.snakemake()
     assert watched.plan() == {}
-    results = watched.folder / "demo/results"
+    problems = pl.read_csv(results / "problems.csv").filter(effect="chunk set aside")
+    assert problems["problem"].str.starts_with("chunk 1: it is not the file").all()
+    assert problems.select("stage", "file").rows() == [
+        ("fit", "results/models/qwen2-vl/log.parquet"),
+        ("infer", f"results/predictions/qwen2-vl/{match}.parquet"),
+        ("infer", f"results/predictions/zero-shot/{match}.parquet"),
+    ]
     assert (results / "models/qwen2-vl/adapter_model.safetensors").is_file()
+    assert "qwen2-vl" in (results / "figures/loss.svg").read_text()
+    watched.snakemake("--report", "report.zip")
+    with ZipFile(watched.folder / "demo/report.zip") as report:
+        assert any(name.endswith("loss.svg") for name in report.namelist())
     metrics = pl.read_csv(results / "metrics.csv").filter(action="all", protocol="full")
     assert metrics["samples"].unique().to_list() == [84]
     assert metrics["model"].unique(maintain_order=True).to_list()[2:] == ["qwen2-vl", "zero-shot"]

@@ -9,8 +9,9 @@ from pathlib import Path
 from chunks import ACTIONS, chunk
 from touchline import base, finetune, schema
 from touchline.encode import Encoder
-from touchline.finetune import Example, Schedule
+from touchline.examples import Example
 from touchline.prompts import PromptSettings
+from touchline.schedule import Schedule
 
 CHUNKS = 10
 SCHEDULE = Schedule(
@@ -53,7 +54,7 @@ def main(folder: Path, checkpoints: Path, adapter: Path) -> None:
     model, encoder = load(folder)
     log = finetune.train(model, encoder, Examples(), SCHEDULE, checkpoints)
     model.save_pretrained(adapter)
-    schema.write(adapter / "log.parquet", log, finetune.LOG)
+    schema.write(adapter / "log.parquet", log, schema.LOG)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(LIBRARY)}; ")
 
 from touchline import metrics
 from touchline.digest import digest, flags
-from touchline.plan import COMMENTARY, LABELS, PREDICTIONS, SAMPLES, Plan
+from touchline.plan import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES, Plan
 
 validate(config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml")
 plan = Plan(config)

@@ -1,6 +1,8 @@
-# REQUIRES  results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet
+# REQUIRES  results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet,
+#           results/models/{model}/log.parquet
 # PRODUCES  results/scores/{model}.parquet, results/scores/{model}.thresholds.csv
 #           results/metrics.csv, results/problems.csv
+#           results/figures/loss.svg
 
 
 rule score:
@@ -37,6 +39,7 @@ rule metrics:
         labels=expand(LABELS, match=plan.matches),
         commentary=expand(COMMENTARY, match=plan.matches),
         manifests=plan.manifests(),
+        models=plan.logged_folders(),
     output:
         metrics="results/metrics.csv",
         problems="results/problems.csv",
@@ -57,3 +60,26 @@ rule metrics:
     shell:
         "python -m touchline.metrics --sheet {input.sheet:q} {params.arguments}"
         " --problems {output.problems} --out {output.metrics} > {log} 2>&1"
+
+
+rule loss:
+    input:
+        models=plan.logged_folders(),
+    output:
+        report(LOSS, caption="../report/loss.rst", category="Figures"),
+    log:
+        "results/logs/loss.log",
+    benchmark:
+        "results/benchmarks/loss.tsv"
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=digest("touchline.loss"),
+        arguments=plan.loss_arguments,
+    message:
+        "Figure of the training loss"
+    shell:
+        "python -m touchline.loss {params.arguments} --out {output} > {log} 2>&1"

@@ -37,7 +37,7 @@ class Progress(TrainerCallback):
 
 
 class StopInTime(TrainerCallback):
-    """Saves and stops at the end of a step, on SIGTERM or before the time budget ends.
+    """Says when to save and stop: on SIGTERM within a step, or before the time budget ends.
 
     The next step must fit into the budget twice, counted by the longest so far, with its saving.
     """
@@ -68,11 +68,11 @@ class StopInTime(TrainerCallback):
         self.step_began = now
         if now - self.started + 2 * self.longest_s > self.budget_s:
             self.reason = f"the time budget of {self.budget_s:.0f} s is used up"
-        if self._any_process_stops(args.world_size):
+        if self.any_process_stops(args.world_size):
             control.should_save = control.should_training_stop = True
 
-    def _any_process_stops(self, processes: int) -> bool:
-        """Say whether a process has a reason: all must stop after the same step."""
+    def any_process_stops(self, processes: int) -> bool:
+        """Say whether a process has a reason: all must stop at the same point."""
         stops = torch.tensor(float(self.reason is not None))
         if processes > 1:
             if torch.distributed.get_backend() == "nccl":

@@ -11,7 +11,7 @@ PRODUCES the JSON that LLaMA-Factory (`formatting: sharegpt` with the columns `c
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from touchline import cli, prompts, schema
@@ -23,15 +23,17 @@ from touchline.spotter import Settings, read_settings, sources
 from touchline.training_set import Listed, choose
 
 
-def conversations(listed: Listed, footage: Footage, settings: Settings) -> Iterator[dict]:
-    """Yield the samples of a chunk as conversations."""
+def conversations(
+    listed: Listed, actions: Sequence[str], footage: Footage, settings: Settings
+) -> Iterator[dict]:
+    """Yield the samples of a chunk as conversations whose instructions name all `actions`."""
     chunk = listed.chunk
     prefix = prompts.messages(
         chunk.half,
         chunk.start_s,
         chunk.end_s,
         chunk.lines,
-        list(listed.answers),
+        actions,
         settings.prompt,
     )
     videos = footage.paths(chunk.half, chunk.chunk, sources(settings))
@@ -54,7 +56,7 @@ def _value(message: dict) -> str:
 
 
 def main(argv: list[str]) -> None:
-    """Write the conversations of the matches' chosen chunks."""
+    """Write the conversations of the matches' chosen samples."""
     parser = argparse.ArgumentParser(prog="python -m touchline.export", description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
     parser.add_argument("--matches", nargs="+", required=True)
@@ -72,11 +74,10 @@ def main(argv: list[str]) -> None:
         labels = schema.read(args.results / f"labels/{name}.parquet", schema.LABELS)
         footage = Footage(sorted((args.results / "chunks" / name).glob("*.parquet")))
         match = Match(name, samples, labels)
-        for listed in choose(
-            [match], settings.prompt, settings.empty_chunks, settings.training.seed
-        ):
+        actions = samples["action"].unique(maintain_order=True).to_list()
+        for listed in choose([match], settings.prompt, settings.negatives, settings.training.seed):
             if footage.has(listed.chunk.half, listed.chunk.chunk, sources(settings)):
-                entries += conversations(listed, footage, settings)
+                entries += conversations(listed, actions, footage, settings)
     write_text(args.out, json.dumps(entries, ensure_ascii=False, indent=1))
 
 

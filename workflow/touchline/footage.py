@@ -1,14 +1,16 @@
 """The chunk videos of a match, as models look at them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from touchline import schema
-from touchline.problems import InputError
-from touchline.video import read_frames
+from touchline.problems import CHUNK_SET_ASIDE, Problem
+from touchline.video import VideoError, read_frames
 
 _FILES = {"broadcast": ("file", "sha256"), "score_bug": ("bug_file", "bug_sha256")}
 
@@ -38,17 +40,56 @@ class Footage:
     ) -> tuple[dict[str, np.ndarray], list[float]]:
         """Return a chunk's frames of each source, (T, height, width, 3), and their times in the half.
 
-        All frames of the file, or `fps` of them per second. Raises `InputError` for a chunk that
+        All frames of the file, or `fps` of them per second. Raises `VideoError` for a chunk that
         was set aside or cannot be read.
         """
         if not self.has(half, chunk, sources):
-            raise InputError(f"half {half}, chunk {chunk}: no video of it was made.")
+            raise VideoError(
+                f"half {half}, chunk {chunk}",
+                "no video of it was made.",
+                "Give the match a video, or see what the stage chunks has listed.",
+            )
         folder, row = self._chunks[half, chunk]
         frames, times_s = {}, np.empty(0)
         for source in sources:
             file, digest = _FILES[source]
             frames[source], times_s = read_frames(folder / row[file], fps=fps, sha256=row[digest])
         return frames, (row["start_s"] + times_s).tolist()
+
+
+class Unread(NamedTuple):
+    """A chunk whose video could not be read: why, and what to do."""
+
+    match: str
+    half: int
+    chunk: int
+    problem: str
+    remedy: str
+
+
+def list_unread(unread: Iterable[Unread], stage: str, cost: str) -> list[Problem]:
+    """Return what a stage could not read, one problem for each half and reason."""
+    chunks: dict[tuple, set[int]] = {}
+    for match, half, chunk, *reason in unread:
+        chunks.setdefault((match, half, *reason), set()).add(chunk)
+    return [
+        Problem(
+            match,
+            stage,
+            f"chunk {_ranges(numbers)}: {problem}",
+            f"{remedy} {cost}",
+            CHUNK_SET_ASIDE,
+            half=half,
+        )
+        for (match, half, problem, remedy), numbers in chunks.items()
+    ]
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return {1, 2, 3, 7} as "1–3, 7"."""
+    runs = groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
+    found = [[number for _, number in run] for _, run in runs]
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in found)
 
 
 def chunks_of(samples: pl.DataFrame) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """The table of the study: precision, recall and F1 of every model, with what was left out."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,13 +103,20 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def list_problems(sheet_path: Path | None, tables: list[str], matches: list[str]) -> list[Problem]:
-    """Return every problem of the study: of the sheet, then of each match's tables."""
+def list_problems(
+    sheet_path: Path | None, tables: list[str], matches: list[str], models: list[str]
+) -> list[Problem]:
+    """Return every problem of the study: of the sheet, of each match's tables, and of the models'.
+
+    `tables` are paths with `{match}` and `*`, `models` are training logs and scores.
+    """
     found = read_sheet(sheet_path)[1] if sheet_path else []
     for match in matches:
         for table in tables:
             for path in of_match(table, match):
                 found += schema.problems(path)
+    for path in models:
+        found += [replace(problem, file=problem.file or path) for problem in schema.problems(path)]
     return found
 
 
@@ -127,21 +135,25 @@ def main(argv: list[str]) -> None:
         default=["results/labels/{match}.parquet", "results/commentary/{match}.parquet"],
         help="tables whose problems are listed, with {match} and * (%(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--logs", nargs="*", default=[], metavar="PATH",
+        help="such as results/models/qwen2-vl/log.parquet, whose problems are listed",
+    )  # fmt: skip
     parser.add_argument("--problems", type=Path, default=Path("results/problems.csv"))
     parser.add_argument("--out", type=Path, default=Path("results/metrics.csv"))
     parser.add_argument("--show", action="store_true", help="only print the table that is there")
     args = parser.parse_args(argv)
     if not args.show:
+        scores = {model: args.scores.format(model=model) for model in args.models}
         tables = [
             summarise(
-                schema.read(args.scores.format(model=model), schema.SCORES),
-                args.resamples,
-                args.seed,
-                args.level,
+                schema.read(path, schema.SCORES), args.resamples, args.seed, args.level
             ).with_columns(model=pl.lit(model))
-            for model in args.models
+            for model, path in scores.items()
         ]
-        problems = list_problems(args.sheet, args.tables, args.matches)
+        problems = list_problems(
+            args.sheet, args.tables, args.matches, [*args.logs, *scores.values()]
+        )
         costly = [problem for problem in problems if problem.effect != NOTED]
         cli.report(costly)
         with whole(args.problems) as partial:

@@ -17,7 +17,9 @@ LABELS = "results/labels/{match}.parquet"
 COMMENTARY = "results/commentary/{match}.parquet"
 CHUNKS = "results/chunks/{match}/{half}.parquet"
 BASES = "results/bases/{base}"
+MODEL = "results/models/{model}"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
+LOSS = "results/figures/loss.svg"
 # Of a model's entry: what the plan or the score reads, not the backend.
 OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
@@ -160,7 +162,7 @@ class Plan:
 
     def trained_model(self, wildcards) -> list[str]:
         """Return the folder of the trained model, or nothing for a model that is not trained."""
-        return [f"results/models/{wildcards.model}"] if self.trains(wildcards.model) else []
+        return [MODEL.format(model=wildcards.model)] if self.trains(wildcards.model) else []
 
     def watched_manifests(self, wildcards) -> list[str]:
         return self.manifests_of([wildcards.match]) if self.sees(wildcards.model) else []
@@ -190,10 +192,30 @@ class Plan:
             predictions=PREDICTIONS.replace("{model}", wildcards.model),
         )
 
+    def logged(self) -> list[str]:
+        """Return the models whose training has a log of its steps."""
+        return [
+            model
+            for model, entry in self.models.items()
+            if self.trains(model) and BACKENDS[entry["backend"]].logs
+        ]
+
+    def logged_folders(self) -> list[str]:
+        return [MODEL.format(model=model) for model in self.logged()]
+
+    def loss_figure(self) -> list[str]:
+        """Return the figure of the loss, where there is any to draw."""
+        return [LOSS] if self.logged() else []
+
+    def loss_arguments(self, wildcards) -> str:
+        guesses = [name for name, entry in self.models.items() if entry["backend"] == "constant"]
+        return flags(trained=self.logged(), models=list(self.models), guesses=guesses)
+
     def metrics_arguments(self, wildcards) -> str:
         return flags(
             models=list(self.models),
             matches=list(self.matches),
+            logs=[f"{folder}/log.parquet" for folder in self.logged_folders()] or None,
             tables=[LABELS, COMMENTARY] + [CHUNKS.replace("{half}", "*")] * bool(self.manifests()),
             **self.config["metrics"],
         )

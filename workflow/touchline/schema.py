@@ -86,6 +86,20 @@ SCORES = pl.Schema(
     | dict.fromkeys(["samples", "events", "predictions", "tp", "fp", "fn"], pl.Int64)
 )
 
+# A training's log: one row per logged step, about the steps since the row before.
+LOG = pl.Schema(
+    {
+        "step": pl.Int64,
+        "loss": pl.Float64,
+        "learning_rate": pl.Float64,
+        "grad_norm": pl.Float64,
+        "samples_per_s": pl.Float64,
+        "waiting": pl.Float64,  # share of the time in which the model waited for data
+        "skipped": pl.Int64,  # chunks that could not be read; with no other, there is no loss
+        "peak_mib": pl.Float64,  # of the GPU's memory, or of the process where there is no GPU
+    }
+)
+
 _PROBLEMS_KEY = "touchline.problems"
 
 

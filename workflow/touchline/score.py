@@ -1,6 +1,7 @@
 """Score one model: counts per match, action, protocol and matching, at thresholds tuned on valid."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import polars as pl
 from touchline import cli, schema, thresholds
 from touchline.files import whole
 from touchline.matching import answer_intervals, count, truth_intervals
-from touchline.problems import InputError
+from touchline.problems import InputError, Problem
 
 # Matches that are scored and tuned on at once are tuned on the other folds.
 FOLDS = 5
@@ -52,6 +53,12 @@ def read_answered(matches: list[str], samples: str, labels: str, predictions: st
             "aside. Choose another split, or see results/problems.csv and the logs of labels."
         )
     return Answered(*(pl.concat(parts) for parts in zip(*tables, strict=True)))
+
+
+def list_problems(matches: list[str], predictions: str) -> list[Problem]:
+    """Return what was met while these matches were answered, with the file of the answers."""
+    paths = [predictions.format(match=match) for match in matches]
+    return [replace(problem, file=path) for path in paths for problem in schema.problems(path)]
 
 
 def tune(answered: Answered) -> dict[str, float]:
@@ -110,7 +117,9 @@ def main(argv: list[str]) -> None:
     else:
         chosen = dict.fromkeys(scored.samples["action"].unique(), args.threshold)
         answers = thresholds.apply(scored.answers, chosen)
-    schema.write(args.out, count(scored.samples, scored.truths, answers), schema.SCORES)
+    problems = list_problems(list(dict.fromkeys(args.matches + args.tune)), args.predictions)
+    counts = count(scored.samples, scored.truths, answers)
+    schema.write(args.out, counts, schema.SCORES, problems)
     rows = sorted(chosen.items())
     with whole(args.thresholds) as partial:
         pl.DataFrame(rows, schema=thresholds.THRESHOLDS, orient="row").write_csv(partial)

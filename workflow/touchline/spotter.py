@@ -12,16 +12,17 @@ import polars as pl
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-from touchline import answers, base, finetune, prefix, prompts, schema
+from touchline import answers, base, finetune, prefix, processes, prompts, schema
 from touchline.backends import Match
 from touchline.base import Lora
 from touchline.encode import Chunk, Encoder
-from touchline.finetune import Schedule
-from touchline.footage import Footage, chunks_of
+from touchline.footage import Footage, Unread, chunks_of, list_unread
 from touchline.prefix import Decoded
-from touchline.problems import CHUNK_SET_ASIDE, InputError, Problem
+from touchline.problems import InputError, Problem
 from touchline.prompts import PromptSettings
-from touchline.training_set import TrainingSet, choose, to_chunk
+from touchline.schedule import Schedule
+from touchline.training_set import Listed, TrainingSet, choose, to_chunk
+from touchline.video import VideoError
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Settings:
     fps: float | None = None  # frames per second shown; all of the chunk's file by default
     max_new_tokens: int = 128
     candidates: bool = False  # where it says that there is none: also its most probable interval
-    empty_chunks: float = 1.0  # share of the chunks without an event that are trained on
+    negatives: float = 1.0  # share of the (chunk, action) pairs without an event trained on
     prompt: PromptSettings = field(default_factory=PromptSettings)
     lora: Lora = field(default_factory=Lora)
     training: Schedule = field(default_factory=Schedule)
@@ -78,25 +79,18 @@ class Spotter:
         samples, footage = match.samples, Footage(match.manifests)
         # The same list as in training: all actions that are asked for, in the configuration's order.
         self.encoder.actions = samples["action"].unique(maintain_order=True).to_list()
-        rows = []
+        rows, unread = [], []
         chunks = chunks_of(samples)
         for row in tqdm(chunks.iter_rows(named=True), match.name, len(chunks), unit="chunk"):
             try:
                 chunk = look(to_chunk(match.name, row), footage, self.settings)
-            except InputError as error:
-                self.problems.append(
-                    Problem(
-                        match.name,
-                        "infer",
-                        str(error),
-                        "The chunk has no answers.",
-                        CHUNK_SET_ASIDE,
-                        half=row["half"],
-                    )
-                )
+            except VideoError as error:
+                key = (match.name, row["half"], row["chunk"])
+                unread.append(Unread(*key, error.problem, error.remedy))
                 rows += [_skipped(row, action) for action in row["actions"]]
             else:
                 rows += self.ask(chunk, row["actions"])
+        self.problems += list_unread(unread, "infer", "Its samples have no answers.")
         answered = pl.DataFrame(rows, schema=schema.PREDICTIONS)
         key = ["half", "chunk", "action"]
         return samples.select(key).join(answered, on=key, how="left", maintain_order="left")
@@ -202,31 +196,48 @@ def load(entry: dict, folder: Path | None, vision: bool) -> Spotter:
 def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vision: bool) -> None:
     """Train an adapter on the study and write it, with the log, into an existing folder.
 
-    `checkpoints` is kept between the runs of one training.
+    `checkpoints` is kept between the runs of one training. Several processes share the training
+    where the settings say so.
     """
     settings = read_settings(entry)
     footage: dict[str, Footage] = {}
+    actions: dict[str, None] = {}  # all that answers will be asked for, trained on or not
 
     def watched() -> Iterator[Match]:
         for match in study:
             footage[match.name] = Footage(match.manifests)
+            actions.update(dict.fromkeys(match.samples["action"].unique(maintain_order=True)))
             yield match
 
     chosen = [
         listed
-        for listed in choose(
-            watched(), settings.prompt, settings.empty_chunks, settings.training.seed
-        )
+        for listed in choose(watched(), settings.prompt, settings.negatives, settings.training.seed)
         if footage[listed.chunk.match].has(listed.chunk.half, listed.chunk.chunk, sources(settings))
     ]
-    actions = list(dict.fromkeys(action for listed in chosen for action in listed.answers))
+    arguments = (chosen, footage, list(actions), settings, folder, checkpoints, vision)
+    processes.run(_train, arguments, settings.training.processes)
+
+
+def _train(
+    chosen: list[Listed],
+    footage: dict[str, Footage],
+    actions: list[str],
+    settings: Settings,
+    folder: Path,
+    checkpoints: Path,
+    vision: bool,
+) -> None:
+    """Train on the chosen chunks, perhaps as one of several processes; the first one writes."""
     model, processor = base.load(settings.base, settings.quantize, settings.device, vision)
     encoder = Encoder(model, processor, actions, settings.prompt)
     adapted = base.add_adapter(model, settings.lora, settings.training.seed)
     examples = TrainingSet(chosen, lambda chunk: look(chunk, footage[chunk.match], settings))
     log = finetune.train(adapted, encoder, examples, settings.training, checkpoints)
+    if not finetune.is_first():
+        return
     adapted.save_pretrained(folder)
-    schema.write(folder / "log.parquet", log, finetune.LOG)
+    problems = list_unread(examples.unread, "fit", "The training went on without it.")
+    schema.write(folder / "log.parquet", log, schema.LOG, problems)
     print(f"{len(chosen)} chunks, {log.height} steps", file=sys.stderr)
 
 

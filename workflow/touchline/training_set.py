@@ -12,8 +12,8 @@ import polars as pl
 from touchline import prompts
 from touchline.backends import Match
 from touchline.encode import Chunk
-from touchline.finetune import Example
-from touchline.footage import chunks_of
+from touchline.examples import Example
+from touchline.footage import Unread, chunks_of
 from touchline.intervals import place
 from touchline.prompts import PromptSettings
 
@@ -27,7 +27,7 @@ class Listed:
 
 
 class TrainingSet:
-    """Chunks to train on (`finetune.Examples`). All questions of a shown chunk are asked."""
+    """Chunks to train on (`finetune.Examples`)."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class TrainingSet:
         look: Callable[[Chunk], Chunk],
     ) -> None:
         self.listed, self.look = listed, look
+        self.unread: list[Unread] = []
 
     def __len__(self) -> int:
         return len(self.listed)
@@ -52,13 +53,21 @@ class TrainingSet:
         """Return the number of actions asked of a chunk."""
         return len(self.listed[number].answers)
 
+    def skip(self, number: int, problem: str, remedy: str) -> None:
+        """Note a chunk that could not be read."""
+        chunk = self.listed[number].chunk
+        self.unread.append(Unread(chunk.match, chunk.half, chunk.chunk, problem, remedy))
+
 
 def choose(
-    study: Iterable[Match], settings: PromptSettings, empty_chunks: float, seed: int
+    study: Iterable[Match], settings: PromptSettings, negatives: float, seed: int
 ) -> list[Listed]:
-    """Return all chunks with an event that is asked for, and this share of the others.
+    """Return the chunks to show: all (chunk, action) pairs with an event, and a share of the others.
 
-    Which of the others is a function of their name and the seed: another match changes none.
+    The draw is by chunk: of this share of the chunks all actions are asked, of the others those that
+    have an event, and a chunk without any is not shown. So the share is that of the pairs, and a
+    smaller one saves the time that the chunks without events take. The draw depends on the
+    chunk's name and the seed alone: another match changes none.
     """
     listed = []
     for match in study:
@@ -66,12 +75,13 @@ def choose(
         for row in chunks_of(match.samples).iter_rows(named=True):
             chunk = to_chunk(match.name, row)
             key = (row["half"], row["chunk"])
+            drawn = _draw(f"{seed} {match.name} {key}") < negatives
             answers = {
                 action: _answer(chunk, action, times_s.get((*key, action), []), settings)
                 for action in row["actions"]
+                if drawn or (*key, action) in times_s
             }
-            has_event = any((*key, action) in times_s for action in row["actions"])
-            if has_event or _draw(f"{seed} {match.name} {key}") < empty_chunks:
+            if answers:
                 listed.append(Listed(chunk, answers))
     return listed
 

@@ -165,16 +165,16 @@ def read_frames(
     every frame is returned; with `times_s` the frame on screen at each of those times, in their
     order; with `fps` the ones on screen at 0, 1/fps, 2/fps … up to the last frame. A frame may be
     returned more than once. `sha256`, from the manifest, is checked first.
-    Raises `InputError` when the checksum differs or the file cannot be read.
+    Raises `VideoError` when the checksum differs or the file cannot be read.
     """
     if fps is not None and times_s is not None:
         raise ValueError("give fps or times_s, not both")
-    if sha256 is not None and checksum(path) != sha256:
-        raise InputError(
-            f"{path}: it is not the file that its manifest lists (the checksum differs). "
-            "Delete the manifest; the chunks are made again."
-        )
+    again = "Delete the manifest; the chunks are made again."
     try:
+        if sha256 is not None and checksum(path) != sha256:
+            raise VideoError(
+                path, "it is not the file that its manifest lists (the checksum differs).", again
+            )
         with av.open(local(path), options=LOCAL_ONLY) as container:
             frames = container.decode(video=0)
             if times_s is not None:
@@ -185,10 +185,7 @@ def read_frames(
                 picked = ((frame.time, _rgb(frame)) for frame in frames)
             shown_s, pictures = zip(*picked, strict=True)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: its frames cannot be read ({_reason(error)}). "
-            "Delete the manifest; the chunks are made again."
-        ) from error
+        raise VideoError(path, f"its frames cannot be read ({_reason(error)}).", again) from error
     order = slice(None) if times_s is None else np.argsort(np.argsort(times_s))
     return np.stack(pictures)[order], np.array(shown_s)[order]
 

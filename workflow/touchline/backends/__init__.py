@@ -39,19 +39,28 @@ class Match(NamedTuple):
 
 
 class Backend(NamedTuple):
-    """Where a backend is, whether it has a `fit`, whether it can read video, and its packages."""
+    """Where a backend is, and what it needs.
+
+    `trains`: it has a `fit`, which writes a log of its steps (`log.parquet`) where it `logs`; `sees`:
+    it can read video.
+    """
 
     module: str
     trains: bool
     sees: bool = False
+    logs: bool = False
     environment: str = "tables"  # envs/*.yaml
 
 
 BACKENDS = {
     "constant": Backend("touchline.backends.constant", trains=False),
     "linear": Backend("touchline.backends.linear", trains=True),
-    "vlm": Backend("touchline.backends.vlm", trains=True, sees=True, environment="models"),
-    "causal_lm": Backend("touchline.backends.causal_lm", trains=True, environment="models"),
+    "vlm": Backend(
+        "touchline.backends.vlm", trains=True, sees=True, logs=True, environment="models"
+    ),
+    "causal_lm": Backend(
+        "touchline.backends.causal_lm", trains=True, logs=True, environment="models"
+    ),
 }
 
 

@@ -1,0 +1,117 @@
+"""How long training waits for data: the share of a step, with prefetching and without.
+
+    python benchmarks/waiting.py [--steps 6] [--hidden 256] [--layers 4]
+
+NF4 + LoRA by `touchline.finetune` on chunk files of 60 frames of 224 × 398 px, each decoded when its
+turn comes, with 15 commentary lines and seven questions, on a Qwen2-VL with random weights. Once
+with two processes that load data, once with none, in turn.
+"""
+
+import argparse
+import tempfile
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import polars as pl
+import torch
+from prefix import ACTIONS, WORDS, make_chunk
+
+from touchline import base, finetune, schema, spotter, tiny
+from touchline.digest import checksum
+from touchline.encode import Encoder
+from touchline.encoding import encoder as video_encoder
+from touchline.examples import Collator
+from touchline.footage import Footage
+from touchline.prompts import PromptSettings, question, system_prompt
+from touchline.schedule import Schedule
+from touchline.training_set import Listed, TrainingSet, to_chunk
+
+FRAMES, WIDTH, HEIGHT = 60, 398, 224
+
+
+def film(folder: Path, chunks: int) -> Path:
+    """Write so many minutes of moving stripes with grain; return their manifest."""
+    generator = np.random.default_rng(0)
+    across, down = np.arange(WIDTH)[None, :, None], np.arange(HEIGHT)[:, None, None]
+    rows = []
+    for number in range(chunks):
+        pictures = []
+        for second in range(FRAMES):
+            stripes = 128 + 80 * np.sin((across + down + 9 * second) / np.array([13.0, 21.0, 34.0]))
+            grain = generator.normal(0, 12, (HEIGHT, WIDTH, 1))
+            pictures.append(np.clip(stripes + grain, 0, 255).astype(np.uint8))
+        frames = [av.VideoFrame.from_ndarray(one).reformat(format="yuv420p") for one in pictures]
+        path = folder / f"{number:03d}.mkv"
+        with video_encoder(path, Fraction(1), frames[0]) as encode:
+            for place, frame in enumerate(frames):
+                encode(place, frame)
+        start_s = 60.0 * number
+        times_s = [start_s + second for second in range(FRAMES)]
+        video = (path.name, checksum(path), "", "")
+        rows.append((1, number, start_s, start_s + 60, *video, times_s))
+    manifest = folder / "1.parquet"
+    schema.write(manifest, pl.DataFrame(rows, schema=schema.CHUNKS, orient="row"), schema.CHUNKS)
+    return manifest
+
+
+def training_set(manifest: Path, settings: spotter.Settings) -> TrainingSet:
+    """Return the chunks of a manifest with seven questions each."""
+    lines = make_chunk(2, 56, 56).lines
+    said = dict.fromkeys(ACTIONS, "A Foul occurs at (00:12, 00:24).")
+    rows = schema.read(manifest, schema.CHUNKS).iter_rows(named=True)
+    listed = [Listed(to_chunk("a_match", row | {"lines": lines}), said) for row in rows]
+    footage = Footage([manifest])
+    return TrainingSet(listed, lambda chunk: spotter.look(chunk, footage, settings))
+
+
+def measure(folder: Path, examples: TrainingSet, steps: int, workers: int) -> dict[str, float]:
+    """Train, and return the medians of all steps but the first two."""
+    model, processor = base.load(str(folder), "nf4", "auto", vision=True)
+    encoder = Encoder(model, processor, ACTIONS, PromptSettings())
+    collator = Collator(encoder, examples)
+    batch = collator([{"chunk": 0}])  # what is done once is not counted
+    began = time.perf_counter()
+    collator([{"chunk": 1}])
+    loading_s = time.perf_counter() - began
+    adapted = base.add_adapter(model, base.Lora(), seed=0)
+    per_step = len(examples) // steps
+    schedule = Schedule(chunks_per_step=per_step, save_every=10**6, workers=workers)
+    with tempfile.TemporaryDirectory() as checkpoints:
+        log = finetune.train(adapted, encoder, examples, schedule, Path(checkpoints))[2:]
+    return {
+        "tokens of a sequence": batch["input_ids"].shape[1],
+        "loading a chunk, s": loading_s,
+        "a step, s": per_step * len(ACTIONS) / log["samples_per_s"].median(),
+        "waiting, share of a step": log["waiting"].median(),
+        "waiting, largest share": log["waiting"].max(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=6, help="3 or more: two are not counted")
+    parser.add_argument("--chunks-per-step", type=int, default=2)
+    args = parser.parse_args()
+    if args.steps < 3:
+        parser.error("--steps: 3 or more, since the first two are not counted")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
+        tiny.make(folder, "qwen2_vl", texts, args.hidden, args.layers, args.layers)
+        manifest = film(folder, args.steps * args.chunks_per_step)
+        examples = training_set(manifest, spotter.Settings(name))
+        found = {workers: measure(folder, examples, args.steps, workers) for workers in (0, 2)}
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    print(f"{where}, {torch.get_num_threads()} threads for the model")
+    print(f"{'processes that load data':26}" + "".join(f"{workers:>10}" for workers in found))
+    for measured in found[0]:
+        print(f"{measured:26}" + "".join(f"{one[measured]:10.3f}" for one in found.values()))
+
+
+if __name__ == "__main__":
+    main()
