@@ -52,6 +52,7 @@ BACKENDS = {
     "linear": Backend("touchline.backends.linear", trains=True),
     "vlm": Backend("touchline.backends.vlm", trains=True, sees=True, environment="models"),
     "causal_lm": Backend("touchline.backends.causal_lm", trains=True, environment="models"),
+    "openai_api": Backend("touchline.backends.openai_api", trains=False, environment="api"),
 }
 
 
