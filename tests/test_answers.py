@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from touchline import clock
+from touchline import clock, schema
 from touchline.actions import NAMES, name
 from touchline.answers import STATUSES, parse
 from touchline.mentions import name_pattern
@@ -154,6 +154,7 @@ def test_an_odd_answer_means_what_a_reader_would_say(text, status, intervals):
 def test_the_corpus_is_large_and_has_every_status_that_a_text_alone_can_have():
     assert len(ANSWERS) >= 60
     assert {status for _, status, _ in ANSWERS} == set(STATUSES) - {"cut_off"}
+    assert (*STATUSES, "skipped") == schema.STATUSES
 
 
 @pytest.mark.parametrize(
