@@ -93,6 +93,7 @@ class ChatServer:
         self.under_way = self.most_under_way = 0
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict] = {}
+        self.batch_s = 0.0  # that making a batch takes
         self._loop = asyncio.new_event_loop()
 
     @property
@@ -163,6 +164,7 @@ class ChatServer:
         elif method == "GET" and parts[0] == "files":
             await exchange.send(self.files[parts[1]])
         elif (method, parts) == ("POST", ["batches"]):
+            await asyncio.sleep(self.batch_s)
             id_ = f"batch_{len(self.batches)}"
             self.batches[id_] = {
                 "id": id_, "object": "batch", "status": "validating", "created_at": 1,
@@ -175,17 +177,20 @@ class ChatServer:
         else:
             await exchange.send(self.batches[parts[1]])
 
-    def finish(self, id_: str, status: str = "completed", leave_out: int = 0) -> list[dict]:
+    def finish(
+        self, id_: str, status: str = "completed", leave_out: int = 0, text: str | None = None
+    ) -> list[dict]:
         """Answer a batch, but for its last requests, and return the requests that it had."""
         batch = self.batches[id_]
         lines = self.files[batch["input_file_id"]].decode().splitlines()
         requests = [json.loads(line) for line in lines]
         written = [
             {"custom_id": one["custom_id"], "error": None,
-             "response": {"status_code": 200, "body": completion(one["body"])}}
+             "response": {"status_code": 200, "body": completion(one["body"], text)}}
             for one in requests[: len(requests) - leave_out]
         ]  # fmt: skip
         output = f"file-{len(self.files)}"
-        self.files[output] = "\n".join(map(json.dumps, written)).encode()
+        lines = (json.dumps(line, ensure_ascii=False) for line in written)
+        self.files[output] = "\n".join(lines).encode()
         batch |= {"status": status, "output_file_id": output if written else None}
         return requests

@@ -1,6 +1,7 @@
 """The Batch API: questions are handed in once, answers are collected by a later run."""
 
 import json
+import threading
 
 import pytest
 
@@ -132,6 +133,41 @@ def test_two_matches_with_the_same_prompts_hand_them_in_once(server, capsys):
     assert len(server.finish("batch_0")) == len(ACTIONS)
     tables = [run(server, each, prompt={"clock": "chunk"}) for each in silent]
     assert [(table["cost_usd"] > 0).sum() for table in tables] == [len(ACTIONS), 0]
+
+
+def test_two_jobs_that_hand_in_at_the_same_time_lose_no_batch(server):
+    server.batch_s = 0.5
+    matches = [match(name=name, chunks=chunks) for name, chunks in (("one", 2), ("two", 3))]
+    prompts = [{"clock": "half"}, {"clock": "match", "examples": False}]
+
+    def job(number):
+        with pytest.raises(SystemExit):
+            run(server, matches[number], prompt=prompts[number])
+
+    jobs = [threading.Thread(target=job, args=(number,)) for number in range(2)]
+    [one.start() for one in jobs]
+    [one.join() for one in jobs]
+    assert sorted(len(server.finish(id_)) for id_ in list(server.batches)) == [10, 15]
+    for number in range(2):
+        assert run(server, matches[number], prompt=prompts[number])["text"].null_count() == 0
+    assert len(server.batches) == 2
+
+
+def test_line_separators_in_an_answer_do_not_break_its_line(server, capsys):
+    wait(server, capsys)
+    server.finish("batch_0", text="No Goal occurs.\u2028\u0085 Truly.")
+    assert set(run(server)["text"]) == {"No Goal occurs.\u2028\u0085 Truly."}
+
+
+def test_a_batch_whose_requests_are_all_wrong_says_what_the_server_said(server, capsys):
+    wait(server, capsys)
+    server.finish("batch_0", leave_out=20)
+    wrong = {"error": {"message": "Unsupported parameter: temperature", "code": "unsupported"}}
+    line = {"custom_id": "x", "response": {"status_code": 400, "body": wrong}, "error": None}
+    server.files["file-errors"] = json.dumps(line).encode()
+    server.batches["batch_0"]["error_file_id"] = "file-errors"
+    with pytest.raises(InputError, match=r"batch_0 completed: .*Unsupported parameter"):
+        run(server)
 
 
 def test_a_batch_that_does_not_fit_the_budget_is_not_sent(server):

@@ -81,7 +81,8 @@ class Asker:
         """Try until there is an answer in the journal, or no sense in another try."""
         wait_s = FIRST_WAIT_S
         for tried in range(1 + self.settings.retries):
-            await self._pause()
+            while time.monotonic() < self._pause_until and not self._stopped:
+                await self._sleep_until(self._pause_until)
             most_usd = await self._reserve(request)
             if most_usd is None:
                 return
@@ -95,7 +96,7 @@ class Asker:
                 if asked_s is not None and asked_s > LONGEST_RETRY_AFTER_S:
                     break
                 if asked_s is None:
-                    await asyncio.sleep(wait_s * random.uniform(0.75, 1.0))
+                    await self._sleep_until(time.monotonic() + wait_s * random.uniform(0.75, 1.0))
                 else:
                     self._pause_until = max(self._pause_until, time.monotonic() + asked_s)
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
@@ -187,10 +188,10 @@ class Asker:
             self._changes += 1
             self._changed.notify_all()
 
-    async def _pause(self) -> None:
-        """Wait as long as the server has asked for."""
-        while (left_s := self._pause_until - time.monotonic()) > 0:
-            await asyncio.sleep(left_s)
+    async def _sleep_until(self, moment_s: float) -> None:
+        """Sleep until a moment of time.monotonic, or until no more requests are sent."""
+        while (left_s := moment_s - time.monotonic()) > 0 and not self._stopped:
+            await asyncio.sleep(min(left_s, 0.5))
 
 
 def _asked_wait_s(error: Exception) -> float | None:

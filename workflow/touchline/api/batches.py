@@ -78,13 +78,17 @@ async def _collect(server: Server, journal: Journal, client: openai.AsyncOpenAI)
             done = f", {counts.completed} of {counts.total} answered" if counts else ""
             states.append(f"batch {id_} ({batch.status}{done})")
             continue
-        records = {}
+        lines = []
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
             content = await client.files.content(file)
-            records |= dict(filter(None, map(_read_line, content.text.splitlines())))
+            lines += content.content.strip().split(b"\n")
+        records = dict(filter(None, map(_read_line, lines)))
         journal.do(partial(_take_in, server=server, name=name, records=records))
         if not records:
-            raise InputError(f"batch {id_} {batch.status}: {server.strike(_why(batch))}")
+            said = server.strike(_why(batch, lines))
+            raise InputError(
+                f"batch {id_} {batch.status}: {said}. Run again to hand its questions in once more."
+            )
         print(f"batch {id_} {batch.status}: {len(records)} answers", file=sys.stderr)
     return states
 
@@ -96,7 +100,7 @@ async def _find(client: openai.AsyncOpenAI, name: str) -> str | None:
     return None
 
 
-def _read_line(line: str) -> tuple[str, dict] | None:
+def _read_line(line: bytes) -> tuple[str, dict] | None:
     """Return the (key, record) of a line of an output or error file; None where nothing was answered."""
     try:
         entry = json.loads(line)
@@ -118,10 +122,11 @@ def _take_in(file: sqlite3.Connection, server: Server, name: str, records: dict)
     book.close_batch(file, name)
 
 
-def _why(batch: Batch) -> str:
+def _why(batch: Batch, lines: list[bytes]) -> str:
+    """Return the server's words for a batch without any answer."""
     errors = batch.errors.data if batch.errors and batch.errors.data else []
-    said = "; ".join(error.message or "" for error in errors[:3]) or "no request was answered"
-    return f"{said}. Run again to hand the questions in once more."
+    said = [error.message for error in errors if error.message]
+    return "; ".join(said[:3]) or b"".join(lines[:1]).decode(errors="replace") or "no reason given"
 
 
 async def _hand_in(

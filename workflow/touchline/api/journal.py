@@ -10,9 +10,11 @@ have locks.
 """
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,6 +132,13 @@ class Journal:
             raise
         return results
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other jobs that ask for the same out while the block runs; the system ends it with the job."""
+        with open(self.path.with_suffix(".lock"), "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def close(self) -> None:
         self._thread.submit(self._file.close).result()
         self._thread.shutdown()
@@ -218,12 +227,12 @@ def batch_of(file: sqlite3.Connection, name: str) -> dict[str, str]:
 
 def close_batch(file: sqlite3.Connection, name: str) -> None:
     """Forget a batch. Its requests without an answer were not charged: they are given back."""
-    ((usd,),) = file.execute("SELECT usd FROM batches WHERE name = ?", (name,)).fetchall()
-    ((left,),) = file.execute(
+    (usd,) = file.execute("SELECT usd FROM batches WHERE name = ?", (name,)).fetchone()
+    (left,) = file.execute(
         "SELECT count(*) FROM batched LEFT JOIN answers USING (key)"
         " WHERE batch = ? AND record IS NULL",
         (name,),
-    ).fetchall()
+    ).fetchone()
     file.execute("DELETE FROM batched WHERE batch = ?", (name,))
     file.execute("DELETE FROM batches WHERE name = ?", (name,))
     release(file, usd, left)

@@ -7,7 +7,7 @@ module hands on.
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import openai
@@ -67,6 +67,7 @@ def read_settings(entry: dict) -> Settings:
     prompt = {"inputs": ["commentary"], **entry.get("prompt", {})}
     parts = {"prompt": PromptSettings, "prices": Prices, "budget": Budget}
     settings = read_entry(Settings, {**entry, "prompt": prompt}, parts)
+    settings = replace(settings, base_url=settings.base_url.rstrip("/"))
     if prompt["inputs"] != ["commentary"]:
         raise InputError("the settings of the model: this backend reads the commentary alone.")
     if (settings.model is None) == (settings.base is None):

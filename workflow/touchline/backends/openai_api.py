@@ -70,7 +70,10 @@ class ApiModel:
         failures = {}
         try:
             if settings.batch:
-                if waiting := asyncio.run(batches.advance(server, own, list(requests()))):
+                # Alone: a batch that another job is about to send looks like one that never was.
+                with own.alone():
+                    waiting = asyncio.run(batches.advance(server, own, list(requests())))
+                if waiting:
                     print(waiting, file=sys.stderr)
                     raise SystemExit(WAITING)
             else:
