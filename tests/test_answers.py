@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from touchline import clock
+from touchline import clock, schema
 from touchline.actions import NAMES, name
 from touchline.answers import STATUSES, parse
 from touchline.mentions import name_pattern
@@ -28,6 +28,11 @@ ANSWERS = [
     ("A Corner occurs at (37:00, 38:00).", "ok", [(0, 60)]),
     ("<think>The ball goes out at 37:40.</think>\n\nA Corner occurs at (37:05, 37:17).", "ok", ONE),
     ("No Corner occurs.", "none", []),
+    # other marks around it
+    ("**A Corner occurs at (37:05, 37:17).**", "repaired", ONE),
+    ("`A Corner occurs at (37:05, 37:17).`", "repaired", ONE),
+    ("$\\boxed{\\text{A Corner occurs at (37:05, 37:17).}}$", "repaired", ONE),
+    ("A Corner occurs at (37:05, 37:17).</s>", "repaired", ONE),
     # other words for none
     ("There is no corner in this chunk.", "none", []),
     ("The action does not occur.", "none", []),
@@ -129,6 +134,10 @@ ANSWERS = [
     ("Un córner ocurre de 37:05 a 37:17.", "repaired", ONE),
     ("Ein Eckball von 37:05 bis 37:17.", "repaired", ONE),
     ("Un corner a lieu entre 37:05 et 37:17.", "repaired", ONE),
+    ("Угловой происходит с 37:05 по 37:17.", "repaired", ONE),
+    ("コーナーキックは37:05から37:17に発生します。", "repaired", ONE),
+    ("Um escanteio ocorre das 37:05 às 37:17.", "repaired", ONE),
+    ("Nie ma rzutu rożnego.", "none", []),
     ("ركنية عند (٣٧:٠٥, ٣٧:١٧)", "repaired", ONE),
     # nothing to be read
     ("", "unparsable", []),
@@ -140,6 +149,7 @@ ANSWERS = [
     ("Player number 7 makes 2 fouls.", "unparsable", []),
     # refusals
     ("I'm sorry, but I can't assist with that.", "refused", []),
+    ("Sorry, I don't have access to the video.", "refused", []),
     ("As an AI, I am unable to watch the video.", "refused", []),
 ]  # fmt: skip
 
@@ -154,6 +164,7 @@ def test_an_odd_answer_means_what_a_reader_would_say(text, status, intervals):
 def test_the_corpus_is_large_and_has_every_status_that_a_text_alone_can_have():
     assert len(ANSWERS) >= 60
     assert {status for _, status, _ in ANSWERS} == set(STATUSES) - {"cut_off"}
+    assert (*STATUSES, "skipped") == schema.STATUSES
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,13 @@ from touchline.problems import NOTED, ROW_LEFT_OUT, InputError, Problem
 ACTIONS = ["goal", "advantage"]
 
 
+def answers_of(*matches):
+    """Return what became of four samples in each match; (tokens, cost) may be unknown."""
+    counts = (4, 1, 1, 1, 1, 0, 0, 0)
+    rows = [(f"m{n}", *counts, tokens, None, None, usd) for n, (tokens, usd) in enumerate(matches)]
+    return pl.DataFrame(rows, schema.ANSWERS, orient="row")
+
+
 def scores_of(counts):
     """Return a score table from {(match, action): (tp, fp, fn)}, the same for every kind of row."""
     rows = [
@@ -124,6 +131,8 @@ def study(tmp_path, monkeypatch):
     for seed, model in enumerate(["zeta", "alpha"]):
         scores = random_scores(4, seed).sample(fraction=1, shuffle=True, seed=seed)
         schema.write(f"results/scores/{model}.parquet", scores, schema.SCORES)
+        answers = answers_of((10, 0.5), (None, None)) if seed else answers_of((None, None))
+        schema.write(f"results/scores/{model}.answers.parquet", answers, schema.ANSWERS)
     (tmp_path / "matches.csv").write_text(
         "match,half,split,video,duration_s,labels,commentary\n"
         "good,1,valid,,90,,\nbad,1,friendly,,90,,\n",
@@ -162,6 +171,19 @@ def test_rows_are_in_the_order_of_the_models_with_all_before_the_actions(study):
         for matching in ("many", "one")
         for action in ("all", "advantage", "goal")
     ]
+
+
+def test_answers_are_counted_by_status_and_what_is_unknown_is_empty(study):
+    metrics.main(ARGUMENTS)
+    zeta, alpha = read("results/answers.csv")
+    assert list(zeta) == ["model", "samples", *schema.STATUSES, "failed", *schema.TOKENS,
+                          "seconds", "cost_usd"]  # fmt: skip
+    assert list(zeta.values()) == [
+        "zeta", "4", "1", "1", "1", "1", "0", "0", "0", "0.250000", "", "", "", ""
+    ]  # fmt: skip
+    assert list(alpha.values()) == [
+        "alpha", "8", "2", "2", "2", "2", "0", "0", "0", "0.250000", "10", "", "", "0.500000"
+    ]  # fmt: skip
 
 
 def test_two_processes_write_the_same_bytes(study):
@@ -217,6 +239,8 @@ def test_show_leaves_undefined_ratios_blank(study, capsys):
     nothing = scores_of({("a", action): (0, 0, 0) for action in ACTIONS})
     for name in names:
         schema.write(f"results/scores/{name}.parquet", nothing, schema.SCORES)
+        empty = answers_of((None, None)).clear()
+        schema.write(f"results/scores/{name}.answers.parquet", empty, schema.ANSWERS)
     metrics.main(["--models", *names, "zeta", "--resamples", "5"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["m0", "full", "many", "10", "0", "0", "0", "0", "0"]

@@ -1,6 +1,7 @@
 # REQUIRES  results/samples/{match}.parquet; for training also results/labels/{match}.parquet
 # PRODUCES  results/models/{model}/
 #           results/predictions/{model}/{match}.parquet
+#           results/estimates/{model}.csv, only where it is asked for
 
 
 rule fit:
@@ -50,6 +51,7 @@ rule infer:
     resources:
         mem_mb=1000,
         runtime=30,
+        api=plan.requests,
     params:
         code=digest("touchline.infer"),
         backend_code=plan.backend_code,
@@ -60,3 +62,29 @@ rule infer:
     shell:
         "python -m touchline.infer {params.arguments} {params.data} --samples {input.samples}"
         " --out {output} > {log} 2>&1"
+
+
+rule estimate:
+    input:
+        samples=plan.answered(SAMPLES),
+    output:
+        "results/estimates/{model}.csv",
+    log:
+        "results/logs/estimate/{model}.log",
+    benchmark:
+        "results/benchmarks/estimate/{model}.tsv"
+    conda:
+        plan.environment
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=digest("touchline.estimate"),
+        backend_code=plan.backend_code,
+        arguments=plan.backend_arguments,
+        data=plan.estimate_arguments,
+    message:
+        "What {wildcards.model} would cost"
+    shell:
+        "python -m touchline.estimate {params.arguments} {params.data} --out {output}"
+        " 2>&1 | tee {log}"

@@ -1,7 +1,7 @@
 # REQUIRES  results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet,
 #           results/models/{model}/log.parquet
-# PRODUCES  results/scores/{model}.parquet, results/scores/{model}.thresholds.csv
-#           results/metrics.csv, results/problems.csv
+# PRODUCES  results/scores/{model}.parquet, {model}.thresholds.csv, {model}.answers.parquet
+#           results/metrics.csv, results/answers.csv, results/problems.csv
 #           results/figures/loss.svg
 
 
@@ -13,6 +13,7 @@ rule score:
     output:
         scores="results/scores/{model}.parquet",
         thresholds="results/scores/{model}.thresholds.csv",
+        answers="results/scores/{model}.answers.parquet",
     log:
         "results/logs/score/{model}.log",
     benchmark:
@@ -29,19 +30,21 @@ rule score:
         "Score of {wildcards.model}"
     shell:
         "python -m touchline.score {params.arguments} --out {output.scores}"
-        " --thresholds {output.thresholds} > {log} 2>&1"
+        " --thresholds {output.thresholds} --answers {output.answers} > {log} 2>&1"
 
 
 rule metrics:
     input:
         sheet=config["sheet"],
         scores=expand("results/scores/{model}.parquet", model=plan.models),
+        answered=expand("results/scores/{model}.answers.parquet", model=plan.models),
         labels=expand(LABELS, match=plan.matches),
         commentary=expand(COMMENTARY, match=plan.matches),
         manifests=plan.manifests(),
         models=plan.logged_folders(),
     output:
         metrics="results/metrics.csv",
+        answers="results/answers.csv",
         problems="results/problems.csv",
     log:
         "results/logs/metrics.log",
@@ -59,7 +62,7 @@ rule metrics:
         "Metrics of all models"
     shell:
         "python -m touchline.metrics --sheet {input.sheet:q} {params.arguments}"
-        " --problems {output.problems} --out {output.metrics} > {log} 2>&1"
+        " --problems {output.problems} --answers {output.answers} --out {output.metrics} > {log} 2>&1"
 
 
 rule loss:

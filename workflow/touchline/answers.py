@@ -34,6 +34,8 @@ _REFUSAL = re.compile(
     r"(?:assist|help|comply|answer|provide|fulfil\w?|determine|(?:watch|view|see|access|open|play"
     r"|analy[sz]e|process)\s(?:(?:the|this|that|any|your|actual)\s){0,2}"
     r"(?:videos?|clips?|images?|footage|files?|media))"
+    r"|\b(?:don't|do not) have access to (?:(?:the|this|that|any|your|actual)\s){0,2}"
+    r"(?:videos?|clips?|images?|footage|files?|media)"
     r"|\bas an ai\b|\bas a (?:large )?language model\b",
     re.IGNORECASE,
 )

@@ -5,9 +5,11 @@ are tokenised apart, in training as in inference.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
+from jinja2 import TemplateError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin, Qwen3VLProcessor
 from transformers.video_utils import VideoMetadata
 
@@ -52,6 +54,7 @@ class Encoder:
         self.actions, self.settings = actions, settings
         self.sees = isinstance(processor, ProcessorMixin)
         self.tokenizer = processor.tokenizer if self.sees else processor
+        self._has_system_role = True
 
     def prompt(self, chunk: Chunk, asked: Sequence[str]) -> tuple[Prefix, list[list[int]]]:
         """Return the prefix of a chunk and the token ids of the question on each asked action."""
@@ -75,12 +78,31 @@ class Encoder:
 
     def _split(self, messages: list[dict], action: str) -> tuple[str, str]:
         """Render a prompt and cut it before the question."""
-        chat = prompts.ask(messages, action)
-        rendered = self.processor.apply_chat_template(
-            chat if self.sees else prompts.as_text(chat), tokenize=False, add_generation_prompt=True
-        )
+        rendered = self._render(prompts.ask(messages, action))
         head, question, rest = rendered.rpartition(prompts.question(action))
         return head, question + rest
+
+    def _render(self, chat: list[dict]) -> str:
+        """Return the prompt's text by the model's chat template.
+
+        Templates without a system role (Mistral's first ones, Gemma's) raise an error or leave the
+        message out; then the instructions open the user's message.
+        """
+
+        def render(chat: list[dict]) -> str:
+            return self.processor.apply_chat_template(
+                chat if self.sees else prompts.as_text(chat),
+                tokenize=False,
+                add_generation_prompt=True,
+            )
+
+        if self._has_system_role:
+            with suppress(TemplateError):
+                rendered = render(chat)
+                if chat[0]["content"][0]["text"].strip() in rendered:
+                    return rendered
+            self._has_system_role = False
+        return render(prompts.without_system(chat))
 
     def ids(self, text: str) -> list[int]:
         """Return the token ids of a text that comes after the prefix."""

@@ -50,7 +50,7 @@ _QUOTE = re.compile(
 _MARKS = r"""[\s"'*_`]{0,8}"""
 _TO = re.compile(
     rf"""{_MARKS}[)\]]?{_MARKS}(?:-{{1,3}}>?|→|\.{{2,3}}|…|至|到|から|to|until|till?|through|bis|à|a|al
-      |hasta|até|fino\sa|до|tot
+      |hasta|até|às|fino\sa|до|по|tot|do
       |[,;]?{_MARKS}(?:-\s|and\s)?{_MARKS}(?:end|stop|finish)\w{{0,8}}{_MARKS}[:=]?{_MARKS}(?:at)?
     ){_MARKS}[(\[]?{_MARKS}""",
     re.VERBOSE | re.IGNORECASE,
@@ -72,7 +72,7 @@ _WORD = r"""(?P<ours>{ours})|(?P<other>{other})
       \b(?:no(?!\.\s?\d)|not|none|never|without|neither|nor|nothing|zero|absent|n/a|false|null
         |cannot\s(?:find|see|detect|identify|spot|locate|observe)
         |ning[uú]n\w?|sin|aucune?|pas|jamais|kein\w{{0,2}}|nicht|nessun\w?|non|n[ãa]o|nenhuma?|geen
-        |niet|нет|не)\b
+        |niet|нет|не|nie|brak|inte|ingen)\b
       |n't\b|没|沒|無|无|不|未|ない|なし|ません|없|لا)
     |(?P<contrast>\b(?:but|however|instead|although|pero|mais|aber|mas)\b|,\s(?:and\s)?an?\s|但)
     |(?P<end>[.!?](?=[\s"'*)\]]|$)|[。\n;])"""

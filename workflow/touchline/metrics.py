@@ -17,6 +17,7 @@ COUNTS = ["samples", "events", "predictions", "tp", "fp", "fn"]
 METRICS = ["model", "protocol", "matching", "action", *COUNTS,
            "precision", "recall", "f1", "f1_low", "f1_high"]  # fmt: skip
 ALL = "all"
+FAILED = ("unparsable", "refused", "cut_off", "skipped")
 
 
 def f1(tp, fp, fn):
@@ -65,6 +66,22 @@ def summarise(scores: pl.DataFrame, resamples: int, seed: int, level: float) -> 
 
 def _ratio(part: pl.Expr, whole_: pl.Expr) -> pl.Expr:
     return pl.when(whole_ > 0).then(part / whole_)
+
+
+def sum_up(answers: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for a model from what became of its answers (columns `schema.ANSWERS`).
+
+    `failed` is the share of samples whose answer could not be read, was refused, or is not whole.
+    """
+    counts = ("samples", *schema.STATUSES)
+    known = (*schema.TOKENS, "seconds", "cost_usd")
+    return answers.select(
+        *(pl.col(name).sum() for name in counts), *map(schema.known_sum, known)
+    ).select(
+        *counts,
+        _ratio(pl.sum_horizontal(FAILED), pl.col("samples")).alias("failed"),
+        *known,
+    )
 
 
 def rank(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
@@ -121,7 +138,7 @@ def list_problems(
 
 
 def main(argv: list[str]) -> None:
-    """Write the metrics of all models and the problems met on the way, and print the pooled rows."""
+    """Write the metrics and the answers of all models and the problems met, and print the pooled rows."""
     parser = argparse.ArgumentParser(prog="python -m touchline.metrics", description=__doc__)
     parser.add_argument("--models", nargs="+", default=[])
     parser.add_argument("--scores", default="results/scores/{model}.parquet", help="(%(default)s)")
@@ -140,6 +157,10 @@ def main(argv: list[str]) -> None:
         help="such as results/models/qwen2-vl/log.parquet, whose problems are listed",
     )  # fmt: skip
     parser.add_argument("--problems", type=Path, default=Path("results/problems.csv"))
+    parser.add_argument(
+        "--answered", default="results/scores/{model}.answers.parquet", help="(%(default)s)"
+    )
+    parser.add_argument("--answers", type=Path, default=Path("results/answers.csv"))
     parser.add_argument("--out", type=Path, default=Path("results/metrics.csv"))
     parser.add_argument("--show", action="store_true", help="only print the table that is there")
     args = parser.parse_args(argv)
@@ -158,6 +179,14 @@ def main(argv: list[str]) -> None:
         cli.report(costly)
         with whole(args.problems) as partial:
             to_frame(problems).write_csv(partial)
+        answered = [
+            sum_up(schema.read(args.answered.format(model=model), schema.ANSWERS)).select(
+                pl.lit(model).alias("model"), pl.all()
+            )
+            for model in args.models
+        ]
+        with whole(args.answers) as partial:
+            pl.concat(answered).write_csv(partial, float_precision=6)
         with whole(args.out) as partial:
             rank(pl.concat(tables), args.models).write_csv(partial, float_precision=6)
         if problems:

@@ -137,7 +137,13 @@ class Plan:
 
     def environment(self, wildcards) -> str:
         entry = self.models[wildcards.model]
-        return f"../../envs/{BACKENDS[entry['backend']].environment}.yaml"
+        # Whatever loads a base needs torch.
+        name = "models" if "base" in entry else BACKENDS[entry["backend"]].environment
+        return f"../../envs/{name}.yaml"
+
+    def requests(self, wildcards) -> int:
+        """Return 1 for a job that asks a server, of which profiles run one at a time, else 0."""
+        return int(self.models[wildcards.model]["backend"] == "openai_api")
 
     def base_arguments(self, wildcards) -> str:
         return flags(**self.config["bases"][wildcards.base])
@@ -182,6 +188,9 @@ class Plan:
             return [pattern.format(match=match, model=wildcards.model) for match in matches]
 
         return files
+
+    def estimate_arguments(self, wildcards) -> str:
+        return flags(matches=list(dict.fromkeys(self.scored() + self.tuned(wildcards.model))))
 
     def score_arguments(self, wildcards) -> str:
         threshold = self.models[wildcards.model].get("threshold", 0.0)

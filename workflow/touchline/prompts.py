@@ -73,6 +73,12 @@ def ask(prefix: list[dict], action: str) -> list[dict]:
     return [*before, {**user, "content": [*user["content"], _text(question(action))]}]
 
 
+def without_system(chat: list[dict]) -> list[dict]:
+    """Return a prompt with the instructions at the start of the user's message."""
+    system, user = chat
+    return [{**user, "content": [*system["content"], _text("\n\n"), *user["content"]]}]
+
+
 def as_text(chat: list[dict]) -> list[dict]:
     """Return chat messages with plain strings as contents, for models that take text alone.
 

@@ -100,6 +100,16 @@ LOG = pl.Schema(
     }
 )
 
+# What became of a model's samples in one match: how many have each status (those of
+# `touchline.answers`, and `skipped` for a sample that was not answered), and what they took.
+STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off", "skipped")
+TOKENS = ("prompt_tokens", "answer_tokens")
+ANSWERS = pl.Schema(
+    {"match": pl.String, "samples": pl.Int64}
+    | dict.fromkeys(STATUSES + TOKENS, pl.Int64)
+    | {"seconds": pl.Float64, "cost_usd": pl.Float64}
+)
+
 _PROBLEMS_KEY = "touchline.problems"
 
 
@@ -109,6 +119,11 @@ def fill_predictions(answers: pl.DataFrame) -> pl.DataFrame:
         (pl.col(name) if name in answers.columns else pl.lit(None).alias(name)).cast(kind)
         for name, kind in PREDICTIONS.items()
     )
+
+
+def known_sum(name: str) -> pl.Expr:
+    """Return the sum of a column; empty, not 0, where nothing in it is known."""
+    return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
 
 
 def write(

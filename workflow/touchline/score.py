@@ -61,6 +61,26 @@ def list_problems(matches: list[str], predictions: str) -> list[Problem]:
     return [replace(problem, file=path) for path in paths for problem in schema.problems(path)]
 
 
+def count_answers(predictions: str, matches: list[str]) -> pl.DataFrame:
+    """Return what became of the samples of these matches (columns `schema.ANSWERS`).
+
+    Tokens, seconds and costs that no answer states are empty, not 0.
+    """
+    rows = []
+    for match in matches:
+        answered = schema.read(predictions.format(match=match), schema.PREDICTIONS)
+        status = pl.col("status")
+        rows.append(
+            answered.select(
+                pl.lit(match).alias("match"),
+                pl.len().alias("samples"),
+                *(status.eq(one).sum().alias(one) for one in schema.STATUSES),
+                *map(schema.known_sum, (*schema.TOKENS, "seconds", "cost_usd")),
+            ).cast(schema.ANSWERS)
+        )
+    return pl.concat(rows)
+
+
 def tune(answered: Answered) -> dict[str, float]:
     """Return the threshold of each action that is best on these matches."""
     actions = answered.samples.select("action").unique()
@@ -90,7 +110,7 @@ def decide(scored: Answered, tuning: Answered) -> pl.DataFrame:
 
 
 def main(argv: list[str]) -> None:
-    """Write the counts of one model, and its thresholds."""
+    """Write the counts of one model, its thresholds, and what became of its answers."""
     parser = argparse.ArgumentParser(prog="python -m touchline.score", description=__doc__)
     parser.add_argument("--matches", nargs="*", required=True, help="to score")
     parser.add_argument(
@@ -108,6 +128,9 @@ def main(argv: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     parser.add_argument("--thresholds", type=Path, required=True, metavar="CSV", help="to write")
+    parser.add_argument(
+        "--answers", type=Path, required=True, metavar="PARQUET", help="to write their statuses to"
+    )
     args = parser.parse_args(argv)
     paths = (args.samples, args.labels, args.predictions)
     scored = read_answered(args.matches, *paths)
@@ -117,9 +140,12 @@ def main(argv: list[str]) -> None:
     else:
         chosen = dict.fromkeys(scored.samples["action"].unique(), args.threshold)
         answers = thresholds.apply(scored.answers, chosen)
-    problems = list_problems(list(dict.fromkeys(args.matches + args.tune)), args.predictions)
+    judged = list(dict.fromkeys(args.matches + args.tune))
+    problems = list_problems(judged, args.predictions)
     counts = count(scored.samples, scored.truths, answers)
     schema.write(args.out, counts, schema.SCORES, problems)
+    counted = count_answers(args.predictions, judged)
+    schema.write(args.answers, counted, schema.ANSWERS)
     rows = sorted(chosen.items())
     with whole(args.thresholds) as partial:
         pl.DataFrame(rows, schema=thresholds.THRESHOLDS, orient="row").write_csv(partial)

@@ -1,12 +1,10 @@
 """A language model as a spotter: its settings, how it is asked, and how it is fine-tuned."""
 
-import math
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from tqdm import tqdm
@@ -15,10 +13,12 @@ from transformers import PreTrainedModel
 from touchline import answers, base, finetune, prefix, processes, prompts, schema
 from touchline.backends import Match
 from touchline.base import Lora
+from touchline.confidence import confidences
 from touchline.encode import Chunk, Encoder
+from touchline.entries import read_entry
 from touchline.footage import Footage, Unread, chunks_of, list_unread
 from touchline.prefix import Decoded
-from touchline.problems import InputError, Problem
+from touchline.problems import Problem
 from touchline.prompts import PromptSettings
 from touchline.schedule import Schedule
 from touchline.training_set import Listed, TrainingSet, choose, to_chunk
@@ -43,22 +43,8 @@ class Settings:
 
 def read_settings(entry: dict) -> Settings:
     """Return a model's entry of the configuration as settings; raise `InputError` for a bad one."""
-    entry = dict(entry)
     parts = {"prompt": PromptSettings, "lora": Lora, "training": Schedule}
-    try:
-        nested = {name: _fill(kind, entry.pop(name, {}), name) for name, kind in parts.items()}
-        return _fill(Settings, entry | nested, "the model")
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the settings of the model: {error}") from error
-
-
-def _fill(kind: type, given: dict, where: str) -> Any:
-    known = {one.name for one in fields(kind)}
-    if unknown := set(given) - known:
-        raise InputError(
-            f"{where} has no setting {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
-        )
-    return kind(**given)
+    return read_entry(Settings, entry, parts)
 
 
 class Spotter:
@@ -149,23 +135,6 @@ class Spotter:
             )
         ]
         return {"intervals": intervals, "status": parsed.status, "text": text}
-
-
-def confidences(
-    ends: Sequence[int], probabilities: Sequence[float], spans: Sequence[tuple[int, int]]
-) -> list[float]:
-    """Return the confidence of each interval: how probable the model found the words that state it.
-
-    The product of the probabilities of the tokens from the end of the interval before (or the
-    answer's start) to the interval's own end: given what was said, that there is one (more), and at
-    this time. `ends` is where each token ends in the text; `spans` are in the order of the text.
-    """
-    found, first = [], 0
-    for _, last in spans:
-        after = next((number for number, end in enumerate(ends) if end >= last), len(ends) - 1) + 1
-        found.append(math.prod(probabilities[first:after]))
-        first = after
-    return found
 
 
 def sources(settings: Settings) -> tuple[str, ...]:

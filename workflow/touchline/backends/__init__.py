@@ -61,6 +61,7 @@ BACKENDS = {
     "causal_lm": Backend(
         "touchline.backends.causal_lm", trains=True, logs=True, environment="models"
     ),
+    "openai_api": Backend("touchline.backends.openai_api", trains=False, environment="api"),
 }
 
 

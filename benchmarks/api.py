@@ -1,0 +1,103 @@
+"""How fast a model behind an API is asked, and in how much memory: python benchmarks/api.py
+
+The server is local, answers each request after 1 s and takes 64 at a time, so 64 answers a second
+are the most that anyone can get. The client is the backend as `infer` runs it, in a process of its
+own: requests, answers, journal on the disk, table.
+"""
+
+import argparse
+import asyncio
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import polars as pl
+
+from touchline import schema
+from touchline.backends import Match, openai_api
+from touchline.samples import make_samples
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from chat_server import ChatServer, answer
+
+ACTIONS = ["corner", "shots_on_target", "goal", "clearance", "foul", "free_kick", "substitution"]
+LINE = "and he plays it back to the middle"
+LINES = 15  # in a minute, and 9 words in each: the median of SoccerNet-Echoes in English
+
+
+def make_samples_of(count: int) -> pl.DataFrame:
+    """Return so many samples, with commentary of real length in every chunk, in halves of an hour."""
+    tables, chunks = [], 60
+    for half in range(1, 2 + count // (chunks * len(ACTIONS))):
+        lines = [
+            (half, 60.0 * chunk + 4 * line, 60.0 * chunk + 4 * line + 3, f"{LINE} {half}.{line}")
+            for chunk in range(chunks)
+            for line in range(LINES)
+        ]
+        spoken = pl.DataFrame(lines, schema.COMMENTARY, orient="row")
+        tables.append(make_samples(spoken, {half: 60.0 * chunks}, ACTIONS, 60.0, 0.0))
+    return pl.concat(tables).head(count)
+
+
+def client(address: str, concurrency: int) -> None:
+    """Ask about the samples in the working directory; print the rate and the memory as JSON."""
+    match = Match("a-match", schema.read("samples.parquet", schema.SAMPLES))
+    samples = match.samples.height
+    settings = {
+        "model": "a-model",
+        "base_url": address,
+        "api_key_variable": None,
+        "parameters": {"max_completion_tokens": 100},
+        "prices": {"input": 1.1, "cached": 0.275, "output": 4.4},
+        "budget": {"max_usd": 1000},
+        "concurrency": concurrency,
+    }
+    model = openai_api.load(settings, None)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    began = time.perf_counter()
+    table = model.answer(match)
+    seconds = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert table["status"].is_in(["ok", "none"]).all()
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(json.dumps({
+        "samples": samples, "answers_per_s": samples / seconds,
+        "cpu_ms_per_answer": 1000 * cpu_s / samples,
+        "peak_mib_before": before.ru_maxrss / 1024, "peak_mib": after.ru_maxrss / 1024,
+    }))  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--samples", type=int, nargs="+", default=[1000, 4000, 16000])
+    parser.add_argument("--at-once", type=int, default=64, help="(%(default)s)")
+    parser.add_argument("--client", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.client:
+        client(args.client, args.at_once)
+        return
+    places = asyncio.Semaphore(args.at_once)
+
+    async def after_a_second(exchange) -> None:
+        async with places:
+            await asyncio.sleep(1)
+            await answer(exchange)
+
+    rows = []
+    for samples in args.samples:
+        with ChatServer(after_a_second) as server, tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, str(Path(__file__).resolve()), "--client", server.address]
+            command += ["--at-once", str(args.at_once)]
+            table = make_samples_of(samples)
+            schema.write(Path(folder) / "samples.parquet", table, schema.SAMPLES)
+            run = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True)
+            rows.append(json.loads(run.stdout) | {"most_under_way": server.most_under_way})
+    print(pl.DataFrame(rows).with_columns(pl.selectors.float().round(1)))
+
+
+if __name__ == "__main__":
+    main()
