@@ -1,5 +1,5 @@
 # REQUIRES  results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet
-# PRODUCES  results/scores/{model}.parquet, results/scores/{model}.thresholds.csv
+# PRODUCES  results/scores/{model}.parquet, its .answers.parquet and .thresholds.csv
 #           results/metrics.csv, results/problems.csv
 
 
@@ -10,6 +10,7 @@ rule score:
         predictions=plan.answered(PREDICTIONS),
     output:
         scores="results/scores/{model}.parquet",
+        answers="results/scores/{model}.answers.parquet",
         thresholds="results/scores/{model}.thresholds.csv",
     log:
         "results/logs/score/{model}.log",
@@ -26,7 +27,7 @@ rule score:
     message:
         "Score of {wildcards.model}"
     shell:
-        "python -m touchline.score {params.arguments} --out {output.scores}"
+        "python -m touchline.score {params.arguments} --out {output.scores} --answers {output.answers}"
         " --thresholds {output.thresholds} > {log} 2>&1"
 
 

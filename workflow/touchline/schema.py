@@ -86,6 +86,20 @@ SCORES = pl.Schema(
     | dict.fromkeys(["samples", "events", "predictions", "tp", "fp", "fn"], pl.Int64)
 )
 
+# An answered interval of a scored match; `counted` says whether it reaches the threshold.
+ANSWERS = pl.Schema(
+    {
+        "match": pl.String,
+        "half": pl.Int64,
+        "chunk": pl.Int64,
+        "action": pl.String,
+        "start_s": pl.Float64,
+        "end_s": pl.Float64,
+        "confidence": pl.Float64,
+        "counted": pl.Boolean,
+    }
+)
+
 _PROBLEMS_KEY = "touchline.problems"
 
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from touchline import cli, schema, thresholds
+from touchline import asked, cli, schema, thresholds
 from touchline.files import whole
-from touchline.matching import answer_intervals, count, truth_intervals
-from touchline.problems import InputError
+from touchline.matching import answer_intervals, count
 
 # Matches that are scored and tuned on at once are tuned on the other folds.
 FOLDS = 5
@@ -29,29 +28,16 @@ class Answered(NamedTuple):
 
 def read_answered(matches: list[str], samples: str, labels: str, predictions: str) -> Answered:
     """Read the matches whose labels and samples were not set aside; the paths have `{match}`."""
-    tables = []
-    for match in matches:
-        if schema.is_set_aside(labels.format(match=match)):
-            continue
-        name = pl.lit(match).alias("match")
-        asked = schema.read(samples.format(match=match), schema.SAMPLES).with_columns(name)
-        if asked.is_empty():
-            continue
-        events = schema.read(labels.format(match=match), schema.LABELS)
-        answered = schema.read(predictions.format(match=match), schema.PREDICTIONS)
-        tables.append(
-            (
-                asked.select("match", "half", "chunk", "action"),
-                truth_intervals(asked, events),
-                answer_intervals(answered.with_columns(name)),
+    samples_asked, truths = asked.read(matches, samples, labels)
+    answers = [
+        answer_intervals(
+            schema.read(predictions.format(match=match), schema.PREDICTIONS).with_columns(
+                match=pl.lit(match)
             )
         )
-    if not tables:
-        raise InputError(
-            "no match to score: the split of score.split has none with labels, or every one was set "
-            "aside. Choose another split, or see results/problems.csv and the logs of labels."
-        )
-    return Answered(*(pl.concat(parts) for parts in zip(*tables, strict=True)))
+        for match in samples_asked["match"].unique(maintain_order=True)
+    ]
+    return Answered(samples_asked, truths, pl.concat(answers))
 
 
 def tune(answered: Answered) -> dict[str, float]:
@@ -100,17 +86,25 @@ def main(argv: list[str]) -> None:
         help="such as results/predictions/linear/{match}.parquet",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument(
+        "--answers", type=Path, metavar="PARQUET",
+        help="to write: every answer, and whether it counts",
+    )  # fmt: skip
     parser.add_argument("--thresholds", type=Path, required=True, metavar="CSV", help="to write")
     args = parser.parse_args(argv)
     paths = (args.samples, args.labels, args.predictions)
     scored = read_answered(args.matches, *paths)
+    scored = scored._replace(answers=scored.answers.with_row_index("row"))
     if args.tune:
         tuning = scored if args.tune == args.matches else read_answered(args.tune, *paths)
-        answers, chosen = decide(scored, tuning), tune(tuning)
+        counted, chosen = decide(scored, tuning), tune(tuning)
     else:
         chosen = dict.fromkeys(scored.samples["action"].unique(), args.threshold)
-        answers = thresholds.apply(scored.answers, chosen)
-    schema.write(args.out, count(scored.samples, scored.truths, answers), schema.SCORES)
+        counted = thresholds.apply(scored.answers, chosen)
+    schema.write(args.out, count(scored.samples, scored.truths, counted), schema.SCORES)
+    if args.answers:
+        is_counted = pl.col("row").is_in(counted["row"].implode())
+        schema.write(args.answers, scored.answers.with_columns(counted=is_counted), schema.ANSWERS)
     rows = sorted(chosen.items())
     with whole(args.thresholds) as partial:
         pl.DataFrame(rows, schema=thresholds.THRESHOLDS, orient="row").write_csv(partial)
