@@ -16,6 +16,7 @@ include: "workflow/rules/matches.smk"
 include: "workflow/rules/samples.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/demo.smk"
 
 

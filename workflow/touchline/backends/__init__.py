@@ -39,11 +39,15 @@ class Match(NamedTuple):
 
 
 class Backend(NamedTuple):
-    """Where a backend is, whether it has a `fit`, whether it can read video, and its packages."""
+    """Where a backend is, whether it has a `fit`, whether it can read video, and its packages.
+
+    `relabels`: it reads files with SoccerNet's labels, so its settings get `labels`, label → action.
+    """
 
     module: str
     trains: bool
     sees: bool = False
+    relabels: bool = False
     environment: str = "tables"  # envs/*.yaml
 
 
@@ -51,6 +55,7 @@ BACKENDS = {
     "constant": Backend("touchline.backends.constant", trains=False),
     "linear": Backend("touchline.backends.linear", trains=True),
     "vlm": Backend("touchline.backends.vlm", trains=True, sees=True, environment="models"),
+    "external": Backend("touchline.backends.external", trains=False, relabels=True),
     "causal_lm": Backend("touchline.backends.causal_lm", trains=True, environment="models"),
 }
 
