@@ -10,6 +10,7 @@ from touchline import cli, schema
 from touchline.bootstrap import ALL, KEY, bounds, draw, resample, with_all
 from touchline.files import of_match, whole
 from touchline.matches import read as read_sheet
+from touchline.matching import with_ratios
 from touchline.problems import NOTED, InputError, Problem, to_frame
 
 COUNTS = ["samples", "events", "predictions", "tp", "fp", "fn"]
@@ -24,25 +25,12 @@ def summarise(scores: pl.DataFrame, resamples: int, seed: int, level: float) -> 
     middle `level` of F1 over `resamples` draws of the matches with replacement (percentile
     bootstrap); they are empty with fewer than two matches.
     """
-    totals = (
-        with_all(scores)
-        .group_by(KEY, maintain_order=True)
-        .agg(pl.col(COUNTS).sum())
-        .with_columns(
-            precision=_ratio(pl.col("tp"), pl.col("tp") + pl.col("fp")),
-            recall=_ratio(pl.col("tp"), pl.col("tp") + pl.col("fn")),
-            f1=_ratio(2 * pl.col("tp"), 2 * pl.col("tp") + pl.col("fp") + pl.col("fn")),
-        )
-    )
+    totals = with_all(scores).group_by(KEY, maintain_order=True).agg(pl.col(COUNTS).sum())
     matches = scores["match"].n_unique()
     resampled = resample(scores, draw(matches, resamples, seed))
     ends = [(*row, *bounds(values, matches, level)) for row, values in resampled.items()]
     names = dict.fromkeys(KEY, pl.String) | {"f1_low": pl.Float64, "f1_high": pl.Float64}
-    return totals.join(pl.DataFrame(ends, schema=names, orient="row"), on=KEY)
-
-
-def _ratio(part: pl.Expr, whole_: pl.Expr) -> pl.Expr:
-    return pl.when(whole_ > 0).then(part / whole_)
+    return with_ratios(totals).join(pl.DataFrame(ends, schema=names, orient="row"), on=KEY)
 
 
 def rank(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:

@@ -214,6 +214,9 @@ class Plan:
     def average_map_arguments(self, wildcards) -> str:
         return flags(actions=self.config["labels"], games=self.games())
 
+    def evaluation_arguments(self, wildcards) -> str:
+        return flags(models=list(self.models), **self.config["metrics"])
+
     def metrics_arguments(self, wildcards) -> str:
         return flags(
             models=list(self.models),
