@@ -11,6 +11,9 @@ min_version("9.27")
 configfile: workflow.source_path("config.yaml")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/matches.smk"
 include: "workflow/rules/samples.smk"
@@ -35,6 +38,7 @@ rule all:
     default_target: True
     input:
         "results/metrics.csv",
+        "results/report.html",
 
 
 onsuccess:

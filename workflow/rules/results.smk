@@ -39,7 +39,7 @@ rule metrics:
         commentary=expand(COMMENTARY, match=plan.matches),
         manifests=plan.manifests(),
     output:
-        metrics="results/metrics.csv",
+        metrics=report("results/metrics.csv", "../report/metrics.rst", category="Tables"),
         problems="results/problems.csv",
     log:
         "results/logs/metrics.log",

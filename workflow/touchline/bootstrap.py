@@ -64,6 +64,7 @@ def differences(
 ) -> pl.DataFrame:
     """Return F1 of one model minus that of another, for every two models (columns `DIFFERENCES`).
 
+    `model` is the one with the higher pooled F1 under the study's rule (full, many), or the earlier.
     low and high bound the middle `level` of the paired differences, share_above is the share of
     the draws in which `model` is above `other`. Every model must be scored on the same matches.
     """
@@ -75,8 +76,10 @@ def differences(
     draws = draw(count, resamples, seed)
     drawn = {model: resample(table, draws) for model, table in scores.items()}
     once = {model: resample(table, np.ones((1, count))) for model, table in scores.items()}
+    pooled = {model: np.nan_to_num(rows["full", "many", ALL][0]) for model, rows in once.items()}
+    ranked = sorted(scores, key=pooled.get, reverse=True)
     rows = []
-    for model, other in itertools.combinations(scores, 2):
+    for model, other in itertools.combinations(ranked, 2):
         for row in drawn[model]:
             own, others = once[model][row][0], once[other][row][0]
             paired = drawn[model][row] - drawn[other][row]

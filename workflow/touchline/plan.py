@@ -19,6 +19,7 @@ COMMENTARY = "results/commentary/{match}.parquet"
 CHUNKS = "results/chunks/{match}/{half}.parquet"
 BASES = "results/bases/{base}"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
+PAGE = Path(__file__).parents[1] / "report" / "page.html.j2"
 # Of a model's entry: what the plan or the score reads, not the backend.
 OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
@@ -216,6 +217,21 @@ class Plan:
 
     def evaluation_arguments(self, wildcards) -> str:
         return flags(models=list(self.models), **self.config["metrics"])
+
+    def guesses(self) -> list[str]:
+        """Return the models that look at nothing."""
+        return [model for model, entry in self.models.items() if entry["backend"] == "constant"]
+
+    def figures_arguments(self, wildcards) -> str:
+        return flags(models=list(self.models), guesses=self.guesses())
+
+    def report_template(self, wildcards) -> str:
+        return checksum(PAGE)
+
+    def report_arguments(self, wildcards) -> str:
+        own = {name: self.config["metrics"][name] for name in ("level", "resamples")}
+        split = self.config["score"]["split"]
+        return flags(models=list(self.models), guesses=self.guesses(), split=split, **own)
 
     def metrics_arguments(self, wildcards) -> str:
         return flags(

@@ -140,6 +140,12 @@ def read(path: Path | str, schema: pl.Schema) -> pl.DataFrame:
     return frame
 
 
+def read_csv(path: Path | str) -> pl.DataFrame:
+    """Read one of the tables that people open, such as metrics.csv; names stay text."""
+    words = dict.fromkeys(["model", "other", "action", "part", "value"], pl.String)
+    return pl.read_csv(path, schema_overrides=words, infer_schema_length=None)
+
+
 def problems(path: Path | str) -> list[Problem]:
     """Return the problems that were met while the table at `path` was made."""
     entry = pl.read_parquet_metadata(path).get(_PROBLEMS_KEY, "[]")

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import polars as pl
 from tabulate import tabulate
 
-from touchline import actions
+from touchline import actions, schema
 
 ALL = "all"
-PROTOCOLS = {"full": "every chunk", "positives": "chunks with the action"}
-MATCHINGS = {"many": "many-to-many", "one": "one-to-one"}
+PROTOCOLS = {"full": "every chunk", "positives": "with action"}
 RULE = ["full", "many"]  # what is meant where a table does not say it: the study's rule
 
 
@@ -35,17 +34,14 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def between(low: float | None, high: float | None, digits: int = 4) -> str:
     """Return an interval, or a dash where there is none."""
-    return "–" if low is None else f"{number(low, digits)} to {number(high, digits)}"
+    return "–" if low is None else f"{number(low, digits)}–{number(high, digits)}"
 
 
 def read(results: Path) -> list[Table]:
     """Return every table of a study from its CSV files."""
 
     def csv(name: str) -> pl.DataFrame:
-        words = {"model": pl.String, "other": pl.String, "value": pl.String}
-        return pl.read_csv(
-            results / f"{name}.csv", schema_overrides=words, infer_schema_length=None
-        )
+        return schema.read_csv(results / f"{name}.csv")
 
     metrics = csv("metrics")
     return [
@@ -66,7 +62,7 @@ def overall(metrics: pl.DataFrame) -> Table:
         [
             row["model"],
             PROTOCOLS[row["protocol"]],
-            MATCHINGS[row["matching"]],
+            row["matching"],
             *(number(row[name]) for name in ("precision", "recall", "f1")),
             between(row["f1_low"], row["f1_high"]),
         ]
@@ -74,8 +70,9 @@ def overall(metrics: pl.DataFrame) -> Table:
     ]
     headers = ["model", "scored on", "matching", "precision", "recall", "F1", "F1, interval"]
     note = (
-        "All actions pooled. The interval is a bootstrap over matches. Many-to-many is the study's rule "
-        "and counts a repeated answer again; one-to-one uses every answer and every event once."
+        "All actions pooled, on every chunk and on those with the action alone. The interval is a "
+        "bootstrap over matches. Matching many (many-to-many) is the study's rule and counts a repeated "
+        "answer again; one (one-to-one) uses every answer and every event once."
     )
     return Table("overall", "Precision, recall and F1", note, headers, rows, 3)
 
@@ -90,7 +87,8 @@ def per_action(metrics: pl.DataFrame) -> Table:
         rows.append([actions.name(action), str(group["events"][0])])
         for model in models:
             row = by_model[model]
-            rows[-1].append(f"{number(row['f1'])} ({between(row['f1_low'], row['f1_high'])})")
+            ends = f" ({between(row['f1_low'], row['f1_high'], 3)})" * (row["f1_low"] is not None)
+            rows[-1].append(number(row["f1"], 3) + ends)
     note = "F1 with its interval, on every chunk, many-to-many."
     return Table("per_action", "F1 per action", note, ["action", "events", *models], rows)
 
@@ -116,7 +114,7 @@ def paired(differences: pl.DataFrame) -> Table:
     rows = [
         [
             f"{row['model']} − {row['other']}",
-            MATCHINGS[row["matching"]],
+            row["matching"],
             signed(row["difference"]),
             "–" if row["low"] is None else f"{signed(row['low'])} to {signed(row['high'])}",
             "–" if row["share_above"] is None else f"{100 * row['share_above']:.1f} %",

@@ -1,0 +1,26 @@
+"""How figures and the page tell models apart: by colour, which colour-blind people see, and by shape.
+
+The colours are those of Okabe and Ito (2008), the darkest first; a constant guess is grey, the truth
+black.
+"""
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right")
+GUESS_COLOUR, GUESS_SHAPE = "#777777", "cross"
+TRUTH, TRUTH_COLOUR = "truth", "#000000"
+
+
+def colours(models: list[str], guesses: list[str]) -> dict[str, str]:
+    """Return the colour of each model; `guesses` are the constant ones."""
+    return _assign(models, guesses, COLOURS, GUESS_COLOUR)
+
+
+def shapes(models: list[str], guesses: list[str]) -> dict[str, str]:
+    """Return the Vega shape of each model."""
+    return _assign(models, guesses, SHAPES, GUESS_SHAPE)
+
+
+def _assign(models: list[str], guesses: list[str], kinds: tuple, guess: str) -> dict[str, str]:
+    others = [model for model in models if model not in guesses]
+    chosen = {model: kinds[number % len(kinds)] for number, model in enumerate(others)}
+    return {model: chosen.get(model, guess) for model in models}
