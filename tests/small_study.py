@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from touchline import schema, score
+from touchline import average_map, evaluation, metrics, schema, score
 from touchline.backends.spots import to_predictions
 from touchline.digest import flags
 from touchline.samples import make_samples
@@ -68,6 +68,40 @@ def mark(folder: Path, model: str, matches: list[str], threshold: float = 0) -> 
             thresholds=f"{results}/scores/{model}.thresholds.csv",
         )
     )
+
+
+def judge(folder: Path, model: str, games: dict[str, str]) -> pl.DataFrame:
+    """Have the evaluator judge a model's answers and return its table."""
+    out = folder / f"results/scores/{model}.average_map.csv"
+    average_map.main(
+        arguments(
+            scores=folder / f"results/scores/{model}.parquet",
+            answers=folder / f"results/scores/{model}.answers.parquet",
+            labels=folder / "results/labels/{match}.parquet",
+            actions=LABELS,
+            games=games,
+            folder=folder / "spotting" / model,
+            out=out,
+        )
+    )
+    return pl.read_csv(out)
+
+
+def finish(folder: Path, models: list[str], matches: list[str]) -> None:
+    """Make every table of models that were scored."""
+    results = folder / "results"
+    settings = {"models": models, "resamples": 50, "seed": 0, "level": 0.95}
+    for model in models:
+        judge(folder, model, {match: match for match in matches})
+    metrics.main(
+        arguments(
+            **settings,
+            scores=f"{results}/scores/{{model}}.parquet",
+            out=results / "metrics.csv",
+            problems=results / "problems.csv",
+        )
+    )
+    evaluation.main(arguments(**settings, results=results))
 
 
 def arguments(**settings) -> list[str]:

@@ -13,20 +13,8 @@ NAMES = {"foul": "Foul", "free_kick": "Free-kick", "goal": "Goal"}
 KEY = ["metric", "subset", "action"]
 
 
-def judge(folder, model="linear", games=GAMES):
-    """Run the stage and return its table."""
-    average_map.main(
-        small_study.arguments(
-            scores=folder / f"results/scores/{model}.parquet",
-            answers=folder / f"results/scores/{model}.answers.parquet",
-            labels=folder / "results/labels/{match}.parquet",
-            actions=small_study.LABELS,
-            games=games,
-            folder=folder / "spotting" / model,
-            out=folder / "map.csv",
-        )
-    )
-    return pl.read_csv(folder / "map.csv")
+def judge(folder):
+    return small_study.judge(folder, "linear", GAMES)
 
 
 def value(table, column="average_map", **row):

@@ -3,7 +3,6 @@ import polars as pl
 import pytest
 
 import small_study
-from test_average_map import judge
 from test_metrics import random_scores, scores_of
 from touchline import asked, breakdowns, evaluation, metrics, schema, views
 from touchline.bootstrap import differences, draw
@@ -24,19 +23,7 @@ def study(tmp_path_factory):
             for seed, match in enumerate(MATCHES)
         }
         small_study.answer(folder, model, spots, threshold=0.3)
-        judge(folder, model, {match: match for match in MATCHES})
-        (folder / "map.csv").rename(folder / f"results/scores/{model}.average_map.csv")
-    results = folder / "results"
-    arguments = {"models": ["linear", "other"], "resamples": 50, "seed": 0, "level": 0.95}
-    metrics.main(
-        small_study.arguments(
-            **arguments,
-            scores=f"{results}/scores/{{model}}.parquet",
-            out=results / "metrics.csv",
-            problems=results / "problems.csv",
-        )
-    )
-    evaluation.main(small_study.arguments(**arguments, results=results))
+    small_study.finish(folder, ["linear", "other"], MATCHES)
     return folder
 
 

@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 
 import small_study
-from test_average_map import judge
 from touchline import infer, schema, spotting
 from touchline.backends import Match, external
 from touchline.problems import InputError
@@ -65,7 +64,7 @@ def test_the_truth_from_outside_scores_one_everywhere(truth, packed):
     assert scores["events"].sum() > 100
     assert scores.filter(matching="one").select("fp", "fn").sum().row(0) == (0, 0)
     assert scores.filter(matching="many").select("fp", "fn").sum().row(0) == (0, 0)
-    table = judge(folder, "truth", {MATCH: GAME})
+    table = small_study.judge(folder, "truth", {MATCH: GAME})
     pooled = table.filter(action="all", subset="all")
     assert pooled["average_map"].to_list() == pytest.approx([1, 1])
     # The evaluator's 17/13 on the mean of the unshown shows.

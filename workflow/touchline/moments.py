@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from touchline import actions, schema
-from touchline.matching import SAMPLE, pairs
+from touchline.matching import pairs
 
 EACH = 3  # moments of a kind
 AROUND_S = 20.0  # commentary before and after
 LINES = 8
+FAR_S = 30.0  # from any event of the action: what is nearer is late, early or in the next chunk
 
 
 class Moment(NamedTuple):
@@ -44,11 +45,18 @@ def choose(truths: pl.DataFrame, answers: pl.DataFrame) -> dict[str, pl.DataFram
     said = said.with_columns(
         time_s=middle, is_hit=pl.int_range(pl.len()).is_in(hits["answer"].implode())
     )
+    event = truths.select("match", "half", "action", event_s="time_s")
+    near = (
+        said.with_row_index("answer")
+        .join(event, on=["match", "half", "action"])
+        .filter((pl.col("time_s") - pl.col("event_s")).abs() < FAR_S)
+    )
+    is_far = ~pl.int_range(pl.len()).is_in(near["answer"].implode())
     missed = truths.filter(~pl.int_range(pl.len()).is_in(hits["truth"].implode()))
     missed = missed[np.random.default_rng(0).permutation(len(missed))]
     found = {
         "right": said.filter("is_hit"),
-        "invented": said.filter(~pl.col("is_hit")).join(truths, on=SAMPLE, how="anti"),
+        "invented": said.filter(is_far),
         "missed": missed.with_columns(confidence=pl.lit(None, pl.Float64)),
     }
     columns = ["match", "half", "action", "time_s", "confidence"]

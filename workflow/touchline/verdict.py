@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
 class Lead(NamedTuple):
     """How far one model is above another: the difference in F1 and its paired interval."""
 
-    difference: float
+    difference: float | None
     low: float | None
     high: float | None
 
@@ -32,7 +32,7 @@ class Lead(NamedTuple):
 
     def __str__(self) -> str:
         if self.low is None:
-            return f"{signed(self.difference)}, without an interval"
+            return f"{signed(self.difference)} (no interval)"
         return (
             f"{signed(self.difference)}, paired interval {signed(self.low)} to {signed(self.high)}"
         )
@@ -47,7 +47,7 @@ def lead(differences: pl.DataFrame, model: str, other: str, matching: str = "man
     difference, low, high = (
         rows.filter(model=other, other=model).select("difference", "low", "high").row(0)
     )
-    return Lead(-difference, None if low is None else -high, None if high is None else -low)
+    return Lead(*(None if value is None else -value for value in (difference, high, low)))
 
 
 def judge(

@@ -63,14 +63,15 @@ def overall(metrics: pl.DataFrame) -> Table:
             row["model"],
             PROTOCOLS[row["protocol"]],
             row["matching"],
-            *(number(row[name]) for name in ("precision", "recall", "f1")),
+            number(row["f1"]),
             between(row["f1_low"], row["f1_high"]),
+            *(number(row[name]) for name in ("precision", "recall")),
         ]
         for row in metrics.filter(action=ALL).iter_rows(named=True)
     ]
-    headers = ["model", "scored on", "matching", "precision", "recall", "F1", "F1, interval"]
+    headers = ["model", "scored on", "matching", "F1", "interval", "precision", "recall"]
     note = (
-        "All actions pooled, on every chunk and on those with the action alone. The interval is a "
+        "All actions pooled, on every chunk and on those with the action alone. The interval of F1 is a "
         "bootstrap over matches. Matching many (many-to-many) is the study's rule and counts a repeated "
         "answer again; one (one-to-one) uses every answer and every event once."
     )
