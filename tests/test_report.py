@@ -10,7 +10,7 @@ from conftest import stage
 from touchline import asked, figures, moments, report, schema, style
 from touchline.problems import MATCH_SET_ASIDE, Problem
 
-MATCHES = ["a", "b", "c", "d"]
+MATCHES = list("abcdefghij")
 HOSTILE = "<script>document.title = 'run'</script> & <b>bold</b> ü"
 LOSS = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4" onload="x()"><rect width="4"/></svg>'
 

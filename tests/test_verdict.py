@@ -84,8 +84,9 @@ def test_few_matches_and_undefined_numbers():
     metrics = metrics.with_columns(pl.lit(None, pl.Float64).alias(name) for name in undefined)
     gone = ["difference", "low", "high"]
     differences = differences.with_columns(pl.lit(None, pl.Float64).alias(name) for name in gone)
+    assert say(metrics, differences).headline == "linear is not shown to be better than a guess"
     found = say(metrics, differences, matches=1)
-    assert found.headline == "linear is not shown to be better than a guess"
+    assert found.headline == "Too few matches to say whether linear is better than a guess"
     assert found.sentences[0] == "F1 0.0000: there is nothing to find."
     assert "– (no interval)" in found.sentences[1]
     assert found.sentences[-1].startswith("Only 1 match was scored")

@@ -59,9 +59,10 @@ def f1_per_action(metrics: pl.DataFrame, models: Models) -> alt.Chart:
 
 def precision_recall(curve: pl.DataFrame, metrics: pl.DataFrame, models: Models) -> alt.Chart:
     """Draw precision against recall as the threshold falls; a mark is where the tables are."""
-    columns = ["model", "action", "precision", "recall"]
-    chosen = metrics.filter(**RULE).select(columns).with_columns(kind=pl.lit("chosen"))
-    rows = pl.concat([curve.select(columns).with_columns(kind=pl.lit("curve")), chosen])
+    columns = ["model", "action", "precision", "recall", "threshold", "kind"]
+    chosen = metrics.filter(**RULE).with_columns(threshold=pl.lit(0.0), kind=pl.lit("chosen"))
+    falling = curve.with_columns(kind=pl.lit("curve"))
+    rows = pl.concat([falling.select(columns), chosen.select(columns)])
     rows = rows.drop_nulls().with_columns(action=_named("action"))
     order = [ALL_NAME, *sorted(set(rows["action"]) - {ALL_NAME})]
     base = alt.Chart().encode(
@@ -69,9 +70,7 @@ def precision_recall(curve: pl.DataFrame, metrics: pl.DataFrame, models: Models)
         y=alt.Y("precision:Q", title="precision", scale=alt.Scale(domain=[0, 1])),
         color=models.colour(),
     )
-    lines = base.mark_line(strokeWidth=1.5, clip=True, interpolate="linear").encode(
-        order="recall:Q"
-    )
+    lines = base.mark_line(strokeWidth=1.5, clip=True).encode(order="recall:Q")
     marks = base.mark_point(filled=True, size=60, opacity=1).encode(shape=models.shape())
     layers = alt.layer(
         lines.transform_filter("datum.kind == 'curve'"),
@@ -122,7 +121,7 @@ def timeline(truths: pl.DataFrame, answers: pl.DataFrame, models: Models) -> alt
 def _named_axis(names: Iterable[str]) -> alt.Axis:
     """Return an axis of names with room for the longest."""
     room = max(map(len, names), default=0) * CHARACTER_PX
-    return alt.Axis(domain=False, ticks=False, minExtent=room)
+    return alt.Axis(domain=False, ticks=False, minExtent=room, labelPadding=9)
 
 
 def _named(column: str) -> pl.Expr:

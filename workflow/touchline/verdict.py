@@ -7,7 +7,7 @@ import polars as pl
 from touchline.views import between, number, signed
 
 ALL = "all"
-FEW_MATCHES = 10
+FEW_MATCHES = 10  # below it a bootstrap over matches draws the same few again and again
 
 
 class Verdict(NamedTuple):
@@ -68,7 +68,7 @@ def judge(
     sentences = [_found(row, percent)]
     if real and floor:
         above = lead(differences, best, floor)
-        headline = _headline(best, above, len(real))
+        headline = _headline(best, above, len(real), matches)
         sentences.append(
             f"Against the guess “{floor}”, which looks at nothing, the difference in F1 is {above}."
         )
@@ -92,8 +92,8 @@ def judge(
     )
     if matches < FEW_MATCHES:
         sentences.append(
-            f"Only {matches} match{'es were' if matches != 1 else ' was'} scored: "
-            "too few to say more than that everything runs."
+            f"Only {matches} match{'es were' if matches != 1 else ' was'} scored: no interval over so "
+            "few can be trusted."
         )
     return Verdict(best, headline, sentences)
 
@@ -111,8 +111,10 @@ def _found(row: dict, percent: str) -> str:
     return f"{text}: {' and '.join(shares) or 'there is nothing to find'}."
 
 
-def _headline(best: str, above: Lead, models: int) -> str:
+def _headline(best: str, above: Lead, models: int, matches: int) -> str:
     """Say how the best model stands against the best guess."""
+    if matches < FEW_MATCHES:
+        return f"Too few matches to say whether {best} is better than a guess"
     if above.is_certain and above.difference < 0:
         return "No model is better than a guess"
     name = f"{best}, the best of {models} models," if models > 1 else best
