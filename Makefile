@@ -7,7 +7,7 @@ export PATH := $(BIN):$(PATH)
 SPLIT ?= test
 EVERY ?= 1
 
-.PHONY: help demo contact-sheet test lint format soccernet clean
+.PHONY: help demo contact-sheet report test lint format soccernet clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,7 @@ demo: .venv/installed ## run the whole workflow on a few matches that are drawn 
 	cd demo && python -m touchline.sheet --soccernet SoccerNet --echoes sn-echoes --splits splits.csv
 	snakemake --profile profiles/demo
 	@echo
+	@echo "report    demo/results/report.html"
 	@echo "table     demo/results/metrics.csv"
 	@echo "problems  demo/results/problems.csv"
 	@echo "matches   demo/SoccerNet/<league>/<season>/<game>/1_224p.mkv, 2_224p.mkv"
@@ -32,6 +33,9 @@ demo: .venv/installed ## run the whole workflow on a few matches that are drawn 
 
 contact-sheet: .venv/installed ## draw one demo match's actions on one picture, demo/contact-sheet.png
 	python -m touchline.demo --contact-sheet demo/contact-sheet.png
+
+report: demo ## Snakemake's own report of the demo, with its workflow: demo/results/workflow.html
+	snakemake --profile profiles/demo --report results/workflow.html
 
 test: .venv/installed ## run all tests
 	python -m pytest
@@ -51,6 +55,7 @@ soccernet: .venv/installed ## DATA=… [SPLIT=valid] [EVERY=5]: the study on a S
 	python -m touchline.sheet --soccernet "$(DATA)/SoccerNet" --echoes "$(DATA)/sn-echoes" \
 		--lengths "$(DATA)/half_lengths.csv" --every $(EVERY) --out soccernet/matches.csv
 	snakemake --profile profiles/local --directory soccernet --config score='{"split": "$(SPLIT)"}'
+	@echo "report    soccernet/results/report.html"
 	@echo "table     soccernet/results/metrics.csv"
 	@echo "problems  soccernet/results/problems.csv"
 

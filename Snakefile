@@ -11,11 +11,15 @@ min_version("9.27")
 configfile: workflow.source_path("config.yaml")
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/matches.smk"
 include: "workflow/rules/samples.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/demo.smk"
 
 
@@ -34,7 +38,7 @@ rule all:
     default_target: True
     input:
         "results/metrics.csv",
-        plan.loss_figure(),
+        "results/report.html",
 
 
 onsuccess:

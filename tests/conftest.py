@@ -50,9 +50,11 @@ class Study:
 
     def plan(self, *arguments: object) -> dict[str, int]:
         """Return how many jobs of each rule a run would start."""
-        plan = self.snakemake("--dry-run", "--quiet", "rules", *arguments).stdout
+        plan = self.snakemake("--quiet", "rules", "--dry-run", *arguments).stdout
         rows = [line.split() for line in plan.splitlines()]
-        return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()} or {}
+        jobs = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+        jobs.pop("total", None)
+        return jobs
 
     def labels(self, match: str) -> Path:
         """Return the label file of a match whose folder ends so."""

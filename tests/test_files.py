@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from touchline import schema
-from touchline.files import whole, write_text
+from touchline.files import whole, whole_folder, write_text
 
 
 @pytest.fixture
@@ -35,6 +35,25 @@ def test_an_error_leaves_the_old_file_and_nothing_else(old):
         _fail_halfway(old)
     assert old.read_text() == "old"
     assert os.listdir(old.parent) == ["table.csv"]
+
+
+def _fill_halfway(path):
+    with whole_folder(path) as partial:
+        (partial / "new").write_text("new")
+        raise KeyboardInterrupt
+
+
+def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "some/folder"
+    with whole_folder(path) as partial:
+        (partial / "old").write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        _fill_halfway(path)
+    assert os.listdir(path) == ["old"]
+    with whole_folder(path) as partial:
+        (partial / "new").write_text("new")
+    assert os.listdir(path) == ["new"]
+    assert os.listdir(path.parent) == ["folder"]
 
 
 def test_an_error_leaves_no_file_where_there_was_none(tmp_path):

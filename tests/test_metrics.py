@@ -12,11 +12,11 @@ from touchline.problems import NOTED, ROW_LEFT_OUT, InputError, Problem
 ACTIONS = ["goal", "advantage"]
 
 
-def answers_of(*matches):
+def tally_of(*matches):
     """Return what became of four samples in each match; (tokens, cost) may be unknown."""
     counts = (4, 1, 1, 1, 1, 0, 0, 0)
     rows = [(f"m{n}", *counts, tokens, None, None, usd) for n, (tokens, usd) in enumerate(matches)]
-    return pl.DataFrame(rows, schema.ANSWERS, orient="row")
+    return pl.DataFrame(rows, schema.TALLY, orient="row")
 
 
 def scores_of(counts):
@@ -131,8 +131,8 @@ def study(tmp_path, monkeypatch):
     for seed, model in enumerate(["zeta", "alpha"]):
         scores = random_scores(4, seed).sample(fraction=1, shuffle=True, seed=seed)
         schema.write(f"results/scores/{model}.parquet", scores, schema.SCORES)
-        answers = answers_of((10, 0.5), (None, None)) if seed else answers_of((None, None))
-        schema.write(f"results/scores/{model}.answers.parquet", answers, schema.ANSWERS)
+        answers = tally_of((10, 0.5), (None, None)) if seed else tally_of((None, None))
+        schema.write(f"results/scores/{model}.tally.parquet", answers, schema.TALLY)
     (tmp_path / "matches.csv").write_text(
         "match,half,split,video,duration_s,labels,commentary\n"
         "good,1,valid,,90,,\nbad,1,friendly,,90,,\n",
@@ -239,8 +239,8 @@ def test_show_leaves_undefined_ratios_blank(study, capsys):
     nothing = scores_of({("a", action): (0, 0, 0) for action in ACTIONS})
     for name in names:
         schema.write(f"results/scores/{name}.parquet", nothing, schema.SCORES)
-        empty = answers_of((None, None)).clear()
-        schema.write(f"results/scores/{name}.answers.parquet", empty, schema.ANSWERS)
+        empty = tally_of((None, None)).clear()
+        schema.write(f"results/scores/{name}.tally.parquet", empty, schema.TALLY)
     metrics.main(["--models", *names, "zeta", "--resamples", "5"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == ["m0", "full", "many", "10", "0", "0", "0", "0", "0"]

@@ -153,7 +153,7 @@ def test_the_command_scores_the_sound_matches_only(tmp_path, monkeypatch):
         schema.write(f"results/samples/{match}.parquet", asked, schema.SAMPLES)
         schema.write(f"said/{match}.parquet", answers, schema.PREDICTIONS)
     common = ["--predictions", "said/{match}.parquet", "--out", "s", "--thresholds", "t.csv",
-              "--answers", "answers.parquet"]  # fmt: skip
+              "--answers", "answers.parquet", "--tally", "tally.parquet"]  # fmt: skip
 
     def scored(*arguments):
         score.main([*common, *arguments])
@@ -175,7 +175,7 @@ def test_every_answered_match_is_counted_once_by_status(tmp_path):
     table = pl.DataFrame(rows, schema.PREDICTIONS, orient="row")
     for match, answered in (("a", table), ("b", table.clear())):
         schema.write(tmp_path / f"{match}.parquet", answered, schema.PREDICTIONS)
-    counted = score.count_answers(str(tmp_path / "{match}.parquet"), ["a", "b"])
-    assert counted.schema == schema.ANSWERS
+    counted = score.tally(str(tmp_path / "{match}.parquet"), ["a", "b"])
+    assert counted.schema == schema.TALLY
     assert counted.row(0) == ("a", 4, 1, 2, 0, 0, 0, 0, 1, 20, None, None, 1.0)
     assert counted.row(1) == ("b", *[0] * 8, None, None, None, None)

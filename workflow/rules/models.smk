@@ -40,6 +40,7 @@ rule infer:
         model=plan.trained_model,
         manifests=plan.watched_manifests,
         base=plan.made_base,
+        published=plan.published,
     output:
         "results/predictions/{model}/{match}.parquet",
     log:
@@ -57,6 +58,7 @@ rule infer:
         backend_code=plan.backend_code,
         arguments=plan.backend_arguments,
         data=plan.infer_arguments,
+        content=plan.published_content,
     message:
         "Answers of {wildcards.model} to {wildcards.match}"
     shell:

@@ -1,6 +1,6 @@
 # REQUIRES  results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet,
 #           results/models/{model}/log.parquet
-# PRODUCES  results/scores/{model}.parquet, {model}.thresholds.csv, {model}.answers.parquet
+# PRODUCES  results/scores/{model}.parquet, {model}.{answers,tally}.parquet, {model}.thresholds.csv
 #           results/metrics.csv, results/answers.csv, results/problems.csv
 #           results/figures/loss.svg
 
@@ -12,8 +12,9 @@ rule score:
         predictions=plan.answered(PREDICTIONS),
     output:
         scores="results/scores/{model}.parquet",
-        thresholds="results/scores/{model}.thresholds.csv",
         answers="results/scores/{model}.answers.parquet",
+        tally="results/scores/{model}.tally.parquet",
+        thresholds="results/scores/{model}.thresholds.csv",
     log:
         "results/logs/score/{model}.log",
     benchmark:
@@ -29,21 +30,21 @@ rule score:
     message:
         "Score of {wildcards.model}"
     shell:
-        "python -m touchline.score {params.arguments} --out {output.scores}"
-        " --thresholds {output.thresholds} --answers {output.answers} > {log} 2>&1"
+        "python -m touchline.score {params.arguments} --out {output.scores} --answers {output.answers}"
+        " --tally {output.tally} --thresholds {output.thresholds} > {log} 2>&1"
 
 
 rule metrics:
     input:
         sheet=config["sheet"],
         scores=expand("results/scores/{model}.parquet", model=plan.models),
-        answered=expand("results/scores/{model}.answers.parquet", model=plan.models),
+        tallies=expand("results/scores/{model}.tally.parquet", model=plan.models),
         labels=expand(LABELS, match=plan.matches),
         commentary=expand(COMMENTARY, match=plan.matches),
         manifests=plan.manifests(),
         models=plan.logged_folders(),
     output:
-        metrics="results/metrics.csv",
+        metrics=report("results/metrics.csv", "../report/metrics.rst", category="Tables"),
         answers="results/answers.csv",
         problems="results/problems.csv",
     log:

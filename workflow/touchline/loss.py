@@ -7,10 +7,8 @@ import altair as alt
 import polars as pl
 
 from touchline import cli, schema
-from touchline.files import whole
-from touchline.style import colours, shapes
+from touchline.style import colours, finish, save, shapes
 
-FONT = "Helvetica, Arial, sans-serif"
 DRAWN = 500  # steps of a model that are drawn at most
 SMOOTHED = 20  # the running mean is over this part of the steps
 
@@ -57,21 +55,7 @@ def draw(curves: pl.DataFrame, models: list[str], guesses: list[str]) -> alt.Lay
             shape=alt.Shape("model:N", scale=scale(shape), title=None),
         )
     )
-    return (
-        (each + mean + last)
-        .properties(width=380, height=220)
-        .configure(
-            font=FONT,
-            background="white",
-            padding={"left": 4, "right": 14, "top": 4, "bottom": 4},
-            aria=False,
-        )
-        .configure_view(stroke="#dddddd")
-        .configure_axis(
-            labelFontSize=11, titleFontSize=11, titleFontWeight="normal", gridColor="#eee"
-        )
-        .configure_legend(orient="top", labelFontSize=12, symbolSize=70, labelLimit=300)
-    )
+    return finish((each + mean + last).properties(width=380, height=220))
 
 
 def main(argv: list[str]) -> None:
@@ -92,8 +76,7 @@ def main(argv: list[str]) -> None:
         for model in args.trained
     ]
     chart = draw(pl.concat(curves), args.models or args.trained, args.guesses)
-    with whole(args.out) as partial:
-        chart.save(partial, format="svg")
+    save(chart, args.out)
 
 
 if __name__ == "__main__":

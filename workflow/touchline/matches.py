@@ -1,6 +1,8 @@
 """matches.csv, the single list of what is in a study: one row per half. Read, checked and written."""
 
 import csv
+import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +27,13 @@ SHEET = pl.Schema(
         "commentary": pl.String,
     }
 )
+
+
+def slug(game: str) -> str:
+    """Return the match's name for a SoccerNet game path: `date-time-home-score-away` in plain ASCII."""
+    name = unicodedata.normalize("NFKD", game.rstrip("/").split("/")[-1])
+    ascii_name = name.encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9.]+", "-", ascii_name).strip("-.")
 
 
 def read(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:

@@ -129,3 +129,16 @@ def _totals(base: pl.DataFrame, **tables: pl.DataFrame) -> pl.DataFrame:
             pl.col(name).fill_null(0)
         )
     return base.with_columns(pl.col("samples").cast(pl.Int64))
+
+
+def with_ratios(counts: pl.DataFrame) -> pl.DataFrame:
+    """Add precision, recall and F1 to counts of tp, fp and fn; an undefined ratio is empty."""
+    tp, fp, fn = pl.col("tp"), pl.col("fp"), pl.col("fn")
+    ratios = {
+        "precision": (tp, tp + fp),
+        "recall": (tp, tp + fn),
+        "f1": (2 * tp, 2 * tp + fp + fn),  # the harmonic mean of the two
+    }
+    return counts.with_columns(
+        pl.when(total > 0).then(part / total).alias(name) for name, (part, total) in ratios.items()
+    )

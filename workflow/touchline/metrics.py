@@ -4,25 +4,20 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 from tabulate import tabulate
 
 from touchline import cli, schema
+from touchline.bootstrap import ALL, KEY, bounds, draw, resample, with_all
 from touchline.files import of_match, whole
 from touchline.matches import read as read_sheet
+from touchline.matching import with_ratios
 from touchline.problems import NOTED, InputError, Problem, to_frame
 
 COUNTS = ["samples", "events", "predictions", "tp", "fp", "fn"]
 METRICS = ["model", "protocol", "matching", "action", *COUNTS,
            "precision", "recall", "f1", "f1_low", "f1_high"]  # fmt: skip
-ALL = "all"
 FAILED = ("unparsable", "refused", "cut_off", "skipped")
-
-
-def f1(tp, fp, fn):
-    """Return 2 tp / (2 tp + fp + fn), the harmonic mean of precision and recall."""
-    return 2 * tp / (2 * tp + fp + fn)
 
 
 def summarise(scores: pl.DataFrame, resamples: int, seed: int, level: float) -> pl.DataFrame:
@@ -32,44 +27,16 @@ def summarise(scores: pl.DataFrame, resamples: int, seed: int, level: float) -> 
     middle `level` of F1 over `resamples` draws of the matches with replacement (percentile
     bootstrap); they are empty with fewer than two matches.
     """
-    scores = pl.concat([scores, scores.with_columns(action=pl.lit(ALL))])
-    key = ["protocol", "matching", "action"]
-    totals = (
-        scores.group_by(key, maintain_order=True)
-        .agg(pl.col(COUNTS).sum())
-        .with_columns(
-            precision=_ratio(pl.col("tp"), pl.col("tp") + pl.col("fp")),
-            recall=_ratio(pl.col("tp"), pl.col("tp") + pl.col("fn")),
-            f1=_ratio(2 * pl.col("tp"), 2 * pl.col("tp") + pl.col("fp") + pl.col("fn")),
-        )
-    )
-    matches = scores["match"].unique().sort().to_list()
-    draws = np.random.default_rng(seed).multinomial(
-        len(matches), np.full(len(matches), 1 / len(matches)), size=resamples
-    )  # (resamples, matches): how often each match is drawn
-    bounds = []
-    for row, group in scores.group_by(key, maintain_order=True):
-        counts = np.zeros((len(matches), 3))
-        summed = group.group_by("match").agg(pl.col("tp", "fp", "fn").sum())
-        places = np.searchsorted(matches, summed["match"].to_numpy())
-        counts[places] = summed.select("tp", "fp", "fn").to_numpy()
-        tp, fp, fn = (draws @ counts).T
-        with np.errstate(invalid="ignore"):
-            values = f1(tp, fp, fn)
-        low, high = None, None
-        if len(matches) > 1 and not np.isnan(values).all():
-            low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-        bounds.append((*row, low, high))
-    names = dict.fromkeys(key, pl.String) | {"f1_low": pl.Float64, "f1_high": pl.Float64}
-    return totals.join(pl.DataFrame(bounds, schema=names, orient="row"), on=key)
-
-
-def _ratio(part: pl.Expr, whole_: pl.Expr) -> pl.Expr:
-    return pl.when(whole_ > 0).then(part / whole_)
+    totals = with_all(scores).group_by(KEY, maintain_order=True).agg(pl.col(COUNTS).sum())
+    matches = scores["match"].n_unique()
+    resampled = resample(scores, draw(matches, resamples, seed))
+    ends = [(*row, *bounds(values, matches, level)) for row, values in resampled.items()]
+    names = dict.fromkeys(KEY, pl.String) | {"f1_low": pl.Float64, "f1_high": pl.Float64}
+    return with_ratios(totals).join(pl.DataFrame(ends, schema=names, orient="row"), on=KEY)
 
 
 def sum_up(answers: pl.DataFrame) -> pl.DataFrame:
-    """Return a row for a model from what became of its answers (columns `schema.ANSWERS`).
+    """Return a row for a model from what became of its answers (columns `schema.TALLY`).
 
     `failed` is the share of samples whose answer could not be read, was refused, or is not whole.
     """
@@ -79,7 +46,7 @@ def sum_up(answers: pl.DataFrame) -> pl.DataFrame:
         *(pl.col(name).sum() for name in counts), *map(schema.known_sum, known)
     ).select(
         *counts,
-        _ratio(pl.sum_horizontal(FAILED), pl.col("samples")).alias("failed"),
+        (pl.sum_horizontal(FAILED) / pl.col("samples")).alias("failed"),
         *known,
     )
 
@@ -158,7 +125,7 @@ def main(argv: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument("--problems", type=Path, default=Path("results/problems.csv"))
     parser.add_argument(
-        "--answered", default="results/scores/{model}.answers.parquet", help="(%(default)s)"
+        "--tallies", default="results/scores/{model}.tally.parquet", help="(%(default)s)"
     )
     parser.add_argument("--answers", type=Path, default=Path("results/answers.csv"))
     parser.add_argument("--out", type=Path, default=Path("results/metrics.csv"))
@@ -180,7 +147,7 @@ def main(argv: list[str]) -> None:
         with whole(args.problems) as partial:
             to_frame(problems).write_csv(partial)
         answered = [
-            sum_up(schema.read(args.answered.format(model=model), schema.ANSWERS)).select(
+            sum_up(schema.read(args.tallies.format(model=model), schema.TALLY)).select(
                 pl.lit(model).alias("model"), pl.all()
             )
             for model in args.models

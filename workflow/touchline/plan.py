@@ -6,8 +6,9 @@ else: Snakemake does not compare a parameter that is made from `input` with that
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
-from touchline import matches
+from touchline import matches, spotting
 from touchline.backends import BACKENDS
 from touchline.digest import checksum, digest, flags
 from touchline.problems import InputError
@@ -20,6 +21,7 @@ BASES = "results/bases/{base}"
 MODEL = "results/models/{model}"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
 LOSS = "results/figures/loss.svg"
+PAGE = Path(__file__).parents[1] / "report" / "page.html.j2"
 # Of a model's entry: what the plan or the score reads, not the backend.
 OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
@@ -130,6 +132,8 @@ class Plan:
     def backend_arguments(self, wildcards) -> str:
         entry = self.models[wildcards.model]
         own = {key: entry[key] for key in entry if key not in OTHERS_SETTINGS}
+        if BACKENDS[entry["backend"]].relabels:
+            own["labels"] = self.config["labels"]
         return flags(backend=entry["backend"], settings=own)
 
     def backend_code(self, wildcards) -> str:
@@ -172,6 +176,20 @@ class Plan:
 
     def watched_manifests(self, wildcards) -> list[str]:
         return self.manifests_of([wildcards.match]) if self.sees(wildcards.model) else []
+
+    def published(self, wildcards) -> list[str]:
+        """Return the file with another system's answers to the match: a zip, or one in a folder."""
+        entry = self.models[wildcards.model]
+        if entry["backend"] != "external":
+            return []
+        path = Path(entry["path"])
+        try:
+            return [str(path / spotting.find(path, wildcards.match) if path.is_dir() else path)]
+        except InputError:
+            return []  # which the job says: Snakemake passes over errors in some of its plans
+
+    def published_content(self, wildcards) -> str:
+        return checksums(self.published(wildcards))
 
     def infer_arguments(self, wildcards) -> str:
         return flags(
@@ -217,8 +235,35 @@ class Plan:
         return [LOSS] if self.logged() else []
 
     def loss_arguments(self, wildcards) -> str:
-        guesses = [name for name, entry in self.models.items() if entry["backend"] == "constant"]
-        return flags(trained=self.logged(), models=list(self.models), guesses=guesses)
+        return flags(trained=self.logged(), models=list(self.models), guesses=self.guesses())
+
+    def games(self) -> dict[str, str]:
+        """Return the game folder of each scored match: SoccerNet's where its labels lie in one."""
+        return {
+            match: game_folder(match, *self.files("labels", match).values())
+            for match in self.scored()
+        }
+
+    def average_map_arguments(self, wildcards) -> str:
+        return flags(actions=self.config["labels"], games=self.games())
+
+    def evaluation_arguments(self, wildcards) -> str:
+        return flags(models=list(self.models), **self.config["metrics"])
+
+    def guesses(self) -> list[str]:
+        """Return the models that look at nothing."""
+        return [model for model, entry in self.models.items() if entry["backend"] == "constant"]
+
+    def figures_arguments(self, wildcards) -> str:
+        return flags(models=list(self.models), guesses=self.guesses())
+
+    def report_template(self, wildcards) -> str:
+        return checksum(PAGE)
+
+    def report_arguments(self, wildcards) -> str:
+        own = {name: self.config["metrics"][name] for name in ("level", "resamples")}
+        split = self.config["score"]["split"]
+        return flags(models=list(self.models), guesses=self.guesses(), split=split, **own)
 
     def metrics_arguments(self, wildcards) -> str:
         return flags(
@@ -228,6 +273,13 @@ class Plan:
             tables=[LABELS, COMMENTARY] + [CHUNKS.replace("{half}", "*")] * bool(self.manifests()),
             **self.config["metrics"],
         )
+
+
+def game_folder(match: str, labels: str, *_: str) -> str:
+    """Return league/season/game of a label file that lies so, else the match's name."""
+    parts = Path(labels).parts
+    is_soccernet = parts[-1] == "Labels-v2.json" and matches.slug(parts[-2]) == match
+    return "/".join(parts[-4:-1]) if is_soccernet and len(parts) > 4 else match
 
 
 def checksums(paths: list[str]) -> str:

@@ -104,10 +104,24 @@ LOG = pl.Schema(
 # `touchline.answers`, and `skipped` for a sample that was not answered), and what they took.
 STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off", "skipped")
 TOKENS = ("prompt_tokens", "answer_tokens")
-ANSWERS = pl.Schema(
+TALLY = pl.Schema(
     {"match": pl.String, "samples": pl.Int64}
     | dict.fromkeys(STATUSES + TOKENS, pl.Int64)
     | {"seconds": pl.Float64, "cost_usd": pl.Float64}
+)
+
+# An answered interval of a scored match; `counted` says whether it reaches the threshold.
+ANSWERS = pl.Schema(
+    {
+        "match": pl.String,
+        "half": pl.Int64,
+        "chunk": pl.Int64,
+        "action": pl.String,
+        "start_s": pl.Float64,
+        "end_s": pl.Float64,
+        "confidence": pl.Float64,
+        "counted": pl.Boolean,
+    }
 )
 
 _PROBLEMS_KEY = "touchline.problems"
@@ -153,6 +167,12 @@ def read(path: Path | str, schema: pl.Schema) -> pl.DataFrame:
             "It was written by another version: delete it; it is made again."
         )
     return frame
+
+
+def read_csv(path: Path | str) -> pl.DataFrame:
+    """Read one of the tables that people open, such as metrics.csv; names stay text."""
+    words = dict.fromkeys(["model", "other", "action", "part", "value"], pl.String)
+    return pl.read_csv(path, schema_overrides=words, infer_schema_length=None)
 
 
 def problems(path: Path | str) -> list[Problem]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from touchline import cli, schema, thresholds
+from touchline import asked, cli, schema, thresholds
 from touchline.files import whole
-from touchline.matching import answer_intervals, count, truth_intervals
-from touchline.problems import InputError, Problem
+from touchline.matching import answer_intervals, count
+from touchline.problems import Problem
 
 # Matches that are scored and tuned on at once are tuned on the other folds.
 FOLDS = 5
@@ -30,29 +30,16 @@ class Answered(NamedTuple):
 
 def read_answered(matches: list[str], samples: str, labels: str, predictions: str) -> Answered:
     """Read the matches whose labels and samples were not set aside; the paths have `{match}`."""
-    tables = []
-    for match in matches:
-        if schema.is_set_aside(labels.format(match=match)):
-            continue
-        name = pl.lit(match).alias("match")
-        asked = schema.read(samples.format(match=match), schema.SAMPLES).with_columns(name)
-        if asked.is_empty():
-            continue
-        events = schema.read(labels.format(match=match), schema.LABELS)
-        answered = schema.read(predictions.format(match=match), schema.PREDICTIONS)
-        tables.append(
-            (
-                asked.select("match", "half", "chunk", "action"),
-                truth_intervals(asked, events),
-                answer_intervals(answered.with_columns(name)),
+    samples_asked, truths = asked.read(matches, samples, labels)
+    answers = [
+        answer_intervals(
+            schema.read(predictions.format(match=match), schema.PREDICTIONS).with_columns(
+                match=pl.lit(match)
             )
         )
-    if not tables:
-        raise InputError(
-            "no match to score: the split of score.split has none with labels, or every one was set "
-            "aside. Choose another split, or see results/problems.csv and the logs of labels."
-        )
-    return Answered(*(pl.concat(parts) for parts in zip(*tables, strict=True)))
+        for match in samples_asked["match"].unique(maintain_order=True)
+    ]
+    return Answered(samples_asked, truths, pl.concat(answers))
 
 
 def list_problems(matches: list[str], predictions: str) -> list[Problem]:
@@ -61,8 +48,8 @@ def list_problems(matches: list[str], predictions: str) -> list[Problem]:
     return [replace(problem, file=path) for path in paths for problem in schema.problems(path)]
 
 
-def count_answers(predictions: str, matches: list[str]) -> pl.DataFrame:
-    """Return what became of the samples of these matches (columns `schema.ANSWERS`).
+def tally(predictions: str, matches: list[str]) -> pl.DataFrame:
+    """Return what became of the samples of these matches (columns `schema.TALLY`).
 
     Tokens, seconds and costs that no answer states are empty, not 0.
     """
@@ -76,7 +63,7 @@ def count_answers(predictions: str, matches: list[str]) -> pl.DataFrame:
                 pl.len().alias("samples"),
                 *(status.eq(one).sum().alias(one) for one in schema.STATUSES),
                 *map(schema.known_sum, (*schema.TOKENS, "seconds", "cost_usd")),
-            ).cast(schema.ANSWERS)
+            ).cast(schema.TALLY)
         )
     return pl.concat(rows)
 
@@ -127,25 +114,32 @@ def main(argv: list[str]) -> None:
         help="such as results/predictions/linear/{match}.parquet",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument(
+        "--answers", type=Path, required=True, metavar="PARQUET",
+        help="to write: every answer, and whether it counts",
+    )  # fmt: skip
     parser.add_argument("--thresholds", type=Path, required=True, metavar="CSV", help="to write")
     parser.add_argument(
-        "--answers", type=Path, required=True, metavar="PARQUET", help="to write their statuses to"
-    )
+        "--tally", type=Path, required=True, metavar="PARQUET",
+        help="to write: how many answers have each status, and what they took",
+    )  # fmt: skip
     args = parser.parse_args(argv)
     paths = (args.samples, args.labels, args.predictions)
     scored = read_answered(args.matches, *paths)
+    scored = scored._replace(answers=scored.answers.with_row_index("row"))
     if args.tune:
         tuning = scored if args.tune == args.matches else read_answered(args.tune, *paths)
-        answers, chosen = decide(scored, tuning), tune(tuning)
+        counted, chosen = decide(scored, tuning), tune(tuning)
     else:
         chosen = dict.fromkeys(scored.samples["action"].unique(), args.threshold)
-        answers = thresholds.apply(scored.answers, chosen)
+        counted = thresholds.apply(scored.answers, chosen)
     judged = list(dict.fromkeys(args.matches + args.tune))
     problems = list_problems(judged, args.predictions)
-    counts = count(scored.samples, scored.truths, answers)
+    counts = count(scored.samples, scored.truths, counted)
     schema.write(args.out, counts, schema.SCORES, problems)
-    counted = count_answers(args.predictions, judged)
-    schema.write(args.answers, counted, schema.ANSWERS)
+    is_counted = pl.col("row").is_in(counted["row"].implode())
+    schema.write(args.answers, scored.answers.with_columns(counted=is_counted), schema.ANSWERS)
+    schema.write(args.tally, tally(args.predictions, judged), schema.TALLY)
     rows = sorted(chosen.items())
     with whole(args.thresholds) as partial:
         pl.DataFrame(rows, schema=thresholds.THRESHOLDS, orient="row").write_csv(partial)

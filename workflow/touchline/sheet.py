@@ -2,8 +2,6 @@
 
 import argparse
 import os
-import re
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,17 +9,10 @@ import polars as pl
 from tqdm import tqdm
 
 from touchline import cli, matches
-from touchline.matches import SHEET, SPLITS, measure
+from touchline.matches import SHEET, SPLITS, measure, slug
 from touchline.problems import NOTED, InputError, Problem
 
 LABELS_FILE = "Labels-v2.json"
-
-
-def slug(game: str) -> str:
-    """Return the match's name for a SoccerNet game path: `date-time-home-score-away` in plain ASCII."""
-    name = unicodedata.normalize("NFKD", game.rstrip("/").split("/")[-1])
-    ascii_name = name.encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9.]+", "-", ascii_name).strip("-.")
 
 
 def from_soccernet(

@@ -4,6 +4,13 @@ The colours are those of Okabe and Ito (2008), the darkest first; a constant gue
 black.
 """
 
+from pathlib import Path
+
+import altair as alt
+
+from touchline.files import whole
+
+FONT = "Helvetica, Arial, sans-serif"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right")
 GUESS_COLOUR, GUESS_SHAPE = "#777777", "cross"
@@ -24,3 +31,27 @@ def _assign(models: list[str], guesses: list[str], kinds: tuple, guess: str) -> 
     others = [model for model in models if model not in guesses]
     chosen = {model: kinds[number % len(kinds)] for number, model in enumerate(others)}
     return {model: chosen.get(model, guess) for model in models}
+
+
+def finish(chart: alt.Chart) -> alt.Chart:
+    """Give a chart the look of all figures."""
+    return (
+        chart.configure(
+            font=FONT,
+            background="white",
+            padding={"left": 4, "right": 14, "top": 4, "bottom": 4},
+            aria=False,
+        )
+        .configure_view(stroke="#dddddd")
+        .configure_axis(
+            labelFontSize=11, titleFontSize=11, titleFontWeight="normal", gridColor="#eee"
+        )
+        .configure_legend(orient="top", labelFontSize=12, symbolSize=70, labelLimit=300)
+        .configure_header(labelFontSize=12, labelFontWeight="bold", labelPadding=2)
+    )
+
+
+def save(chart: alt.Chart, path: Path) -> None:
+    """Write a chart as SVG, whole."""
+    with whole(path) as partial:
+        chart.save(partial, format="svg")

@@ -42,19 +42,22 @@ class Backend(NamedTuple):
     """Where a backend is, and what it needs.
 
     `trains`: it has a `fit`, which writes a log of its steps (`log.parquet`) where it `logs`; `sees`:
-    it can read video.
+    it can read video; `relabels`: it reads files with SoccerNet's labels, so its settings get `labels`,
+    label → action.
     """
 
     module: str
     trains: bool
     sees: bool = False
     logs: bool = False
+    relabels: bool = False
     environment: str = "tables"  # envs/*.yaml
 
 
 BACKENDS = {
     "constant": Backend("touchline.backends.constant", trains=False),
     "linear": Backend("touchline.backends.linear", trains=True),
+    "external": Backend("touchline.backends.external", trains=False, relabels=True),
     "vlm": Backend(
         "touchline.backends.vlm", trains=True, sees=True, logs=True, environment="models"
     ),
