@@ -1,8 +1,7 @@
 """Made-up minutes of soccer for benchmarks/learnability.py: 60 s of clip and commentary each.
 
-Two worlds. In the base's own (`WORLD`) every minute has colours of its own, and all that can be
-heard and seen is described. The league (`LEAGUE`) is another broadcaster: one set of colours that
-the base has not seen, other words, and labels alone. In both, things move: the ball into the goal,
+Two worlds. In the base's own every minute has colours of its own. The league (`LEAGUE`) is another
+broadcaster: one set of colours that the base has not seen, and other words. In both, things move: the ball into the goal,
 two players into each other, the board of the fourth official up. Some actions are shown and not
 spoken of, some spoken of and not shown, and what is said comes late.
 """
@@ -23,6 +22,7 @@ ACTIONS = ("goal", "corner", "foul", "free_kick", "substitution")
 LASTS_S = 3.0  # an action is on screen for so long before and after its moment
 APART_S = 2 * LASTS_S + FRAME_S
 SHOWN_ONLY, SPOKEN_ONLY = 0.2, 0.15  # shares of the actions; the rest is both
+LINE_S = 3.0  # a line of commentary lasts so long
 LATEST_S = 4.0  # what is said about an action starts up to so long after its moment
 
 WHITE, BLACK, YELLOW = (240, 240, 240), (15, 15, 20), (235, 220, 50)
@@ -49,19 +49,22 @@ class Style:
 
 @dataclass(frozen=True)
 class Minute:
-    """A chunk, the time of each action in it, and where it is to be found."""
+    """A chunk, when each action in it happens, which are shown, and when others are spoken of."""
 
     chunk: Chunk
     events_s: dict[str, float]
     shown: frozenset[str]
-    spoken: frozenset[str]
+    said_s: dict[str, float]
 
     def perceived(self, inputs: tuple[str, ...]) -> dict[str, float]:
         """Return the actions that can be found in these inputs, and their times."""
-        known = frozenset().union(
-            self.shown if "video" in inputs else (), self.spoken if "commentary" in inputs else ()
-        )
-        return {action: time_s for action, time_s in self.events_s.items() if action in known}
+        shown = self.shown if "video" in inputs else frozenset()
+        said = self.said_s if "commentary" in inputs else {}
+        return {
+            action: time_s
+            for action, time_s in self.events_s.items()
+            if action in shown | said.keys()
+        }
 
 
 KITS = ((200, 30, 40), (40, 70, 220), (245, 245, 245), (240, 150, 30), (30, 30, 40), (90, 190, 230))
@@ -93,7 +96,11 @@ def world_style(rng: random.Random) -> Style:
 
 
 def draw(
-    name: str, share: float, style: Style | None = None, chunk_s: float = CHUNK_S
+    name: str,
+    share: float,
+    style: Style | None = None,
+    chunk_s: float = CHUNK_S,
+    filmed: bool = True,
 ) -> Minute:
     """Return the minute of a name, each action in it with a chance of `share`.
 
@@ -102,50 +109,48 @@ def draw(
     rng = random.Random(name)
     style = style or world_style(rng)
     events_s: dict[str, float] = {}
+    shown: set[str] = set()
+    said_s: dict[str, float] = {}
+    lines = [(rng.uniform(0, chunk_s - 1), rng.choice(FILLERS)) for _ in range(3)]
     for action in rng.sample(ACTIONS, len(ACTIONS)):
         time_s = rng.uniform(2, chunk_s - 2)
         apart = all(abs(time_s - other) > APART_S for other in events_s.values())
-        if rng.random() < share and apart:
-            events_s[action] = time_s
-    shown, spoken = set(), set()
-    for action in events_s:
+        if rng.random() >= share or not apart:
+            continue
+        events_s[action] = time_s
         chance = rng.random()
         if chance >= SPOKEN_ONLY:
             shown.add(action)
         if not SPOKEN_ONLY <= chance < SPOKEN_ONLY + SHOWN_ONLY:
-            spoken.add(action)
-    said = [
-        (events_s[action] + rng.uniform(0, LATEST_S), rng.choice(style.phrases[action]))
-        for action in sorted(spoken)
+            said_s[action] = min(time_s + rng.uniform(0, LATEST_S), chunk_s - 1)
+            lines.append((said_s[action], rng.choice(style.phrases[action])))
+    spoken = [
+        {"start_s": start_s, "end_s": min(chunk_s, start_s + LINE_S), "text": text}
+        for start_s, text in sorted(lines)
     ]
-    said += [(rng.uniform(0, chunk_s), rng.choice(FILLERS)) for _ in range(3)]
-    lines = [
-        {"start_s": time_s, "end_s": min(chunk_s, time_s + 3), "text": text}
-        for time_s, text in sorted(said)
-        if time_s < chunk_s - 1
-    ]
-    times_s = np.arange(0, chunk_s, FRAME_S)
-    frames = film(rng, style, {action: events_s[action] for action in sorted(shown)}, times_s)
-    chunk = Chunk(name, 1, 0, 0.0, chunk_s, lines, {"broadcast": frames}, times_s.tolist())
-    return Minute(chunk, events_s, frozenset(shown), frozenset(spoken))
+    frame_s = np.arange(0, chunk_s, FRAME_S)
+    seen_s = {action: events_s[action] for action in sorted(shown)}
+    frames = {"broadcast": film(rng, style, seen_s, frame_s)} if filmed else {}
+    chunk = Chunk(name, 1, 0, 0.0, chunk_s, spoken, frames, frame_s.tolist())
+    return Minute(chunk, events_s, frozenset(shown), said_s)
 
 
 def film(
-    rng: random.Random, style: Style, shown_s: dict[str, float], times_s: np.ndarray
+    rng: random.Random, style: Style, shown_s: dict[str, float], frame_s: np.ndarray
 ) -> np.ndarray:
     """Return the frames of a minute, uint8 (T, HEIGHT, WIDTH, 3)."""
     noise = np.random.default_rng(rng.getrandbits(32))
-    frames = np.empty((len(times_s), HEIGHT, WIDTH, 3))
+    frames = np.empty((len(frame_s), HEIGHT, WIDTH, 3))
     frames[:] = style.pitch
     frames[:, :, ::14] *= 0.9  # the mown stripes
     _players(frames, noise, style)
     for _ in range(2):  # close-ups, which are no action
         _close_up(frames, rng, style)
     for action, time_s in shown_s.items():
-        at = np.flatnonzero(np.abs(times_s - time_s) <= LASTS_S)
+        at = np.flatnonzero(np.abs(frame_s - time_s) <= LASTS_S)
         shift = rng.randint(-6, 6), rng.randint(-4, 4)
         for frame in at:
-            phase = (times_s[frame] - time_s) / LASTS_S  # -1 to 1
+            phase = (frame_s[frame] - time_s) / LASTS_S  # -1 to 1
             frames[frame] = style.pitch
             for box in DRAWN[action](phase, style):
                 _box(frames[frame], *box, shift)
