@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 import transformers
-from prefix import ACTIONS, WORDS, make_chunk
 
+from prefix import ACTIONS, WORDS, make_chunk
 from touchline import base, finetune, tiny
 from touchline.encode import Encoder
 from touchline.finetune import Example, Schedule
