@@ -15,9 +15,9 @@ from pathlib import Path
 
 import torch
 import transformers
-from prefix import ACTIONS, WORDS, make_chunk
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from prefix import ACTIONS, WORDS, make_chunk
 from touchline import base, finetune, tiny
 from touchline.encode import Encoder
 from touchline.examples import UNREAD, Collator, Example

@@ -17,8 +17,8 @@ import av
 import numpy as np
 import polars as pl
 import torch
-from prefix import ACTIONS, WORDS, make_chunk
 
+from prefix import ACTIONS, WORDS, make_chunk
 from touchline import base, finetune, schema, spotter, tiny
 from touchline.digest import checksum
 from touchline.encode import Encoder

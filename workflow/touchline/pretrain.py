@@ -21,10 +21,11 @@ def pretrain(
     batches: Iterator[dict[str, Tensor]],
     steps: int | None = None,
     seconds: float = float("inf"),
+    fall: float = 1 / 3,
 ) -> list[float]:
     """Train all weights on `prefix.collate` batches for so many steps or seconds; return the losses.
 
-    The rates rise over a few steps, stay, and fall linearly to nothing in the last third.
+    The rates rise over a few steps, stay, and fall linearly to nothing in the last share `fall`.
     """
     model.train()
     optimisers = make_optimisers(model)
@@ -37,7 +38,7 @@ def pretrain(
             done = max(gone / seconds, len(losses) / steps if steps else 0.0)
             if done >= 1:
                 return losses
-            scale = min((len(losses) + 1) / WARMUP_STEPS, 1.0, 3 * (1 - done))
+            scale = min((len(losses) + 1) / WARMUP_STEPS, 1.0, (1 - done) / fall)
             for one, rates in zip(optimisers, full_rates, strict=True):
                 for group, rate in zip(one.param_groups, rates, strict=True):
                     group["lr"] = rate * scale
