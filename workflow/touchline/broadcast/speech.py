@@ -6,12 +6,24 @@ blank text, a last segment that runs past the end of the half.
 """
 
 import random
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from touchline.broadcast import phrases
 from touchline.broadcast.script import Event, Script
 
 # (start_s, end_s, text)
 Segment = tuple[float, float, str]
+
+
+class Spoken(NamedTuple):
+    """A line of commentary, and the event that it is about, if it is about one."""
+
+    start_s: float
+    end_s: float
+    text: str
+    event: Event | None
+
 
 _MENTIONED = {"Throw-in": 0.3, "Ball out of play": 0.2}
 _MENTIONED_OTHERWISE = 0.82
@@ -21,29 +33,40 @@ _DISTRACTED = 0.12
 def segments(script: Script, half: int) -> list[Segment]:
     """Return the commentary of one half, in order, times in seconds with two decimals."""
     rng = random.Random(f"speech {script.seed} {half}")
-    waiting = _mentions(rng, script, half)
-    spoken: list[Segment] = []
+    lines = speak(rng, script, half, phrases.MENTIONS)
+    return _with_oddities(rng, [line[:3] for line in lines], script.half_s)
+
+
+def speak(
+    rng: random.Random, script: Script, half: int, mentions: Mapping[str, Sequence[str]]
+) -> list[Spoken]:
+    """Return what is said in one half by a commentator who has these words for each label."""
+    waiting = _mentions(rng, script, half, mentions)
+    spoken: list[Spoken] = []
     now_s = rng.uniform(0, 2)
     while now_s < script.half_s - 1:
         if waiting and waiting[0][0] <= now_s + 2.5:
-            due_s, text = waiting.pop(0)
+            due_s, text, event = waiting.pop(0)
             start_s = max(now_s, due_s)
         else:
-            start_s, text = now_s, _chatter(rng, script)
+            start_s, text, event = now_s, _chatter(rng, script), None
         end_s = start_s + max(1.5, len(text) / rng.uniform(14, 19))
-        spoken.append((round(start_s, 2), round(end_s, 2), text))
+        spoken.append(Spoken(round(start_s, 2), round(end_s, 2), text, event))
         now_s = end_s + rng.choice((0, 0, 0, 0.4, 1.5, 3))
-    return _with_oddities(rng, spoken, script.half_s)
+    return spoken
 
 
-def _mentions(rng: random.Random, script: Script, half: int) -> list[tuple[float, str]]:
-    """Return (when it is said, text) for the events that the commentator mentions."""
+def _mentions(
+    rng: random.Random, script: Script, half: int, mentions: Mapping[str, Sequence[str]]
+) -> list[tuple[float, str, Event]]:
+    """Return (when it is said, text, event) for the events that the commentator mentions."""
     said = []
     for event in script.of_half(half):
         if rng.random() < _MENTIONED.get(event.label, _MENTIONED_OTHERWISE):
-            text = rng.choice(phrases.MENTIONS[event.label])
-            said.append((event.time_s + rng.uniform(0.4, 4.0), _fill_in(text, script, event)))
-    return sorted(said)
+            text = rng.choice(mentions[event.label])
+            due_s = event.time_s + rng.uniform(0.4, 4.0)
+            said.append((due_s, _fill_in(text, script, event), event))
+    return sorted(said, key=lambda one: one[:2])
 
 
 def _fill_in(text: str, script: Script, event: Event) -> str:
