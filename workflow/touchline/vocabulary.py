@@ -1,0 +1,73 @@
+"""The words that queries are read by: what actions are called, and what says nothing."""
+
+from collections.abc import Collection, Mapping
+
+from touchline.actions import name
+
+NUMBERS = {
+    word: str(number)
+    for number, word in enumerate(
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen eighteen nineteen twenty".split(),
+        start=1,
+    )
+} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80"}
+NUMBERS |= {"couple": "2", "dozen": "12", "third": "3rd", "fourth": "4th", "fifth": "5th"}
+
+# What people wrap a query in.
+FILLERS = frozenset(
+    "a about all along also among an and any are at be been by can clip clips collect compilation "
+    "compile could cut did do does edit every extract find footage for fixture from game games gimme "
+    "give got had happen happened happens has have highlight highlights how i id in into is it its "
+    "just let like list look lookup make match matches me might moment moments montage my need of on "
+    "only or our out over please pls play played pull put reel reels replay replays s scene scenes see "
+    "seen show shown showing shows side some t team that the their them there these they this those "
+    "to together us video videos view want wanna was watch we well were when where which while will "
+    "with within would yes you".split()
+)
+
+
+class Vocabulary:
+    """Phrases and the actions that each of them names.
+
+    An action is named by its name and its plural, and by its synonyms and theirs; a phrase may name
+    several actions. `others` are phrases that hold the name of an action and mean something else.
+    """
+
+    def __init__(
+        self,
+        actions: Collection[str],
+        synonyms: Mapping[str, Collection[str]] | None = None,
+        others: Collection[str] = (),
+    ) -> None:
+        self.actions = tuple(dict.fromkeys(actions))
+        found: dict[str, set[str]] = {}
+        for action in self.actions:
+            for phrase in (action, name(action), *(synonyms or {}).get(action, ())):
+                plain = " ".join(phrase.casefold().replace("_", " ").replace("-", " ").split())
+                for form in (plain, *plurals(plain)):
+                    found.setdefault(form, set()).add(action)
+        # The longest first: "free kick" before "kick".
+        self.phrases = dict(sorted(found.items(), key=lambda item: (-len(item[0]), item[0])))
+        forms = (form for phrase in others for form in (phrase, *plurals(phrase)))
+        self.others = sorted({form.replace("-", " ") for form in forms}, key=len, reverse=True)
+
+    @property
+    def words(self) -> set[str]:
+        """Return every word of every phrase."""
+        return {word for phrase in (*self.phrases, *self.others) for word in phrase.split()}
+
+
+def plurals(phrase: str) -> list[str]:
+    """Return the plural of a phrase, of its last word and of its first ("shots on target")."""
+    first, _, rest = phrase.partition(" ")
+    forms = [_plural(phrase)]
+    return [*forms, f"{_plural(first)} {rest}"] if rest else forms
+
+
+def _plural(word: str) -> str:
+    if word.endswith(("s", "sh", "ch", "x")):
+        return word + "es"
+    if word.endswith("y") and word[-2:-1] not in "aeiou":
+        return word[:-1] + "ies"
+    return word + "s"
