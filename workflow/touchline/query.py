@@ -97,9 +97,10 @@ def parse(text: str, vocabulary: Vocabulary, clubs: Collection[str] = ()) -> Que
             f"the query has {len(text)} characters; the limit is {MAX_LENGTH}. Write a line."
         )
     named = {_plain(club): club for club in sorted(clubs, key=len, reverse=True)}
-    words, misread = _mend(_plain(text).split(), vocabulary, named)
+    plain = re.sub(r"\bopener\b", "first goal", _plain(text))
+    words, misread = _mend(plain.split(), vocabulary, named)
     rest = " ".join(words)
-    rest, team = _take_team(rest, named)
+    rest, teams = _take_teams(rest, named)
     rest, mentions = _take_actions(rest, vocabulary)
     rest, halves, windows = query_times.take(rest, _DONE)
     rest, excluded = _take_excluded(rest, mentions)
@@ -116,10 +117,13 @@ def parse(text: str, vocabulary: Vocabulary, clubs: Collection[str] = ()) -> Que
     if not wanted and open_text is None:
         raise InputError(f'"{text}" leaves out every action that it names. Name one to show.')
     query_times.check(text, halves, windows)
+    # With two teams it is not said whose the clips are to be.
+    team = teams[0] if len(teams) == 1 else None
+    ignored = left if team else [*teams, *left]
     return Query(
         text,
         tuple(action for action in vocabulary.actions if action in wanted),
-        open_text, halves, windows, team, limit, pick, order, tuple(misread), tuple(left),
+        open_text, halves, windows, team, limit, pick, order, tuple(misread), tuple(ignored),
     )  # fmt: skip
 
 
@@ -154,17 +158,14 @@ def _mend(
     return mended, misread
 
 
-def _take_team(rest: str, clubs: dict[str, str]) -> tuple[str, str | None]:
-    """Take a club's name, or the side that it plays on."""
-    for plain, club in clubs.items():
-        taken, without = _found(rest, re.escape(plain))
-        if taken:
-            return without, club
-    for side, pattern in _SIDES.items():
-        taken, without = _found(rest, pattern)
-        if taken:
-            return without, side
-    return rest, None
+def _take_teams(rest: str, clubs: dict[str, str]) -> tuple[str, list[str]]:
+    """Take the clubs that are named, and the sides that they play on."""
+    found = []
+    patterns = {re.escape(plain): club for plain, club in clubs.items()}
+    for pattern, team in (patterns | {words: side for side, words in _SIDES.items()}).items():
+        taken, rest = _found(rest, pattern)
+        found += [team] * taken
+    return rest, found
 
 
 def _take_actions(rest: str, vocabulary: Vocabulary) -> tuple[str, list[set[str]]]:
@@ -206,11 +207,61 @@ _ORDERS = {
     r"|in (?:time|chronological) order|in order",
 }
 _CHOICE_WORDS = set(
-    "except without excluding other than apart minus but no not nor everything everyone actions action "
-    "event events top best most confident likely certain likeliest surest finest first earliest "
-    "opening last final latest closing second sorted ordered ranked order confidence time "
-    "chronological chronologically home away host hosts visitor visitors visiting guest guests team "
-    "club".split()
+    [
+        "except",
+        "without",
+        "excluding",
+        "other",
+        "than",
+        "apart",
+        "minus",
+        "but",
+        "no",
+        "not",
+        "nor",
+        "everything",
+        "everyone",
+        "actions",
+        "action",
+        "event",
+        "events",
+        "top",
+        "best",
+        "most",
+        "confident",
+        "likely",
+        "certain",
+        "likeliest",
+        "surest",
+        "finest",
+        "first",
+        "earliest",
+        "opening",
+        "last",
+        "final",
+        "latest",
+        "closing",
+        "second",
+        "sorted",
+        "ordered",
+        "ranked",
+        "order",
+        "confidence",
+        "time",
+        "chronological",
+        "chronologically",
+        "home",
+        "away",
+        "host",
+        "hosts",
+        "visitor",
+        "visitors",
+        "visiting",
+        "guest",
+        "guests",
+        "team",
+        "club",
+    ]
 )
 
 
