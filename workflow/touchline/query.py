@@ -17,7 +17,7 @@ from touchline import query_times
 from touchline.actions import name
 from touchline.problems import InputError
 from touchline.query_times import Window
-from touchline.vocabulary import FILLERS, NUMBERS, Vocabulary
+from touchline.vocabulary import FILLERS, NUMBERS, Vocabulary, words_of
 
 MAX_LENGTH = 500
 # A word with this share of its letters in common with a known one is taken for it; less turns
@@ -206,62 +206,13 @@ _ORDERS = {
     TIME: r"(?:(?:sorted|ordered) )?(?:in order of|by) time|chronological(?:ly)?"
     r"|in (?:time|chronological) order|in order",
 }
-_CHOICE_WORDS = set(
-    [
-        "except",
-        "without",
-        "excluding",
-        "other",
-        "than",
-        "apart",
-        "minus",
-        "but",
-        "no",
-        "not",
-        "nor",
-        "everything",
-        "everyone",
-        "actions",
-        "action",
-        "event",
-        "events",
-        "top",
-        "best",
-        "most",
-        "confident",
-        "likely",
-        "certain",
-        "likeliest",
-        "surest",
-        "finest",
-        "first",
-        "earliest",
-        "opening",
-        "last",
-        "final",
-        "latest",
-        "closing",
-        "second",
-        "sorted",
-        "ordered",
-        "ranked",
-        "order",
-        "confidence",
-        "time",
-        "chronological",
-        "chronologically",
-        "home",
-        "away",
-        "host",
-        "hosts",
-        "visitor",
-        "visitors",
-        "visiting",
-        "guest",
-        "guests",
-        "team",
-        "club",
-    ]
+_CHOICE_WORDS = words_of(
+    """
+    action actions apart away best but certain chronological chronologically closing club confidence
+    confident earliest event events everyone everything except excluding final finest first guest
+    guests home host hosts last latest likeliest likely minus most no nor not opening order ordered
+    other ranked second sorted surest team than time top visiting visitor visitors without
+    """
 )
 
 

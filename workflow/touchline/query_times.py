@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from touchline.clock import zero_s
 from touchline.problems import InputError
+from touchline.vocabulary import words_of
 
 # What "just before the break", "the dying minutes", "early" and "late" mean.
 JUST_MIN = 5.0
@@ -190,86 +191,15 @@ _PATTERNS = (
 )  # fmt: skip
 
 # The words of all these patterns, which no typing mistake is to be read into.
-WORDS = set(
-    [
-        "half",
-        "halves",
-        "period",
-        "both",
-        "either",
-        "each",
-        "break",
-        "halftime",
-        "interval",
-        "ht",
-        "pause",
-        "restart",
-        "whistle",
-        "just",
-        "shortly",
-        "right",
-        "immediately",
-        "straight",
-        "after",
-        "since",
-        "past",
-        "beyond",
-        "following",
-        "later",
-        "than",
-        "starting",
-        "from",
-        "before",
-        "until",
-        "till",
-        "til",
-        "by",
-        "up",
-        "prior",
-        "earlier",
-        "between",
-        "first",
-        "opening",
-        "initial",
-        "last",
-        "final",
-        "closing",
-        "dying",
-        "second",
-        "seconds",
-        "secs",
-        "sec",
-        "minute",
-        "minutes",
-        "mins",
-        "min",
-        "hour",
-        "quarter",
-        "mark",
-        "kick",
-        "off",
-        "kickoff",
-        "beginning",
-        "start",
-        "stoppage",
-        "injury",
-        "added",
-        "additional",
-        "time",
-        "extra",
-        "overtime",
-        "stages",
-        "moments",
-        "phase",
-        "stretch",
-        "around",
-        "about",
-        "near",
-        "early",
-        "late",
-        "onwards",
-        "through",
-    ]
+WORDS = words_of(
+    """
+    about added additional after around before beginning between beyond both break by closing dying
+    each earlier early either extra final first following from half halftime halves hour ht
+    immediately initial injury interval just kick kickoff last late later mark min mins minute
+    minutes moments near off onwards opening overtime past pause period phase prior quarter restart
+    right sec second seconds secs shortly since stages start starting stoppage straight stretch than
+    through til till time until up whistle
+    """
 )
 
 

@@ -4,176 +4,33 @@ from collections.abc import Collection, Mapping
 
 from touchline.actions import name
 
-NUMBERS = {
-    word: str(number)
-    for number, word in enumerate(
-        [
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ],
-        start=1,
-    )
-} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80"}
-NUMBERS |= {"couple": "2", "dozen": "12", "third": "3rd", "fourth": "4th", "fifth": "5th"}
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
+_TO_TWENTY = """
+    one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+    seventeen eighteen nineteen twenty
+"""
+NUMBERS = {word: str(number) for number, word in enumerate(_TO_TWENTY.split(), start=1)}
+NUMBERS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70"}
+NUMBERS |= {"eighty": "80", "couple": "2", "dozen": "12"}
+NUMBERS |= {"third": "3rd", "fourth": "4th", "fifth": "5th"}
 
 # What people wrap a query in.
-FILLERS = frozenset(
-    [
-        "a",
-        "about",
-        "all",
-        "along",
-        "also",
-        "among",
-        "an",
-        "and",
-        "any",
-        "are",
-        "at",
-        "be",
-        "been",
-        "by",
-        "can",
-        "clip",
-        "clips",
-        "collect",
-        "compilation",
-        "compile",
-        "could",
-        "cut",
-        "did",
-        "do",
-        "does",
-        "edit",
-        "every",
-        "extract",
-        "find",
-        "fixture",
-        "footage",
-        "for",
-        "from",
-        "game",
-        "games",
-        "gimme",
-        "give",
-        "got",
-        "had",
-        "happen",
-        "happened",
-        "happens",
-        "has",
-        "have",
-        "highlight",
-        "highlights",
-        "how",
-        "i",
-        "id",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "just",
-        "let",
-        "like",
-        "list",
-        "look",
-        "lookup",
-        "make",
-        "match",
-        "matches",
-        "me",
-        "might",
-        "moment",
-        "moments",
-        "montage",
-        "my",
-        "need",
-        "of",
-        "on",
-        "only",
-        "or",
-        "our",
-        "out",
-        "over",
-        "play",
-        "played",
-        "please",
-        "pls",
-        "plus",
-        "pull",
-        "put",
-        "reel",
-        "reels",
-        "replay",
-        "replays",
-        "s",
-        "scene",
-        "scenes",
-        "see",
-        "seen",
-        "show",
-        "showing",
-        "shown",
-        "shows",
-        "side",
-        "some",
-        "t",
-        "that",
-        "the",
-        "their",
-        "them",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "time",
-        "times",
-        "to",
-        "together",
-        "us",
-        "video",
-        "videos",
-        "view",
-        "wanna",
-        "want",
-        "was",
-        "watch",
-        "we",
-        "well",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "who",
-        "will",
-        "with",
-        "within",
-        "would",
-        "yes",
-        "you",
-    ]
+FILLERS = words_of(
+    """
+    a about all along also among an and any are at be been by can clip clips collect compilation
+    compile could cut did do does edit every extract find fixture footage for from game games gimme
+    give got had happen happened happens has have highlight highlights how i id in into is it its
+    just let like list look lookup make match matches me might moment moments montage my need of on
+    only or our out over play played please pls plus pull put reel reels replay replays s scene
+    scenes see seen show showing shown shows side some t that the their them there these they this
+    those time times to together us video videos view wanna want was watch we well were what when
+    where which while who will with within would yes you
+    """
 )
 
 
