@@ -10,6 +10,7 @@ import pytest
 import timecode
 from test_chunks import CASES, NAMES, NTSC, uneven
 from touchline.splice import Piece, splice
+from touchline.stream_copy import copy
 from touchline.video import VideoError
 
 RATE = 48_000
@@ -187,4 +188,43 @@ def test_what_is_no_video_is_said(tmp_path):
     (tmp_path / "a.mkv").write_text("no video")
     with pytest.raises(VideoError, match=r"a\.mkv: it cannot be opened"):
         splice([Piece(tmp_path / "a.mkv", 0, 1)], tmp_path / "reel.mp4")
+    assert not (tmp_path / "reel.mp4").exists()
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_copied_reel_starts_its_clips_with_key_frames_and_says_so(tmp_path, suffix):
+    times = timecode.steady(25, 20)
+    options = {"g": "50", "sc_threshold": "0"}
+    path = timecode.make(tmp_path / f"a.{suffix}", times, options=options)
+    pieces = [Piece(path, 3.3, 6), Piece(path, 10.1, 11), Piece(path, 17, 30)]
+    cuts = copy(pieces, tmp_path / "reel.mp4")
+    assert [float(cut.start_s) for cut in cuts] == [2, 10, 16]
+    shown_s, shown = watch(tmp_path / "reel.mp4")
+    assert shown_s == sorted(shown_s)
+    for piece, cut in zip(pieces, cuts, strict=True):
+        assert 0 <= cut.end_s - Fraction(min(piece.end_s, 20)) < Fraction(1, 5)
+        place = shown_s.index(cut.reel_start_s)
+        assert shown[place] == cut.start_s * 25
+        count = round((cut.end_s - cut.start_s) * 25)
+        assert set(shown[place : place + count]) >= set(
+            range(round(cut.start_s * 25), round(piece.end_s * 25) if piece.end_s < 20 else 500)
+        )
+
+
+def test_a_copied_reel_has_the_sound_of_its_pictures(tmp_path):
+    silent = timecode.make(
+        tmp_path / "a.mkv", timecode.steady(25, 12), options={"bf": "0", "g": "25"}
+    )
+    path = speak(silent, 12, tmp_path / "b.mp4")
+    copy([Piece(path, 7.0, 9.0), Piece(path, 2.0, 4.0)], tmp_path / "reel.mp4")
+    sound = listen(tmp_path / "reel.mp4")
+    for reel_s, hertz in [(0.5, 1000), (1.5, 1100), (2.5, 500), (3.5, 600)]:
+        assert abs(pitch(sound, reel_s) - hertz) < 20
+
+
+def test_sources_that_are_coded_differently_are_not_copied_into_one(tmp_path):
+    one = timecode.make(tmp_path / "a.mkv", timecode.steady(25, 3))
+    other = timecode.make(tmp_path / "b.mkv", timecode.steady(25, 3), size=(320, 180))
+    with pytest.raises(VideoError, match=r"b\.mkv: it is coded in another way .* Set stream_copy"):
+        copy([Piece(one, 0, 1), Piece(other, 0, 1)], tmp_path / "reel.mp4")
     assert not (tmp_path / "reel.mp4").exists()

@@ -48,12 +48,14 @@ def make(
     options: dict[str, str] | None = None,
     pixels: str = "yuv420p",
     grain: int = 0,
+    first: int = 0,
 ) -> Path:
     """Write a video with one frame at each of `times` (+ `start_s`); return its path.
 
     `size` is of the upright picture. With a `rotation` (degrees, counterclockwise) it is stored
     turned back and the file says how to turn it. The container is that of the suffix. `grain` adds
-    noise of that strength, so that the pictures have as many bytes as real ones.
+    noise of that strength, so that the pictures have as many bytes as real ones. The index of the
+    first picture is `first`.
     """
     random = np.random.default_rng(0)
     suffix = path.suffix[1:]
@@ -73,7 +75,9 @@ def make(
             stream.set_display_rotation(rotation)
         for index, time in enumerate(times):
             noise = random.integers(0, grain + 1, (size[1], size[0], 1), np.uint8)
-            picture = np.rot90(np.where(draw(index, *size) > 128, 235 - noise, 16 + noise), -turns)
+            picture = np.rot90(
+                np.where(draw(first + index, *size) > 128, 235 - noise, 16 + noise), -turns
+            )
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts = round((time + start_s) * 90_000)
             frame.time_base = Fraction(1, 90_000)

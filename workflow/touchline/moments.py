@@ -75,18 +75,22 @@ def describe(table: pl.DataFrame, samples: str) -> list[Moment]:
     """Return the moments with their commentary; `samples` is a path with `{match}`."""
     moments = []
     for match, half, action, time_s, confidence in table.iter_rows():
-        lines = (
-            schema.read(samples.format(match=match), schema.SAMPLES)
-            .filter(half=half)
-            .select(pl.col("lines").explode())
-            .drop_nulls()
-            .unnest("lines")
-            .unique(maintain_order=True)
-            .filter(pl.col("start_s") < time_s + AROUND_S, pl.col("end_s") > time_s - AROUND_S)
-            .sort((pl.col("start_s") - time_s).abs(), maintain_order=True)
-            .head(LINES)
-            .sort("start_s", maintain_order=True)
-        )
-        texts = [f"{clock(start_s)} {text}" for start_s, _, text in lines.iter_rows()]
+        texts = spoken(schema.read(samples.format(match=match), schema.SAMPLES), half, time_s)
         moments.append(Moment(match, half, clock(time_s), actions.name(action), confidence, texts))
     return moments
+
+
+def spoken(samples: pl.DataFrame, half: int, time_s: float) -> list[str]:
+    """Return the commentary around a moment, with its times, from the samples of its match."""
+    lines = (
+        samples.filter(half=half)
+        .select(pl.col("lines").explode())
+        .drop_nulls()
+        .unnest("lines")
+        .unique(maintain_order=True)
+        .filter(pl.col("start_s") < time_s + AROUND_S, pl.col("end_s") > time_s - AROUND_S)
+        .sort((pl.col("start_s") - time_s).abs(), maintain_order=True)
+        .head(LINES)
+        .sort("start_s", maintain_order=True)
+    )
+    return [f"{clock(start_s)} {text}" for start_s, _, text in lines.iter_rows()]

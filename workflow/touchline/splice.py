@@ -57,14 +57,15 @@ class Source:
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self.path, self.threads = path, threads
-        self._open()
+        self.reopen()
         first = next(self._decode(self.video), None)
         if first is None:
             raise VideoError(path, "no picture in it can be decoded.", "Fetch it again.")
         self.first = first
         self.zero_s = first.pts * first.time_base
 
-    def _open(self) -> None:
+    def reopen(self) -> None:
+        """Open the file afresh, at its start."""
         try:
             self.file = av.open(local(self.path), options=LOCAL_ONLY)
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -97,7 +98,7 @@ class Source:
         """
         for earlier_s in (0, 5, 60, None):
             if earlier_s is None:
-                self._open()
+                self.reopen()
             stream = getattr(self, kind)
             if earlier_s is not None:
                 offset = int((self.zero_s + time_s - earlier_s) / stream.time_base)
@@ -127,6 +128,11 @@ class Source:
         """Return how long the last frame of a file lasts."""
         if isinstance(frame, av.AudioFrame):
             return Fraction(frame.samples, frame.sample_rate)
+        return self.picture_s
+
+    @property
+    def picture_s(self) -> Fraction:
+        """Return how long a picture lasts on average."""
         return 1 / Fraction(self.video.average_rate or self.video.guessed_rate or 25)
 
 
@@ -140,13 +146,13 @@ def splice(
 ) -> list[Cut | None]:
     """Write the reel of the pieces, in their order, whole; return what was cut of each.
 
-    None stands for a piece of which its video has no picture; where that is all of them, nothing is
-    written. Videos of another size than the first are fitted into its picture. Raises `VideoError`
-    for a video that cannot be read.
+    None stands for a piece of which its video has no picture. Videos of another size than the first
+    are fitted into its picture. Raises `VideoError` for a video that cannot be read, or where no
+    piece has a picture, ValueError without pieces; then nothing is written.
     """
+    if not pieces:
+        raise ValueError("a reel needs pieces")
     sources = {piece.path: Source(piece.path, threads) for piece in pieces}
-    if not sources:
-        return []
     with whole(out) as partial_path:
         with av.open(local(partial_path), "w", options={"fflags": "+bitexact"}) as file:
             reel = _Reel(file, list(sources.values()), fade_s, threads)
