@@ -20,6 +20,7 @@ include: "workflow/rules/samples.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/results.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/highlights.smk"
 include: "workflow/rules/demo.smk"
 
 
@@ -32,6 +33,7 @@ wildcard_constraints:
     half=r"[1-4]",
     match=r"[A-Za-z0-9._-]+",
     model=r"[A-Za-z0-9_-]+",
+    query=r"[A-Za-z0-9_-]+",
 
 
 rule all:
@@ -39,6 +41,7 @@ rule all:
     input:
         "results/metrics.csv",
         "results/report.html",
+        reels.pages(),
 
 
 onsuccess:

@@ -1,5 +1,5 @@
 # REQUIRES  the configuration and the sheet
-# PRODUCES  nothing: `plan`, which says what each job of this study is told
+# PRODUCES  nothing: `plan` and `reels`, which say what each job of this study is told
 
 import shlex
 import sys
@@ -12,6 +12,8 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(LIBRARY)}; ")
 from touchline import metrics
 from touchline.digest import digest, flags
 from touchline.plan import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES, Plan
+from touchline.reel_plan import Reels
 
 validate(config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml")
 plan = Plan(config)
+reels = Reels(plan)

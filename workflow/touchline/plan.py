@@ -22,6 +22,7 @@ MODEL = "results/models/{model}"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
 LOSS = "results/figures/loss.svg"
 PAGE = Path(__file__).parents[1] / "report" / "page.html.j2"
+STYLE = PAGE.with_name("style.css")
 # Of a model's entry: what the plan or the score reads, not the backend.
 OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
@@ -258,7 +259,7 @@ class Plan:
         return flags(models=list(self.models), guesses=self.guesses())
 
     def report_template(self, wildcards) -> str:
-        return checksum(PAGE)
+        return checksums([str(PAGE), str(STYLE)])
 
     def report_arguments(self, wildcards) -> str:
         own = {name: self.config["metrics"][name] for name in ("level", "resamples")}

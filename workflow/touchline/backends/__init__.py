@@ -42,13 +42,14 @@ class Backend(NamedTuple):
     """Where a backend is, and what it needs.
 
     `trains`: it has a `fit`, which writes a log of its steps (`log.parquet`) where it `logs`; `sees`:
-    it can read video; `relabels`: it reads files with SoccerNet's labels, so its settings get `labels`,
+    it can read video; `converses`: it is asked in words, so it takes open questions; `relabels`: it reads files with SoccerNet's labels, so its settings get `labels`,
     label → action.
     """
 
     module: str
     trains: bool
     sees: bool = False
+    converses: bool = False
     logs: bool = False
     relabels: bool = False
     environment: str = "tables"  # envs/*.yaml
@@ -59,12 +60,19 @@ BACKENDS = {
     "linear": Backend("touchline.backends.linear", trains=True),
     "external": Backend("touchline.backends.external", trains=False, relabels=True),
     "vlm": Backend(
-        "touchline.backends.vlm", trains=True, sees=True, logs=True, environment="models"
+        "touchline.backends.vlm",
+        trains=True,
+        sees=True,
+        converses=True,
+        logs=True,
+        environment="models",
     ),
     "causal_lm": Backend(
-        "touchline.backends.causal_lm", trains=True, logs=True, environment="models"
+        "touchline.backends.causal_lm", trains=True, converses=True, logs=True, environment="models"
     ),
-    "openai_api": Backend("touchline.backends.openai_api", trains=False, environment="api"),
+    "openai_api": Backend(
+        "touchline.backends.openai_api", trains=False, converses=True, environment="api"
+    ),
 }
 
 

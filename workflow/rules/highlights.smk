@@ -1,0 +1,114 @@
+# REQUIRES  results/predictions/{model}/{match}.parquet, results/scores/{model}.thresholds.csv,
+#           results/{samples,labels}/{match}.parquet and the videos named in the sheet
+# PRODUCES  results/highlights/{query}/reels/{match}/: the reel, lists for editors, reel.json
+#           results/highlights/{query}/index.html
+#           results/highlights/{query}/{questions,answers}/, for a query that names no known action
+
+
+rule question:
+    input:
+        samples="results/samples/{match}.parquet",
+    output:
+        "results/highlights/{query}/questions/{match}.parquet",
+    log:
+        "results/logs/question/{query}/{match}.log",
+    benchmark:
+        "results/benchmarks/question/{query}/{match}.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        code=digest("touchline.question"),
+        arguments=reels.question_arguments,
+    message:
+        "Question {wildcards.query} to {wildcards.match}"
+    shell:
+        "python -m touchline.question {params.arguments} --samples {input.samples} --out {output}"
+        " > {log} 2>&1"
+
+
+rule ask:
+    input:
+        samples="results/highlights/{query}/questions/{match}.parquet",
+        model=plan.trained_model,
+        manifests=plan.watched_manifests,
+        base=plan.made_base,
+    output:
+        "results/highlights/{query}/answers/{model}/{match}.parquet",
+    log:
+        "results/logs/ask/{query}/{model}/{match}.log",
+    benchmark:
+        "results/benchmarks/ask/{query}/{model}/{match}.tsv"
+    conda:
+        plan.environment
+    resources:
+        mem_mb=1000,
+        runtime=30,
+        api=plan.requests,
+    params:
+        code=digest("touchline.infer"),
+        backend_code=plan.backend_code,
+        arguments=plan.backend_arguments,
+        data=plan.infer_arguments,
+    message:
+        "Answers of {wildcards.model} to {wildcards.query} in {wildcards.match}"
+    shell:
+        "python -m touchline.infer {params.arguments} {params.data} --samples {input.samples}"
+        " --out {output} > {log} 2>&1"
+
+
+rule reel:
+    input:
+        answers=reels.answers,
+        thresholds=reels.thresholds,
+        samples="results/samples/{match}.parquet",
+        videos=reels.videos,
+    output:
+        directory("results/highlights/{query}/reels/{match}"),
+    log:
+        "results/logs/reel/{query}/{match}.log",
+    benchmark:
+        "results/benchmarks/reel/{query}/{match}.tsv"
+    conda:
+        "../../envs/highlights.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+        runtime=30,
+    params:
+        code=digest("touchline.highlights"),
+        arguments=reels.arguments,
+    message:
+        "Reel {wildcards.query} of {wildcards.match}"
+    shell:
+        "python -m touchline.highlights {params.arguments} --answers {input.answers}"
+        " --samples {input.samples} --threads {threads} --folder {output} 2>&1 | tee {log}"
+
+
+rule reel_page:
+    input:
+        reels=reels.reels,
+        labels=reels.labels,
+        answers=reels.all_answers,
+        thresholds=reels.all_thresholds,
+    output:
+        "results/highlights/{query}/index.html",
+    log:
+        "results/logs/reel_page/{query}.log",
+    benchmark:
+        "results/benchmarks/reel_page/{query}.tsv"
+    conda:
+        "../../envs/highlights.yaml"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        code=digest("touchline.reel_page"),
+        template=reels.template,
+        arguments=reels.page_arguments,
+    message:
+        "Page of {wildcards.query}"
+    shell:
+        "python -m touchline.reel_page {params.arguments} --out {output} > {log} 2>&1"
