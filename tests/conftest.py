@@ -78,7 +78,7 @@ def lay_study(folder: Path) -> Study:
     settings = folder / "profiles/demo/study.yaml"
     config = yaml.safe_load(settings.read_text())
     # Language models take a minute to pretrain: tests bring bases of their own.
-    del config["compare"], config["bases"]
+    del config["compare"], config["bases"], config["highlights"]
     settings.write_text(yaml.safe_dump(config))
     stage("demo", "--out", "demo", "--no-video", cwd=folder)
     arguments = ["--soccernet", "SoccerNet", "--echoes", "sn-echoes"]

@@ -27,6 +27,9 @@ from touchline.thresholds import THRESHOLDS
 from touchline.video import VideoError
 from touchline.vocabulary import Vocabulary
 
+# Commentary noted with each answer of a clip, the lines nearest to it.
+MOST_LINES = 4
+
 
 @dataclass(frozen=True)
 class Half:
@@ -153,12 +156,17 @@ def _row(entry: Entry, rate: float, samples: pl.DataFrame) -> dict:
         "reel_start_s": entry.reel_start_s,
         "reel_end_s": entry.reel_end_s,
         "confidence": entry.clip.confidence,
-        "hits": [
-            asdict(hit)
-            | {"time_s": hit.time_s, "clock": clock.show(hit.time_s, "match", half, 0.0)}
-            | {"lines": spoken(samples, half, hit.time_s)}
-            for hit in entry.clip.hits
-        ],
+        "hits": [_hit_row(hit, half, samples) for hit in entry.clip.hits],
+    }
+
+
+def _hit_row(hit: clips.Hit, half: int, samples: pl.DataFrame) -> dict:
+    """Return what reel.json says about an answer, with the commentary around it, on the match clock."""
+    lines = spoken(samples, half, hit.time_s, MOST_LINES)
+    return asdict(hit) | {
+        "time_s": hit.time_s,
+        "clock": clock.show(hit.time_s, "match", half, 0.0),
+        "lines": [f"{clock.show(start_s, 'match', half, 0.0)} {text}" for start_s, text in lines],
     }
 
 
@@ -169,7 +177,7 @@ def read_thresholds(path: Path) -> dict[str, float]:
 
 def lines_of(samples: pl.DataFrame) -> pl.DataFrame:
     """Return the commentary in the samples of a match (columns `schema.COMMENTARY`)."""
-    lines = samples.select("half", pl.col("lines").explode()).drop_nulls().unnest("lines")
+    lines = samples.select("half", "lines").explode("lines").drop_nulls("lines").unnest("lines")
     return lines.unique(maintain_order=True)
 
 

@@ -75,13 +75,14 @@ def describe(table: pl.DataFrame, samples: str) -> list[Moment]:
     """Return the moments with their commentary; `samples` is a path with `{match}`."""
     moments = []
     for match, half, action, time_s, confidence in table.iter_rows():
-        texts = spoken(schema.read(samples.format(match=match), schema.SAMPLES), half, time_s)
+        table = schema.read(samples.format(match=match), schema.SAMPLES)
+        texts = [f"{clock(start_s)} {text}" for start_s, text in spoken(table, half, time_s, LINES)]
         moments.append(Moment(match, half, clock(time_s), actions.name(action), confidence, texts))
     return moments
 
 
-def spoken(samples: pl.DataFrame, half: int, time_s: float) -> list[str]:
-    """Return the commentary around a moment, with its times, from the samples of its match."""
+def spoken(samples: pl.DataFrame, half: int, time_s: float, most: int) -> list[tuple[float, str]]:
+    """Return the lines (start_s, text) nearest to a moment, in time, from its match's samples."""
     lines = (
         samples.filter(half=half)
         .select(pl.col("lines").explode())
@@ -90,7 +91,7 @@ def spoken(samples: pl.DataFrame, half: int, time_s: float) -> list[str]:
         .unique(maintain_order=True)
         .filter(pl.col("start_s") < time_s + AROUND_S, pl.col("end_s") > time_s - AROUND_S)
         .sort((pl.col("start_s") - time_s).abs(), maintain_order=True)
-        .head(LINES)
+        .head(most)
         .sort("start_s", maintain_order=True)
     )
-    return [f"{clock(start_s)} {text}" for start_s, _, text in lines.iter_rows()]
+    return list(lines.select("start_s", "text").iter_rows())

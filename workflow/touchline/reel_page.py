@@ -24,8 +24,6 @@ from touchline.thresholds import apply
 TEMPLATES = Path(__file__).parents[1] / "report"
 # A mark is played from so long before its moment.
 LEAD_S = 3.0
-# Commentary shown with each answer of a clip, the lines nearest to it.
-MOST_LINES = 4
 
 
 def link(path: Path | str, page: Path) -> str:
@@ -122,19 +120,20 @@ def describe(folder: Path, page: Path, rows: dict[str, tuple[str, pl.DataFrame]]
             for number in content["halves"]
         ],
         "files": [
-            {"name": path.name, "link": link(path, page)} for path in sorted(folder.iterdir())
+            {"name": path.name, "link": link(path, page)}
+            for path in sorted(folder.iterdir())
+            if not path.name.startswith(".")  # Snakemake's time stamp
         ],
     }
 
 
 def _clip(clip: dict, content: dict) -> dict:
     in_reel = source_of(clip, content) == "reel"
-    sure = ", ".join(
-        f"{name(hit['action'])} {hit['confidence']:.2f}" if hit["confidence"] is not None
-        else f"{name(hit['action'])} without a confidence"
+    sure = [
+        "none given" if hit["confidence"] is None else f"{hit['confidence']:.2f}"
         for hit in clip["hits"]
-    )  # fmt: skip
-    lines = [line for hit in clip["hits"] for line in hit["lines"][:MOST_LINES]]
+    ]
+    lines = [line for hit in clip["hits"] for line in hit["lines"]]
     return {
         "title": clip["title"],
         "half": clip["half"],
@@ -143,7 +142,7 @@ def _clip(clip: dict, content: dict) -> dict:
         "end_s": f"{clip['reel_end_s']:.3f}" if in_reel else "",
         "start_s": f"{clip['start_s']:.3f}",
         "span": f"{clip['start_timecode']} to {clip['end_timecode']}",
-        "confidence": f"confidence {sure}",
+        "confidence": f"confidence {', '.join(sure)}",
         "lines": list(dict.fromkeys(lines)),
     }
 
