@@ -137,7 +137,7 @@ def test_no_hit_is_a_message_and_an_empty_list_and_no_video(match, capsys):
 def test_an_action_that_was_not_asked_for_is_said(match):
     content = make(match, query="fouls")
     assert content["clips"] == []
-    assert content["messages"][0].startswith("No model was asked about foul: add it to samples")
+    assert content["messages"][0].startswith("No model was asked about foul: see samples.actions")
 
 
 def test_the_thresholds_of_the_scoring_decide(match, tmp_path):

@@ -45,7 +45,7 @@ function playing(section) {
     time >= Number(clip.dataset.time) && time < Number(clip.dataset.end));
 }
 
-// Where in its half the picture on screen is: [half, seconds].
+// Where the picture on screen is: [half, seconds of its video].
 function place(section) {
   const video = player(section);
   const name = video.dataset.source || "";
@@ -61,8 +61,9 @@ function follow(section) {
   for (const track of section.querySelectorAll(".track")) {
     const head = track.querySelector(".head");
     head.hidden = track.dataset.half !== half;
-    head.style.left = `${(100 * time) / Number(track.dataset.length)}%`;
-    if (!head.hidden) track.setAttribute("aria-valuenow", time.toFixed(1));
+    const since = time - Number(track.dataset.begins);
+    head.style.left = `${(100 * since) / Number(track.dataset.length)}%`;
+    if (!head.hidden) track.setAttribute("aria-valuenow", since.toFixed(1));
   }
   const now = playing(section);
   clips(section).forEach((clip, index) => {
@@ -104,7 +105,8 @@ for (const section of document.querySelectorAll("section")) {
     track.addEventListener("click", (event) => {
       const box = track.getBoundingClientRect();
       const share = (event.clientX - box.left) / box.width;
-      play(section, track.dataset.source, Math.max(0, share * Number(track.dataset.length)), true);
+      const since = Math.max(0, share * Number(track.dataset.length));
+      play(section, track.dataset.source, Number(track.dataset.begins) + since, true);
     });
   }
   const first = section.querySelector(".source");

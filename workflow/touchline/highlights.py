@@ -7,7 +7,7 @@ PRODUCES in a folder: reel.json (all that is known), reel.mp4 (where there are c
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +19,7 @@ from touchline.clips import Clip
 from touchline.edit_lists import Entry
 from touchline.files import whole_folder, write_text
 from touchline.matching import answer_intervals
-from touchline.moments import spoken
+from touchline.moments import lines_of, spoken
 from touchline.query import Query, parse
 from touchline.splice import Piece, Source, splice
 from touchline.stream_copy import copy
@@ -33,10 +33,11 @@ MOST_LINES = 4
 
 @dataclass(frozen=True)
 class Half:
-    """A half's video, where it has one, and its length."""
+    """A half's length, its video where it has one, and the second of the video at which it starts."""
 
     video: Path | None
     duration_s: float
+    start_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,13 @@ def make(
     found: Sequence[Clip],
     messages: list[str],
     halves: dict[int, Half],
-    samples: pl.DataFrame,
+    lines: pl.DataFrame,
     look: Look,
 ) -> None:
     """Write the reel and the lists of these clips into a folder, which appears whole.
 
-    `about` opens reel.json; `messages` are what is to be said about the clips.
+    `about` opens reel.json; `messages` are what is to be said about the clips; `lines` is the
+    commentary (`schema.COMMENTARY`).
     """
     with whole_folder(folder) as partial:
         entries, fps, sound, said = _cut(partial / "reel.mp4", found, halves, look)
@@ -77,12 +79,13 @@ def make(
                 str(half): {
                     "video": None if one.video is None else str(one.video),
                     "duration_s": one.duration_s,
+                    "start_s": one.start_s,
                 }
                 for half, one in sorted(halves.items())
             },
             "frames_per_second": rate,
             "reel": "reel.mp4" if (partial / "reel.mp4").is_file() else None,
-            "clips": [_row(entry, rate, samples) for entry in entries],
+            "clips": [_row(entry, rate, lines) for entry in entries],
         }
         text = json.dumps(content, indent=1, ensure_ascii=False)
         write_text(partial / "reel.json", text + "\n")
@@ -109,7 +112,15 @@ def _cut(
     filmed = [clip for clip in found if clip.half in videos]
     if not filmed:
         return _planned(found, edit_lists.list_rate(None)), None, False, said
-    pieces = [Piece(videos[clip.half], clip.start_s, clip.end_s, clip.title) for clip in filmed]
+    pieces = [
+        Piece(
+            videos[clip.half],
+            clip.start_s + halves[clip.half].start_s,
+            clip.end_s + halves[clip.half].start_s,
+            clip.title,
+        )
+        for clip in filmed
+    ]
     try:
         if look.stream_copy:
             cuts = copy(pieces, out)
@@ -143,7 +154,7 @@ def _planned(found: Sequence[Clip], rate: float) -> list[Entry]:
     return entries
 
 
-def _row(entry: Entry, rate: float, samples: pl.DataFrame) -> dict:
+def _row(entry: Entry, rate: float, lines: pl.DataFrame) -> dict:
     """Return what reel.json says about a clip."""
     half = entry.clip.half
     return {
@@ -156,17 +167,17 @@ def _row(entry: Entry, rate: float, samples: pl.DataFrame) -> dict:
         "reel_start_s": entry.reel_start_s,
         "reel_end_s": entry.reel_end_s,
         "confidence": entry.clip.confidence,
-        "hits": [_hit_row(hit, half, samples) for hit in entry.clip.hits],
+        "hits": [_hit_row(hit, half, lines) for hit in entry.clip.hits],
     }
 
 
-def _hit_row(hit: clips.Hit, half: int, samples: pl.DataFrame) -> dict:
+def _hit_row(hit: clips.Hit, half: int, lines: pl.DataFrame) -> dict:
     """Return what reel.json says about an answer, with the commentary around it, on the match clock."""
-    lines = spoken(samples, half, hit.time_s, MOST_LINES)
+    near = spoken(lines, half, hit.time_s, MOST_LINES)
     return asdict(hit) | {
         "time_s": hit.time_s,
         "clock": clock.show(hit.time_s, "match", half, 0.0),
-        "lines": [f"{clock.show(start_s, 'match', half, 0.0)} {text}" for start_s, text in lines],
+        "lines": [f"{clock.show(start_s, 'match', half, 0.0)} {text}" for start_s, text in near],
     }
 
 
@@ -175,38 +186,31 @@ def read_thresholds(path: Path) -> dict[str, float]:
     return dict(pl.read_csv(path, schema=THRESHOLDS).iter_rows())
 
 
-def lines_of(samples: pl.DataFrame) -> pl.DataFrame:
-    """Return the commentary in the samples of a match (columns `schema.COMMENTARY`)."""
-    lines = samples.select("half", "lines").explode("lines").drop_nulls("lines").unnest("lines")
-    return lines.unique(maintain_order=True)
-
-
 def find(
     query: Query,
     answers: pl.DataFrame,
-    samples: pl.DataFrame,
+    asked: Collection[str],
     halves: dict[int, Half],
     settings: clips.Settings,
     threshold: float | dict[str, float],
     match: str,
+    lines: pl.DataFrame,
 ) -> tuple[list[Clip], list[str]]:
-    """Return the clips that a query finds in a model's answers (`schema.PREDICTIONS`), and messages."""
-    asked = set(samples["action"].unique())
+    """Return the clips that a query finds in answered intervals, and messages.
+
+    `answers` as `clips.choose` takes them; `asked` are the actions that the model was asked about.
+    """
     actions = query.actions or (query.open_text,)
-    said = [
-        f"No model was asked about {action}: add it to samples.actions in the configuration."
-        for action in actions
-        if action not in asked
-    ]
-    if len(said) > 1 and len(said) < len(actions):
-        said = [f"No model was asked about {', '.join(a for a in actions if a not in asked)}."]
-    intervals = answer_intervals(answers.with_columns(match=pl.lit(match)))
     found, told = clips.choose(
-        replace(query, actions=tuple(actions)), intervals,
+        replace(query, actions=tuple(actions)), answers,
         {half: one.duration_s for half, one in halves.items()},
-        settings, threshold, match, lines_of(samples),
+        settings, threshold, match, lines,
     )  # fmt: skip
-    return found, said + told
+    unasked = [action for action in actions if action not in asked]
+    if unasked and not query.everything:
+        names = ", ".join(unasked)
+        told.insert(0, f"No model was asked about {names}: see samples.actions in config.yaml.")
+    return found, told
 
 
 def parser_of_settings(parser: argparse.ArgumentParser) -> None:
@@ -263,12 +267,16 @@ def main(argv: list[str]) -> None:
         for half, one in args.halves.items()
     }
     samples = schema.read(args.samples, schema.SAMPLES)
-    answers = schema.read(args.answers, schema.PREDICTIONS)
+    answers = schema.read(args.answers, schema.PREDICTIONS).with_columns(match=pl.lit(args.match))
     threshold = read_thresholds(args.thresholds) if args.thresholds else args.threshold
     settings, look = settings_of(args)
-    found, messages = find(query, answers, samples, halves, settings, threshold, args.match)
+    lines = lines_of(samples)
+    found, messages = find(
+        query, answer_intervals(answers), set(samples["action"]), halves, settings, threshold,
+        args.match, lines,
+    )  # fmt: skip
     about = {"match": args.match, "model": args.model}
-    make(args.folder, about, query, found, messages, halves, samples, look)
+    make(args.folder, about, query, found, messages, halves, lines, look)
     tell(args.folder)
 
 

@@ -75,23 +75,28 @@ def describe(table: pl.DataFrame, samples: str) -> list[Moment]:
     """Return the moments with their commentary; `samples` is a path with `{match}`."""
     moments = []
     for match, half, action, time_s, confidence in table.iter_rows():
-        table = schema.read(samples.format(match=match), schema.SAMPLES)
-        texts = [f"{clock(start_s)} {text}" for start_s, text in spoken(table, half, time_s, LINES)]
+        said = lines_of(schema.read(samples.format(match=match), schema.SAMPLES))
+        texts = [f"{clock(start_s)} {text}" for start_s, text in spoken(said, half, time_s, LINES)]
         moments.append(Moment(match, half, clock(time_s), actions.name(action), confidence, texts))
     return moments
 
 
-def spoken(samples: pl.DataFrame, half: int, time_s: float, most: int) -> list[tuple[float, str]]:
-    """Return the lines (start_s, text) nearest to a moment, in time, from its match's samples."""
-    lines = (
-        samples.filter(half=half)
-        .select(pl.col("lines").explode())
-        .drop_nulls()
-        .unnest("lines")
-        .unique(maintain_order=True)
-        .filter(pl.col("start_s") < time_s + AROUND_S, pl.col("end_s") > time_s - AROUND_S)
+def lines_of(samples: pl.DataFrame) -> pl.DataFrame:
+    """Return the commentary in a match's samples (columns `schema.COMMENTARY`), each line once."""
+    lines = samples.select("half", "lines").explode("lines").drop_nulls("lines").unnest("lines")
+    return lines.unique(maintain_order=True)
+
+
+def spoken(lines: pl.DataFrame, half: int, time_s: float, most: int) -> list[tuple[float, str]]:
+    """Return the lines (start_s, text) nearest to a moment, in time."""
+    near = (
+        lines.filter(
+            pl.col("half") == half,
+            pl.col("start_s") < time_s + AROUND_S,
+            pl.col("end_s") > time_s - AROUND_S,
+        )
         .sort((pl.col("start_s") - time_s).abs(), maintain_order=True)
         .head(most)
         .sort("start_s", maintain_order=True)
     )
-    return list(lines.select("start_s", "text").iter_rows())
+    return list(near.select("start_s", "text").iter_rows())

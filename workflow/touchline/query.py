@@ -63,6 +63,7 @@ class Query:
     order: str | None = None  # time or confidence; None: as configured
     misread: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
+    everything: bool = False  # no action is named: all are meant, but for those left out
 
     def describe(self) -> str:
         """Return how the query was understood, and what of it was not, as sentences."""
@@ -123,7 +124,7 @@ def parse(text: str, vocabulary: Vocabulary, clubs: Collection[str] = ()) -> Que
     return Query(
         text,
         tuple(action for action in vocabulary.actions if action in wanted),
-        open_text, halves, windows, team, limit, pick, order, tuple(misread), tuple(ignored),
+        open_text, halves, windows, team, limit, pick, order, tuple(misread), tuple(ignored), everything=not shown and open_text is None,
     )  # fmt: skip
 
 

@@ -46,11 +46,13 @@ def answered(
     return apply(said, chosen)
 
 
-def mark(half: int, time_s: float, length_s: float, text: str, source: str) -> dict:
-    """Return a mark on a timeline."""
+def mark(
+    half: int, time_s: float, length_s: float, text: str, source: str, begins_s: float
+) -> dict:
+    """Return a mark on a timeline; the half begins at `begins_s` of its video."""
     shown = clock.show(time_s, "match", half, 0.0)
     return {
-        "time_s": f"{max(0.0, time_s - LEAD_S):.3f}",
+        "time_s": f"{max(0.0, begins_s + time_s - LEAD_S):.3f}",
         "left": f"{100 * time_s / length_s:.3f}",
         "width": None,
         "title": f"{text} {shown}",
@@ -63,11 +65,12 @@ def timeline(
 ) -> dict:
     """Return a half's timeline: the reel's clips, then rows of (colour, half, action, time_s, note)."""
     half, length_s = int(number), content["halves"][number]["duration_s"]
+    begins_s = content["halves"][number]["start_s"]
     source = f"half{number}" if page_has else ""
     reel = [
         {
             "time_s": f"{clip['reel_start_s'] if source_of(clip, content) == 'reel' else clip['start_s']:.3f}",
-            "left": f"{100 * clip['start_s'] / length_s:.3f}",
+            "left": f"{100 * (clip['start_s'] - begins_s) / length_s:.3f}",
             "width": f"{100 * (clip['end_s'] - clip['start_s']) / length_s:.3f}",
             "title": clip["title"],
             "source": source_of(clip, content),
@@ -79,14 +82,21 @@ def timeline(
     for row, (colour, table) in rows.items():
         own = table.filter(pl.col("half") == half, pl.col("action").is_in(content["actions"]))
         marks = [
-            mark(half, one["time_s"], length_s, f"{name(one['action'])}{one['note']}", source)
+            mark(
+                half,
+                one["time_s"],
+                length_s,
+                f"{name(one['action'])}{one['note']}",
+                source,
+                begins_s,
+            )
             for one in own.sort("time_s").iter_rows(named=True)
         ]
         shown.append({"name": row, "colour": colour, "marks": marks})
     ends = (clock.show(time_s, "match", half, 0.0) for time_s in (0.0, length_s))
     first, last = ends
     return {
-        "number": half, "duration_s": length_s, "source": source, "rows": shown,
+        "number": half, "duration_s": length_s, "begins_s": begins_s, "source": source, "rows": shown,
         "first": first, "last": last,
     }  # fmt: skip
 
