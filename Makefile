@@ -26,6 +26,7 @@ demo: .venv/installed ## run the whole workflow on a few matches that are drawn 
 	snakemake --profile profiles/demo
 	@echo
 	@echo "report    demo/results/report.html"
+	@echo "reels     demo/results/highlights/second-half-goals/index.html"
 	@echo "table     demo/results/metrics.csv"
 	@echo "problems  demo/results/problems.csv"
 	@echo "matches   demo/SoccerNet/<league>/<season>/<game>/1_224p.mkv, 2_224p.mkv"
