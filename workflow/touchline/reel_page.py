@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from touchline import cli, clock, schema
+from touchline import cli, clock, pages, schema
 from touchline.actions import name
 from touchline.files import write_text
 from touchline.highlights import read_thresholds
@@ -21,7 +20,6 @@ from touchline.matching import answer_intervals
 from touchline.style import TRUTH, TRUTH_COLOUR, colours
 from touchline.thresholds import apply
 
-TEMPLATES = Path(__file__).parents[1] / "report"
 # A mark is played from so long before its moment.
 LEAD_S = 3.0
 
@@ -159,17 +157,10 @@ def _clip(clip: dict, content: dict) -> dict:
 
 def render(content: dict) -> str:
     """Return the page. Every text from outside is escaped; nothing but the page's own script runs."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = (TEMPLATES / "reel.js").read_text(encoding="utf-8")
+    script = (pages.TEMPLATES / "reel.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     own = {"script": Markup(script), "script_hash": f"sha256-{digest}", "lead_s": f"{LEAD_S:g}"}
-    return environment.get_template("reel.html.j2").render(content | own)
+    return pages.render("reel.html.j2", content | own)
 
 
 def write(page: Path, model: str, matches: Sequence[dict]) -> None:

@@ -5,16 +5,14 @@ import base64
 import json
 from pathlib import Path
 
-import jinja2
 import polars as pl
 
-from touchline import asked, cli, moments, schema, verdict, views
+from touchline import asked, cli, moments, pages, schema, verdict, views
 from touchline.files import write_text
 from touchline.matching import with_ratios
 from touchline.problems import NOTED
 from touchline.style import colours
 
-TEMPLATES = Path(__file__).parents[1] / "report"
 ALL = "all"
 RULE = {"protocol": "full", "matching": "many"}
 
@@ -91,15 +89,8 @@ def collect(results: Path, models: list[str], guesses: list[str], level: float) 
 
 
 def render(content: dict) -> str:
-    """Return the page. Every text is escaped by the template engine."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2").render(content)
+    """Return the page."""
+    return pages.render("page.html.j2", content)
 
 
 def main(argv: list[str]) -> None:
