@@ -4,7 +4,7 @@ import csv
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
@@ -106,6 +106,7 @@ def test_leaving_out_every_action_that_is_named_is_refused():
         read("shots without attempts")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_in_a_sentence(text):
     try:
