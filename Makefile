@@ -39,7 +39,7 @@ report: demo ## Snakemake's own report of the demo, with its workflow: demo/resu
 	snakemake --profile profiles/demo --report results/workflow.html
 
 test: .venv/installed ## run all tests
-	python -m pytest
+	python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed ## check the code's form
 	ruff check
