@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 
 from chunks import film, labels, samples, tiny_base
 from touchline import processes, schema
-from touchline.finetune import BUDGET_VARIABLE, UNFINISHED
+from touchline.jobs import BUDGET_VARIABLE
 from touchline.problems import InputError
+from touchline.unfinished import UNFINISHED
 
 CHUNKS, EPOCHS, PER_STEP = 5, 5, 4
 STEPS = 7  # of which the last has a single chunk: one of two processes has none
