@@ -41,6 +41,11 @@ rule all:
         "results/report.html",
 
 
+onstart:
+    if workflow.is_main_process:
+        running.begin()
+
+
 onsuccess:
     if workflow.is_main_process and Path("results/metrics.csv").is_file():
         print(metrics.show("results/metrics.csv"))

@@ -1,11 +1,10 @@
 """A real Slurm of one node on this machine, to try the profile without a cluster and to test it.
 
-    python tests/slurm/cluster.py start        # prints what to export
-    python tests/slurm/cluster.py stop
+    sudo python3 tests/slurm/cluster.py start
+    sudo python3 tests/slurm/cluster.py stop
 
-It needs Debian's slurmctld, slurmd, slurm-client and munge (`apt-get install` starts none of them in a
-container; elsewhere stop theirs). All files are in one folder, ports are free ones, and a real cluster that
-the machine belongs to is not touched.
+It needs Debian's slurmctld, slurmd, slurm-client and munge. All files are in one folder, but for
+/etc/slurm/slurm.conf, a link to it: a machine that has its own there belongs to a cluster, and is refused.
 """
 
 import argparse
@@ -23,12 +22,14 @@ from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scontrol", "scancel")
 DAEMONS = ("slurmd", "slurmctld", "munged")
+# Where commands look within a job: Snakemake drops SLURM_CONF there.
+CONF = Path("/etc/slurm/slurm.conf")
 FOLDER = Path(tempfile.gettempdir()) / "touchline-slurm"
 NODE = "touchline"
 # Of the walltime, KillWait and OverTimeLimit, all is as Debian ships it; Slurm looks every 30 s.
 CONFIGURATION = """\
 ClusterName=touchline
-SlurmctldHost={host}
+SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={controller}
 SlurmdPort={node}
 SlurmUser={user}
@@ -58,16 +59,11 @@ PartitionName=gpu Nodes={node_name} MaxTime=INFINITE State=UP
 
 
 class Cluster:
-    """The daemons of one Slurm, and the environment in which its commands find them."""
+    """The daemons of one Slurm."""
 
     def __init__(self, folder: Path = FOLDER, requeue_s: int = 120, lost_s: int = 300) -> None:
         """`requeue_s` is how long a requeued job waits, `lost_s` how long a silent node counts as up."""
         self.folder, self.requeue_s, self.lost_s = folder.absolute(), requeue_s, lost_s
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Return what makes Slurm's commands talk to this one."""
-        return {"SLURM_CONF": str(self.folder / "slurm.conf")}
 
     def start(self) -> None:
         """Start the daemons and wait until the node takes jobs; raise `RuntimeError` if it does not."""
@@ -76,9 +72,15 @@ class Cluster:
             raise RuntimeError(
                 f"no {', '.join(missing)}. Install slurmctld slurmd slurm-client munge."
             )
+        own = self.folder / "slurm.conf"
+        if CONF.exists() and CONF.resolve() != own:
+            raise RuntimeError(f"{CONF} is there, so this machine has a Slurm of its own.")
         for name in ("state", "spool"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        (self.folder / "slurm.conf").write_text(self._configuration())
+        own.write_text(self._configuration())
+        CONF.parent.mkdir(exist_ok=True)
+        CONF.unlink(missing_ok=True)
+        CONF.symlink_to(own)
         (self.folder / "gres.conf").write_text(f"NodeName={NODE} Name=gpu File=/dev/null\n")
         key = self.folder / "munge.key"
         key.write_bytes(secrets.token_bytes(1024))
@@ -112,10 +114,7 @@ class Cluster:
 
     def slurm(self, *command: object) -> str:
         """Return what a command of Slurm prints; empty if it fails."""
-        done = subprocess.run(
-            [str(word) for word in command],
-            env=os.environ | self.environment, capture_output=True, text=True,
-        )  # fmt: skip
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
         lines = done.stdout.split("\n")
         return lines[0].strip() if len(set(filter(None, lines))) == 1 else done.stdout.strip()
 
@@ -127,6 +126,8 @@ class Cluster:
             time.sleep(0.2)
         for name in DAEMONS:
             stop(self._process(name), signal.SIGTERM)
+        if CONF.resolve() == self.folder / "slurm.conf":
+            CONF.unlink()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _configuration(self) -> str:
@@ -145,7 +146,10 @@ class Cluster:
             return None
 
     def _run(self, *command: str) -> None:
-        environment = os.environ | self.environment | {"PATH": search_path()}
+        environment = os.environ | {
+            "PATH": search_path(),
+            "SLURM_CONF": str(self.folder / "slurm.conf"),
+        }
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{command[0]} does not start: {done.stderr.strip()}")
@@ -200,8 +204,7 @@ def main(argv: list[str]) -> None:
         cluster.start()
     except RuntimeError as error:
         sys.exit(f"error: {error}")
-    for name, value in cluster.environment.items():
-        print(f"export {name}={value}")
+    print(cluster.slurm("sinfo"))
 
 
 if __name__ == "__main__":

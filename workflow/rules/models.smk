@@ -1,5 +1,5 @@
 # REQUIRES  results/samples/{match}.parquet; for training also results/labels/{match}.parquet
-# PRODUCES  results/models/{model}/
+# PRODUCES  results/models/{model}/, by `fit` or, for models that want a GPU, `fit_language_model`
 #           results/predictions/{model}/{match}.parquet
 #           results/estimates/{model}.csv, only where it is asked for
 
@@ -16,6 +16,8 @@ rule fit:
         "results/logs/fit/{model}.log",
     benchmark:
         "results/benchmarks/fit/{model}.tsv"
+    wildcard_constraints:
+        model=plan.pattern(language_models=False),
     conda:
         plan.environment
     threads: 2
@@ -34,6 +36,14 @@ rule fit:
         " 2>&1 | tee {log}"
 
 
+use rule fit as fit_language_model with:
+    wildcard_constraints:
+        model=plan.pattern(language_models=True),
+    resources:
+        mem_mb=2048,
+        runtime=480,
+
+
 rule infer:
     input:
         samples="results/samples/{match}.parquet",
@@ -47,6 +57,8 @@ rule infer:
         "results/logs/infer/{model}/{match}.log",
     benchmark:
         "results/benchmarks/infer/{model}/{match}.tsv"
+    wildcard_constraints:
+        model=plan.pattern(language_models=False),
     conda:
         plan.environment
     resources:
@@ -64,6 +76,14 @@ rule infer:
     shell:
         "python -m touchline.infer {params.arguments} {params.data} --samples {input.samples}"
         " --out {output} > {log} 2>&1"
+
+
+use rule infer as infer_language_model with:
+    wildcard_constraints:
+        model=plan.pattern(language_models=True),
+    resources:
+        mem_mb=2048,
+        runtime=60,
 
 
 rule estimate:

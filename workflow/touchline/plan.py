@@ -5,6 +5,7 @@ the methods here, which take its `wildcards` (an object with `match`, `half` and
 else: Snakemake does not compare a parameter that is made from `input` with that of the last run.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ MODEL = "results/models/{model}"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"
 LOSS = "results/figures/loss.svg"
 PAGE = Path(__file__).parents[1] / "report" / "page.html.j2"
+LANGUAGE_MODELS = ("vlm", "causal_lm")
+NOTHING = r"(?!)"  # matches no name
 # Of a model's entry: what the plan or the score reads, not the backend.
 OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
@@ -71,6 +74,15 @@ class Plan:
         entry = self.models[model]
         inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
         return BACKENDS[entry["backend"]].sees and "video" in inputs
+
+    def pattern(self, language_models: bool) -> str:
+        """Return a pattern of the models that are language models run here, or of the others."""
+        names = [
+            re.escape(model)
+            for model, entry in self.models.items()
+            if (entry["backend"] in LANGUAGE_MODELS) == language_models
+        ]
+        return "|".join(names) or NOTHING
 
     def manifests_of(self, matches: list[str]) -> list[str]:
         """Return the manifest of every half of these matches that has a video."""
