@@ -8,6 +8,7 @@ It needs Debian's slurmctld, slurmd, slurm-client and munge. All files are in on
 """
 
 import argparse
+import contextlib
 import os
 import pwd
 import secrets
@@ -26,6 +27,7 @@ DAEMONS = ("slurmd", "slurmctld", "munged")
 CONF = Path("/etc/slurm/slurm.conf")
 FOLDER = Path(tempfile.gettempdir()) / "touchline-slurm"
 NODE = "touchline"
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random")  # that stand for GPUs
 # Of the walltime, KillWait and OverTimeLimit, all is as Debian ships it; Slurm looks every 30 s.
 CONFIGURATION = """\
 ClusterName=touchline
@@ -44,15 +46,17 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+PropagatePrioProcess=1
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core_Memory
+SelectTypeParameters=CR_CPU_Memory
+SlurmdParameters=config_overrides
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/filetxt
 JobCompLoc={folder}/jobs.txt
 GresTypes=gpu
 ReturnToService=2
 SlurmdTimeout={lost_s}
-NodeName={node_name} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} Gres=gpu:1 State=UNKNOWN
+NodeName={node_name} NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory={memory} Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=cpu Nodes={node_name} Default=YES MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes={node_name} MaxTime=INFINITE State=UP
 """
@@ -61,9 +65,20 @@ PartitionName=gpu Nodes={node_name} MaxTime=INFINITE State=UP
 class Cluster:
     """The daemons of one Slurm."""
 
-    def __init__(self, folder: Path = FOLDER, requeue_s: int = 120, lost_s: int = 300) -> None:
-        """`requeue_s` is how long a requeued job waits, `lost_s` how long a silent node counts as up."""
+    def __init__(
+        self,
+        folder: Path = FOLDER,
+        requeue_s: int = 120,
+        lost_s: int = 300,
+        cores: int = os.cpu_count(),
+        gpus: int = 1,
+    ) -> None:
+        """`requeue_s` is how long a requeued job waits, `lost_s` how long a silent node counts as up.
+
+        `cores` and `gpus` are what Slurm shares out, whatever the machine has.
+        """
         self.folder, self.requeue_s, self.lost_s = folder.absolute(), requeue_s, lost_s
+        self.cores, self.gpus = cores, gpus
 
     def start(self) -> None:
         """Start the daemons and wait until the node takes jobs; raise `RuntimeError` if it does not."""
@@ -77,11 +92,12 @@ class Cluster:
             raise RuntimeError(f"{CONF} is there, so this machine has a Slurm of its own.")
         for name in ("state", "spool"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
+        devices = ",".join(DEVICES[: self.gpus])
         own.write_text(self._configuration())
         CONF.parent.mkdir(exist_ok=True)
         CONF.unlink(missing_ok=True)
         CONF.symlink_to(own)
-        (self.folder / "gres.conf").write_text(f"NodeName={NODE} Name=gpu File=/dev/null\n")
+        (self.folder / "gres.conf").write_text(f"NodeName={NODE} Name=gpu File={devices}\n")
         key = self.folder / "munge.key"
         key.write_bytes(secrets.token_bytes(1024))
         key.chmod(0o600)
@@ -98,9 +114,12 @@ class Cluster:
         """Start the node's daemon alone, as when a node comes back."""
         self._run("slurmd", "-N", NODE)
 
-    def stop_node(self) -> None:
-        """Kill the node's daemon and its jobs, as when a node loses power."""
+    def fail_node(self) -> None:
+        """Kill the node's daemon and the processes of its jobs, as when it loses power."""
         stop(self._process("slurmd"), signal.SIGKILL)
+        for process in children_of_steps():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
     def wait(self, *states: str, timeout_s: float = 60) -> None:
         """Wait until the node is in one of these states."""
@@ -135,7 +154,7 @@ class Cluster:
         controller, node = free_ports(2)
         return CONFIGURATION.format(
             folder=self.folder, host=socket.gethostname().split(".")[0], user=user(), node_name=NODE,
-            controller=controller, node=node, cores=os.cpu_count(), memory=pages // 2**20 * 9 // 10,
+            controller=controller, node=node, cores=self.cores, gpus=self.gpus, memory=pages // 2**20 * 9 // 10,
             requeue_s=self.requeue_s, lost_s=self.lost_s,
         )  # fmt: skip
 
@@ -153,6 +172,20 @@ class Cluster:
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{command[0]} does not start: {done.stderr.strip()}")
+
+
+def children_of_steps() -> list[int]:
+    """Return the processes of all jobs of this machine: each slurmstepd and what it started."""
+    parents, found = {}, []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            name, rest = (process / "stat").read_text().rsplit(")", 1)
+            parents[int(process.name)] = int(rest.split()[1])
+            if name.endswith("(slurmstepd"):
+                found.append(int(process.name))
+    for process in found:  # which grows while it is read
+        found += [child for child, parent in parents.items() if parent == process]
+    return found
 
 
 def search_path() -> str:

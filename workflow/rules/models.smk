@@ -31,9 +31,10 @@ rule fit:
         data=plan.training_arguments,
     message:
         "Train {wildcards.model}"
+    # SIGTERM reaches every process of a job: the shell and tee outlive the training, which saves.
     shell:
-        "python -m touchline.fit {params.arguments} {params.data} --folder {output}"
-        " 2>&1 | tee {log}"
+        "trap : TERM; python -m touchline.fit {params.arguments} {params.data} --folder {output}"
+        " 2>&1 | (trap '' TERM; exec tee {log})"
 
 
 use rule fit as fit_language_model with:

@@ -48,22 +48,25 @@ def training_key(backend: str, settings: dict, files: list[Path]) -> str:
 def attempt(folder: Path) -> Iterator[None]:
     """Record one attempt at a training, which has its checkpoints to itself.
 
-    One that ran out of time goes back into Slurm's queue. Raises `InputError` instead where the last
-    two attempts have come no further, since a third would not either.
+    One that ran out of time goes back into Slurm's queue: it has come further by a step at least.
+    Raises `InputError` where the last two attempts have not, since a third would not either.
     """
     signal.signal(signal.SIGTERM, _leave)
     with holder.hold(folder):
-        _stop_if_stuck(folder)
+        reasons = attempts.stuck(folder)
+        if reasons:
+            raise InputError(
+                f"two attempts have come no further, so there is no third. {reasons}. Mend that, or "
+                "give the job more time (runtime), and run the same command again."
+            )
         attempts.begin(folder)
         try:
             yield
         except Unfinished as error:
             attempts.end(folder, error.reason)
             job = jobs.job_id()
-            if error.out_of_time and job:
-                _stop_if_stuck(folder)
-                if jobs.requeue(job):
-                    print(f"job {job} goes back into the queue, to go on", file=sys.stderr)
+            if error.out_of_time and job and jobs.requeue(job):
+                print(f"job {job} goes back into the queue, to go on", file=sys.stderr)
             raise
         except BaseException as error:
             name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
@@ -75,15 +78,6 @@ def attempt(folder: Path) -> Iterator[None]:
 def _leave(number: int, _) -> None:
     """End where the training itself does not watch for the signal: before its first step."""
     raise Unfinished(f"{signal.Signals(number).name} outside the training's steps")
-
-
-def _stop_if_stuck(folder: Path) -> None:
-    reasons = attempts.stuck(folder)
-    if reasons:
-        raise InputError(
-            f"two attempts have come no further, so there is no third. {reasons}. Mend that, or give "
-            "the job more time (runtime), and run the same command again."
-        )
 
 
 def main(argv: list[str]) -> None:

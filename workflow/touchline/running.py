@@ -36,7 +36,8 @@ def begin() -> None:
     _held.append(file)
     left = jobs.of_folder(str(Path.cwd()), PREFIX)
     if left:
-        print(f"cancelling {len(left)} jobs of a Snakemake that was ended", file=sys.stderr)
+        jobs_ = "job" if len(left) == 1 else "jobs"
+        print(f"cancelling {len(left)} {jobs_} of a Snakemake that was ended", file=sys.stderr)
         if left := jobs.cancel(left):
             raise InputError(
                 f"jobs {', '.join(left)} do not end. Cancel them (scancel), and go on."
