@@ -47,5 +47,7 @@ onstart:
 
 
 onsuccess:
-    if workflow.is_main_process and Path("results/metrics.csv").is_file():
-        print(metrics.show("results/metrics.csv"))
+    if workflow.is_main_process:
+        fit.drop_checkpoints(Path("results/models"), Path("results/checkpoints"))
+        if Path("results/metrics.csv").is_file():
+            print(metrics.show("results/metrics.csv"))

@@ -13,7 +13,7 @@ import pytest
 from safetensors.torch import load_file
 
 from chunks import film, labels, samples, tiny_base
-from touchline import processes, schema
+from touchline import fit, processes, schema
 from touchline.jobs import BUDGET_VARIABLE
 from touchline.problems import InputError
 from touchline.unfinished import UNFINISHED
@@ -83,6 +83,7 @@ def test_two_processes_take_the_steps_of_one(results, tmp_path):
         folder.mkdir()
         assert start(results, folder, count).wait() == 0, said(folder)
         logs.append(log(folder))
+        fit.drop_checkpoints(folder, folder / "checkpoints")
         assert list(folder.glob("checkpoints/*")) == []
         assert {path.name for path in folder.iterdir()} == {"checkpoints", "model", "stderr.txt"}
     for name in ("loss", "grad_norm"):

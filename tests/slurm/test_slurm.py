@@ -136,21 +136,27 @@ def test_snakemake_may_be_killed_or_started_twice(study, undisturbed, cluster):
     killed.wait()
     assert study.training_processes()  # the job goes on by itself
     interrupted = study.start(TARGET, nice=5)  # it cancels that job
-    study.wait_for_step(attempts=2)
-    assert "cancelling 1 job of a Snakemake that was ended" in study.said()
+    study.wait(lambda: "cancelling 1 job of a Snakemake that was ended" in study.said())
 
     assert study.start(TARGET, nice=5).wait() == 1
     assert "another Snakemake works here (process" in study.said()
     assert "Traceback" not in study.said()
 
+    study.wait_for_step(attempts=2)
     interrupted.send_signal(signal.SIGINT)
     interrupted.wait()
+    unaware = study.start(TARGET, nice=5)
+    study.wait(study.model.is_dir)
+    unaware.kill()  # before it knows that the model is done
+    unaware.wait()
     assert study.start(TARGET, nice=5).wait() == 0, study.said()
     rows = study.attempts()
     assert rows[0]["job"] == first["job"]
-    assert [row["why"].split(":")[0] for row in rows] == ["SIGTERM", "SIGTERM", "done"]
+    assert [row["why"].split(":")[0] for row in rows] == ["SIGTERM", "SIGTERM", "done", "done"]
+    assert rows[3]["from_step"] == study.steps()
     assert_no_step_is_lost_or_trained_twice(rows, study.steps())
     assert_same_training(study, undisturbed)
+    assert not list(study.folder.glob("results/checkpoints/*"))
 
 
 @story

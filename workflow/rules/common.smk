@@ -9,7 +9,7 @@ LIBRARY = str(Path(workflow.basedir) / "workflow")
 sys.path.insert(0, LIBRARY)
 shell.prefix(f"export PYTHONPATH={shlex.quote(LIBRARY)}; ")
 
-from touchline import metrics, running
+from touchline import fit, metrics, running
 from touchline.digest import digest, flags
 from touchline.plan import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES, Plan
 

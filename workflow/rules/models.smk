@@ -27,6 +27,7 @@ rule fit:
     params:
         code=digest("touchline.fit"),
         backend_code=plan.backend_code,
+        packages=plan.packages,
         arguments=plan.backend_arguments,
         data=plan.training_arguments,
     message:
@@ -69,6 +70,7 @@ rule infer:
     params:
         code=digest("touchline.infer"),
         backend_code=plan.backend_code,
+        packages=plan.packages,
         arguments=plan.backend_arguments,
         data=plan.infer_arguments,
         content=plan.published_content,

@@ -80,6 +80,17 @@ def _leave(number: int, _) -> None:
     raise Unfinished(f"{signal.Signals(number).name} outside the training's steps")
 
 
+def drop_checkpoints(models: Path, checkpoints: Path) -> None:
+    """Delete the checkpoints of the trained models.
+
+    Not before Snakemake knows that they are done: one that is killed in between trains again, from there.
+    """
+    for made_from in models.glob("*/trained_on.json"):
+        name = json.loads(made_from.read_text(encoding="utf-8")).get("checkpoints")
+        if name:
+            shutil.rmtree(checkpoints / name, ignore_errors=True)
+
+
 def main(argv: list[str]) -> None:
     """Train a model; its folder appears whole, when the training has ended.
 
@@ -102,7 +113,8 @@ def main(argv: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--checkpoints", type=Path, default=Path("results/checkpoints"),
-        help="where a training that is cut off leaves what the next run goes on from (%(default)s)",
+        help="where a training leaves what a next run goes on from; Snakemake deletes it at the end of "
+        "the study (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--folder", type=Path, required=True, help="of the trained model")
     args = parser.parse_args(argv)
@@ -122,15 +134,11 @@ def main(argv: list[str]) -> None:
         used = []
         study = read_study(args.matches, *patterns, used)
         load_module(args.backend).fit(study, args.settings, partial, checkpoints)
-        write_text(
-            partial / "trained_on.json",
-            json.dumps(
-                {"backend": args.backend, "settings": args.settings, "matches": used}, indent=1
-            ),
-        )
+        made_from = {"backend": args.backend, "settings": args.settings, "matches": used}
+        made_from["checkpoints"] = checkpoints.name
+        write_text(partial / "trained_on.json", json.dumps(made_from, indent=1))
     shutil.copy(checkpoints / attempts.NAME, partial)
     partial.rename(args.folder)
-    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 if __name__ == "__main__":

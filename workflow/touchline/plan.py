@@ -11,7 +11,7 @@ from pathlib import Path
 
 from touchline import matches, spotting
 from touchline.backends import BACKENDS
-from touchline.digest import checksum, digest, flags
+from touchline.digest import checksum, digest, flags, versions
 from touchline.problems import InputError
 
 SAMPLES = "results/samples/{match}.parquet"
@@ -152,10 +152,16 @@ class Plan:
         return digest(BACKENDS[self.models[wildcards.model]["backend"]].module)
 
     def environment(self, wildcards) -> str:
-        entry = self.models[wildcards.model]
+        return f"../../envs/{self.environment_name(wildcards.model)}.yaml"
+
+    def environment_name(self, model: str) -> str:
+        entry = self.models[model]
         # Whatever loads a base needs torch.
-        name = "models" if "base" in entry else BACKENDS[entry["backend"]].environment
-        return f"../../envs/{name}.yaml"
+        return "models" if "base" in entry else BACKENDS[entry["backend"]].environment
+
+    def packages(self, wildcards) -> str:
+        """Return the versions of the packages that a model is trained and asked with."""
+        return versions(self.environment_name(wildcards.model))
 
     def requests(self, wildcards) -> int:
         """Return 1 for a job that asks a server, of which profiles run one at a time, else 0."""
