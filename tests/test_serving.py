@@ -39,7 +39,18 @@ def runs(process: int) -> bool:
         return False
 
 
-def test_a_served_base_gives_the_answers_of_the_same_base_in_process(base, tmp_path, monkeypatch):
+@pytest.fixture
+def new_children():
+    """Return the processes that this one has started since the test began."""
+    before = set(
+        children(os.getpid())
+    )  # of other tests, such as multiprocessing's resource tracker
+    return lambda: [child for child in children(os.getpid()) if child not in before]
+
+
+def test_a_served_base_gives_the_answers_of_the_same_base_in_process(
+    base, tmp_path, monkeypatch, new_children
+):
     monkeypatch.chdir(tmp_path)
     settings = {"base": base, "parameters": {"max_tokens": 24, "temperature": 0}, "prompt": PROMPT}
     served = openai_api.load(settings | {"concurrency": 2}, None).answer(match())
@@ -51,19 +62,19 @@ def test_a_served_base_gives_the_answers_of_the_same_base_in_process(base, tmp_p
     assert served.select(same).equals(own.select(same))
     assert served.schema == own.schema
     assert list(tmp_path.iterdir()) == []  # no journal of what costs nothing
-    assert children(os.getpid()) == []
+    assert new_children() == []
 
 
-def test_the_server_ends_when_the_job_fails(base):
+def test_the_server_ends_when_the_job_fails(base, new_children):
     def fail():
         with serving.serve(base):
-            (server,) = children(os.getpid())
+            (server,) = new_children()
             assert runs(server)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    assert children(os.getpid()) == []
+    assert new_children() == []
 
 
 JOB = """
@@ -92,7 +103,7 @@ def test_the_server_ends_when_the_job_is_killed(base, end):
     assert not runs(server)
 
 
-def test_a_base_that_cannot_be_served_is_a_sentence(tmp_path):
+def test_a_base_that_cannot_be_served_is_a_sentence(tmp_path, new_children):
     with pytest.raises(InputError, match="cannot serve it"), serving.serve(str(tmp_path)):
         pass
-    assert children(os.getpid()) == []
+    assert new_children() == []

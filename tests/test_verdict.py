@@ -53,6 +53,14 @@ def test_the_best_of_several_and_the_next():
     assert "chance" not in apart.sentences[2]
 
 
+def test_a_model_that_answers_the_same_is_no_lead():
+    metrics, differences = study(guess=(0.05, 0.05), a=(0.2, 0.1), twin=(0.2, 0.1))
+    twins = pl.col("other") == "twin"
+    nothing = [pl.when(twins).then(0.0).otherwise(name).alias(name) for name in ("low", "high")]
+    found = say(metrics, differences.with_columns(nothing))
+    assert found.sentences[2] == "The next model, twin, has the same F1."
+
+
 @pytest.mark.parametrize(
     ("f1", "headline"),
     [

@@ -1,6 +1,6 @@
 """The figures: F1 per action, precision against recall, and a timeline of every match, as SVG.
 
-They are 460 pixels wide, so that a phone shows them whole and two fit beside each other on paper.
+They are about 500 pixels wide, so that two fit beside each other on paper.
 """
 
 import argparse
@@ -102,16 +102,16 @@ def timeline(truths: pl.DataFrame, answers: pl.DataFrame, models: Models) -> alt
     matches, is_truth = alt.datum.hit, alt.datum.model == TRUTH
     chart = (
         alt.Chart(rows.drop("time_s"))
-        .mark_tick(thickness=1.6, orient="vertical")
+        .mark_tick(thickness=2.4, orient="vertical")
         .encode(
             x=alt.X("minute:Q", title="minute", scale=alt.Scale(domainMin=0, nice=False)),
             y=alt.Y("action:N", title=None, axis=_named_axis(rows["action"])),
             yOffset=alt.YOffset("model:N", sort=names),
             color=alt.Color("model:N", scale=scale, title=None),
-            size=alt.condition(matches, alt.value(8), alt.value(4)),
-            opacity=alt.condition(matches | is_truth, alt.value(1), alt.value(0.5)),
+            size=alt.condition(matches, alt.value(10), alt.value(5)),
+            opacity=alt.condition(matches | is_truth, alt.value(1), alt.value(0.6)),
         )
-        .properties(width=350, height=alt.Step(8))
+        .properties(width=350, height=alt.Step(10))
         .facet(row=alt.Row("half:N", title=None, header=alt.Header(orient="top")))
     )
     return finish(chart)

@@ -79,8 +79,12 @@ def judge(
         headline = "Only constant guesses were compared"
     if len(real) > 1:
         above = lead(differences, best, real[1])
-        end = "" if above.is_certain else " That may be chance: the interval does not leave out 0."
-        sentences.append(f"The next model is {real[1]} (difference in F1 {above}).{end}")
+        if above == (0, 0, 0):
+            sentences.append(f"The next model, {real[1]}, has the same F1.")
+        else:
+            chance = " That may be chance: the interval does not leave out 0."
+            end = "" if above.is_certain else chance
+            sentences.append(f"The next model is {real[1]} (difference in F1 {above}).{end}")
     once = rows.filter(matching="one").sort("f1", descending=True, maintain_order=True)
     own = once.row(by_predicate=pl.col("model") == best, named=True)
     order = "the order of the models is the same"
