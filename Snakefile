@@ -25,6 +25,8 @@ include: "workflow/rules/demo.smk"
 
 localrules:
     all,
+    dag,
+    provenance,
 
 
 wildcard_constraints:
@@ -39,6 +41,7 @@ rule all:
     input:
         "results/metrics.csv",
         "results/report.html",
+        "results/provenance.json",
 
 
 onstart:

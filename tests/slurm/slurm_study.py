@@ -176,7 +176,7 @@ def lay(folder: Path) -> SlurmStudy:
 
     def settle(profile: dict) -> None:
         for rule, resources in profile["set-resources"].items():
-            resources.update(mem_mb=2000, runtime=5)
+            resources.update(mem_mb=2000, runtime=30)
             profile["set-threads"][rule] = 1
         profile |= {"cores": 1, "latency-wait": 5, "slurm-init-seconds-before-status-checks": 3}
 

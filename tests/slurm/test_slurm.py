@@ -103,11 +103,14 @@ def whole(cluster, laid, undisturbed, tmp_path_factory) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="module")
-def stories(whole, untrained, undisturbed, cluster) -> dict[str, Future]:
+def stories(request, untrained, undisturbed, cluster) -> dict[str, Future]:
     """Return the stories that run, by name."""
     pool = ThreadPoolExecutor(max_workers=1)
+    chosen = {item.name for item in request.session.items}
     return {
-        name: pool.submit(body, untrained(), undisturbed, cluster) for name, body in STORIES.items()
+        name: pool.submit(body, untrained(), undisturbed, cluster)
+        for name, body in STORIES.items()
+        if name in chosen
     }
 
 

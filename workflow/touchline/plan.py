@@ -275,6 +275,15 @@ class Plan:
     def figures_arguments(self, wildcards) -> str:
         return flags(models=list(self.models), guesses=self.guesses())
 
+    def provenance_arguments(self, wildcards) -> str:
+        return flags(config=self.config)
+
+    def dag_arguments(self, wildcards) -> str:
+        """Return what to draw: all that leads to the answers of every model to one match."""
+        match = (self.scored() or list(self.matches))[0]
+        drawn = [PREDICTIONS.format(model=model, match=match) for model in self.models]
+        return flags(config=self.config, targets=drawn)
+
     def report_template(self, wildcards) -> str:
         return checksum(PAGE)
 
