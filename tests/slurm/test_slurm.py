@@ -181,7 +181,7 @@ def test_a_training_that_crashes_at_once_is_tried_twice_and_says_why(study, undi
 @story
 def test_a_full_disk_ends_a_training_and_leaves_the_checkpoint_before(study, undisturbed, cluster):
     checkpoints = study.folder / "results/checkpoints"
-    checkpoints.mkdir()
+    checkpoints.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", checkpoints], check=True)
     try:
         snakemake = study.start(TARGET, nice=5)

@@ -51,28 +51,35 @@ def attempt(folder: Path) -> Iterator[None]:
     One that ran out of time goes back into Slurm's queue: it has come further by a step at least.
     Raises `InputError` where the last two attempts have not, since a third would not either.
     """
-    signal.signal(signal.SIGTERM, _leave)
-    with holder.hold(folder):
-        reasons = attempts.stuck(folder)
-        if reasons:
-            raise InputError(
-                f"two attempts have come no further, so there is no third. {reasons}. Mend that, or "
-                "give the job more time (runtime), and run the same command again."
-            )
-        attempts.begin(folder)
-        try:
-            yield
-        except Unfinished as error:
-            attempts.end(folder, error.reason)
-            job = jobs.job_id()
-            if error.out_of_time and job and jobs.requeue(job):
-                print(f"job {job} goes back into the queue, to go on", file=sys.stderr)
-            raise
-        except BaseException as error:
-            name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-            attempts.end(folder, f"{name}{error}")
-            raise
-        attempts.end(folder, attempts.DONE)
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        with holder.hold(folder):
+            _begin(folder)
+            try:
+                yield
+            except Unfinished as error:
+                attempts.end(folder, error.reason)
+                job = jobs.job_id()
+                if error.out_of_time and job and jobs.requeue(job):
+                    print(f"job {job} goes back into the queue, to go on", file=sys.stderr)
+                raise
+            except BaseException as error:
+                name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+                attempts.end(folder, f"{name}{error}")
+                raise
+            attempts.end(folder, attempts.DONE)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _begin(folder: Path) -> None:
+    reasons = attempts.stuck(folder)
+    if reasons:
+        raise InputError(
+            f"two attempts have come no further, so there is no third. {reasons}. Mend that, or give "
+            "the job more time (runtime), and run the same command again."
+        )
+    attempts.begin(folder)
 
 
 def _leave(number: int, _) -> None:

@@ -7,6 +7,7 @@ code, versions and the attempts at the trainings. `python -m touchline.provenanc
 import argparse
 import base64
 import getpass
+import hashlib
 import json
 import os
 import platform
@@ -25,8 +26,9 @@ from touchline.files import write_text
 from touchline.problems import InputError
 
 RECORD = Path("results/provenance.json")
+OTHER_CODE = "another version than the present one"
 METADATA = Path(".snakemake/metadata")
-LARGE = 100 * 2**20  # bytes: a larger file, such as a video, is known by its size and time
+LARGE = 100 * 2**20  # bytes: of more, such as a video, the size and time count
 
 
 def snakemake_records(folder: Path) -> Iterator[tuple[str, dict]]:
@@ -40,15 +42,27 @@ def snakemake_records(folder: Path) -> Iterator[tuple[str, dict]]:
 
 def fingerprint(path: Path) -> str | None:
     """Return what tells a file's content; of a folder, that of its files; None if it is not there."""
-    if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        return " ".join(f"{file.relative_to(path)}:{file.stat().st_size}" for file in files)
-    if not path.is_file():
+    if path.is_file():
+        status = path.stat()
+        large = status.st_size > LARGE
+        return f"{status.st_size} bytes, {status.st_mtime_ns}" if large else checksum(path)
+    if not path.is_dir():
         return None
-    status = path.stat()
-    if status.st_size > LARGE:
-        return f"{status.st_size} bytes, changed {status.st_mtime_ns}"
-    return checksum(path)
+    sizes = {file: file.stat().st_size for file in sorted(path.rglob("*")) if file.is_file()}
+    large = sum(sizes.values()) > LARGE
+    lines = [
+        f"{file.relative_to(path)} {size if large else checksum(file)}"
+        for file, size in sizes.items()
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def owner(path: Path) -> str:
+    """Return the user who made a file, by number where the machine knows no name."""
+    try:
+        return path.owner()
+    except KeyError:
+        return str(path.stat().st_uid)
 
 
 def modules(command: str) -> list[str]:
@@ -56,6 +70,12 @@ def modules(command: str) -> list[str]:
     found = re.findall(r"python -m (touchline\.\w+)", command)
     found += [BACKENDS[name].module for name in re.findall(r"--backend (\w+)", command)]
     return found
+
+
+def run_code(module: str, params: list[str]) -> str:
+    """Return the digest of the code that a job has run, of which Snakemake keeps the parameters."""
+    now = digest(module)
+    return now if repr(now) in params else OTHER_CODE
 
 
 def installed() -> dict[str, str]:
@@ -92,10 +112,10 @@ def collect(config: dict, settings: list[str]) -> dict:
             "rule": record["rule"],
             "began": moment(record["starttime"]),
             "ended": moment(record["endtime"]),
-            "by": Path(name).owner(),
+            "by": owner(Path(name)),
             "inputs": record["input"],
             "command": command,
-            "code": {module: digest(module) for module in modules(command)},
+            "code": {module: run_code(module, record["params"]) for module in modules(command)},
             "content": fingerprint(Path(name)),
         }
     models = sorted(path.name for path in Path("results/models").glob("*") if path.is_dir())
