@@ -44,7 +44,7 @@ report: demo $(if $(DRAWN),dag) ## Snakemake's own report of the demo, with its 
 	snakemake --profile profiles/demo all $(DRAWN) --report results/workflow.html
 
 test: .venv/installed ## run all tests
-	python -m pytest
+	python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed ## check the code's form
 	ruff check
