@@ -113,7 +113,7 @@ class SlurmStudy:
         files = [place / "attempts.json" for place in places]
         return next((json.loads(file.read_text()) for file in files if file.is_file()), [])
 
-    def wait(self, what: Callable[[], object], timeout_s: float = 120) -> object:
+    def wait(self, what: Callable[[], object], timeout_s: float = 300) -> object:
         """Wait until something is so, and return it."""
         until = time.monotonic() + timeout_s
         while not (found := what()):
