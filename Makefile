@@ -6,8 +6,10 @@ export PATH := $(BIN):$(PATH)
 
 SPLIT ?= test
 EVERY ?= 1
+# Pictures of the workflow belong to Snakemake's report where graphviz draws them.
+DRAWN := $(if $(shell command -v dot),results/dag/rules.svg)
 
-.PHONY: help demo contact-sheet report test lint format soccernet clean
+.PHONY: help demo contact-sheet dag report test lint format soccernet clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,8 +37,12 @@ demo: .venv/installed ## run the whole workflow on a few matches that are drawn 
 contact-sheet: .venv/installed ## draw one demo match's actions on one picture, demo/contact-sheet.png
 	python -m touchline.demo --contact-sheet demo/contact-sheet.png
 
-report: demo ## Snakemake's own report of the demo, with its workflow: demo/results/workflow.html
-	snakemake --profile profiles/demo --report results/workflow.html
+dag: demo ## pictures of the demo's rules and of every job for one match (needs graphviz): demo/results/dag/
+	snakemake --profile profiles/demo results/dag/rules.svg
+	@echo "pictures  demo/results/dag/rules.svg, match.svg"
+
+report: demo $(if $(DRAWN),dag) ## Snakemake's own report of the demo, with its workflow: demo/results/workflow.html
+	snakemake --profile profiles/demo all $(DRAWN) --report results/workflow.html
 
 test: .venv/installed ## run all tests
 	python -m pytest -n auto --maxprocesses 4 --dist loadfile

@@ -26,6 +26,8 @@ include: "workflow/rules/demo.smk"
 
 localrules:
     all,
+    dag,
+    provenance,
 
 
 wildcard_constraints:
@@ -42,8 +44,16 @@ rule all:
         "results/metrics.csv",
         "results/report.html",
         reels.pages(),
+        "results/provenance.json",
+
+
+onstart:
+    if workflow.is_main_process:
+        running.begin()
 
 
 onsuccess:
-    if workflow.is_main_process and Path("results/metrics.csv").is_file():
-        print(metrics.show("results/metrics.csv"))
+    if workflow.is_main_process:
+        fit.drop_checkpoints(Path("results/models"), Path("results/checkpoints"))
+        if Path("results/metrics.csv").is_file():
+            print(metrics.show("results/metrics.csv"))

@@ -21,11 +21,11 @@ from chunks import ACTIONS, chunk, tiny_base
 from tiny_study import SCHEDULE, Examples, load
 from touchline import base, checkpoints, examples, finetune, merge, prefix, schema
 from touchline.encode import Encoder
-from touchline.finetune import UNFINISHED
 from touchline.pretrain import pretrain
 from touchline.problems import InputError
 from touchline.prompts import PromptSettings
 from touchline.schedule import Schedule
+from touchline.unfinished import UNFINISHED
 
 SCRIPT = Path(__file__).with_name("tiny_study.py")
 STEPS = 15

@@ -13,9 +13,10 @@ import pytest
 from safetensors.torch import load_file
 
 from chunks import film, labels, samples, tiny_base
-from touchline import processes, schema
-from touchline.finetune import BUDGET_VARIABLE, UNFINISHED
+from touchline import fit, processes, schema
+from touchline.jobs import BUDGET_VARIABLE
 from touchline.problems import InputError
+from touchline.unfinished import UNFINISHED
 
 CHUNKS, EPOCHS, PER_STEP = 5, 5, 4
 STEPS = 7  # of which the last has a single chunk: one of two processes has none
@@ -82,6 +83,7 @@ def test_two_processes_take_the_steps_of_one(results, tmp_path):
         folder.mkdir()
         assert start(results, folder, count).wait() == 0, said(folder)
         logs.append(log(folder))
+        fit.drop_checkpoints(folder, folder / "checkpoints")
         assert list(folder.glob("checkpoints/*")) == []
         assert {path.name for path in folder.iterdir()} == {"checkpoints", "model", "stderr.txt"}
     for name in ("loss", "grad_norm"):

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from chunks import ACTIONS, chunk, film, labels, samples, tiny_base
-from touchline import base, examples, export, finetune, schema, spotter
+from touchline import base, examples, export, jobs, schema, spotter
 from touchline.backends import Match, causal_lm, vlm
 from touchline.footage import Footage, Unread, list_unread
 from touchline.problems import InputError
@@ -172,7 +172,7 @@ def test_a_run_that_goes_on_still_lists_what_was_left_out_before(
     tiny, truncated, tmp_path, monkeypatch
 ):
     whole = train(tiny, truncated, tmp_path / "whole", samples(2), chunks_per_step=1, seed=2)
-    monkeypatch.setenv(finetune.BUDGET_VARIABLE, "0")
+    monkeypatch.setenv(jobs.BUDGET_VARIABLE, "0")
     for _ in range(5):
         with pytest.raises(SystemExit):
             train(tiny, truncated, tmp_path / "cut", samples(2), chunks_per_step=1, seed=2)

@@ -15,7 +15,7 @@ from chunks import tiny_base
 from conftest import Study
 
 # What follows when metrics.csv is made again, and the jobs of one model before it.
-REPORTED = {"metrics": 1, "evaluation": 1, "figures": 1, "report": 1, "all": 1}
+REPORTED = {"metrics": 1, "evaluation": 1, "figures": 1, "report": 1, "provenance": 1, "all": 1}
 JUDGED = {"score": 1, "average_map": 1}
 JUDGED_BOTH = dict.fromkeys(JUDGED, 2)
 
@@ -56,7 +56,7 @@ def test_metrics_alone_ask_for_no_report(study):
 
 def test_a_change_of_the_page_only_writes_the_page(study):
     study.edit(study.folder / "workflow/report/page.html.j2", "<h1>", "<h1 class=answer>")
-    assert study.plan() == {"report": 1, "all": 1}
+    assert study.plan() == {"report": 1, "provenance": 1, "all": 1}
 
 
 def test_an_export_comes_back_as_another_system_with_the_same_row(study):
@@ -108,7 +108,14 @@ def test_published_answers_without_the_valid_games_cannot_be_tuned_on_them(study
 def test_snakemakes_own_report_has_the_figures_and_tables_with_their_captions(study):
     study.snakemake("--report", "results/workflow.html")
     page = (study.folder / "demo/results/workflow.html").read_text()
-    for name in ("f1.svg", "precision_recall.svg", "metrics.csv", "differences.csv", "report.html"):
+    for name in (
+        "f1.svg",
+        "precision_recall.svg",
+        "metrics.csv",
+        "differences.csv",
+        "report.html",
+        "provenance.json",
+    ):
         assert name in page
     assert "paired bootstrap interval over matches" in page
     with opened(study.folder / "demo/results/workflow.html") as found:

@@ -41,6 +41,8 @@ rule ask:
         "results/logs/ask/{query}/{model}/{match}.log",
     benchmark:
         "results/benchmarks/ask/{query}/{model}/{match}.tsv"
+    wildcard_constraints:
+        model=plan.pattern(language_models=False),
     conda:
         plan.environment
     resources:
@@ -57,6 +59,14 @@ rule ask:
     shell:
         "python -m touchline.infer {params.arguments} {params.data} --samples {input.samples}"
         " --out {output} > {log} 2>&1"
+
+
+use rule ask as ask_language_model with:
+    wildcard_constraints:
+        model=plan.pattern(language_models=True),
+    resources:
+        mem_mb=2048,
+        runtime=60,
 
 
 rule reel:

@@ -1,5 +1,5 @@
 # REQUIRES  results/samples/{match}.parquet; for training also results/labels/{match}.parquet
-# PRODUCES  results/models/{model}/
+# PRODUCES  results/models/{model}/, by `fit` or, for models that want a GPU, `fit_language_model`
 #           results/predictions/{model}/{match}.parquet
 #           results/estimates/{model}.csv, only where it is asked for
 
@@ -16,6 +16,8 @@ rule fit:
         "results/logs/fit/{model}.log",
     benchmark:
         "results/benchmarks/fit/{model}.tsv"
+    wildcard_constraints:
+        model=plan.pattern(language_models=False),
     conda:
         plan.environment
     threads: 2
@@ -25,13 +27,23 @@ rule fit:
     params:
         code=digest("touchline.fit"),
         backend_code=plan.backend_code,
+        packages=plan.packages,
         arguments=plan.backend_arguments,
         data=plan.training_arguments,
     message:
         "Train {wildcards.model}"
+    # SIGTERM reaches every process of a job: the shell and tee outlive the training, which saves.
     shell:
-        "python -m touchline.fit {params.arguments} {params.data} --folder {output}"
-        " 2>&1 | tee {log}"
+        "trap : TERM; python -m touchline.fit {params.arguments} {params.data} --folder {output}"
+        " 2>&1 | (trap '' TERM; exec tee {log})"
+
+
+use rule fit as fit_language_model with:
+    wildcard_constraints:
+        model=plan.pattern(language_models=True),
+    resources:
+        mem_mb=2048,
+        runtime=480,
 
 
 rule infer:
@@ -47,6 +59,8 @@ rule infer:
         "results/logs/infer/{model}/{match}.log",
     benchmark:
         "results/benchmarks/infer/{model}/{match}.tsv"
+    wildcard_constraints:
+        model=plan.pattern(language_models=False),
     conda:
         plan.environment
     resources:
@@ -56,6 +70,7 @@ rule infer:
     params:
         code=digest("touchline.infer"),
         backend_code=plan.backend_code,
+        packages=plan.packages,
         arguments=plan.backend_arguments,
         data=plan.infer_arguments,
         content=plan.published_content,
@@ -64,6 +79,14 @@ rule infer:
     shell:
         "python -m touchline.infer {params.arguments} {params.data} --samples {input.samples}"
         " --out {output} > {log} 2>&1"
+
+
+use rule infer as infer_language_model with:
+    wildcard_constraints:
+        model=plan.pattern(language_models=True),
+    resources:
+        mem_mb=2048,
+        runtime=60,
 
 
 rule estimate:

@@ -4,6 +4,8 @@
 #           results/{differences,average_map,precision_recall,parts,errors,cost}.csv, results/tables.md
 #           results/figures/{f1,precision_recall}.svg, results/figures/timelines/{match}.svg
 #           results/report.html
+#           results/provenance.json: what every file was made from
+#           results/dag/{rules,match}.svg, only where they are asked for
 
 
 rule average_map:
@@ -134,3 +136,54 @@ rule report:
         "The report"
     shell:
         "python -m touchline.report {params.arguments} > {log} 2>&1"
+
+
+rule provenance:
+    input:
+        "results/metrics.csv",
+        "results/report.html",
+    output:
+        report("results/provenance.json", "../report/provenance.rst", category="Provenance"),
+    log:
+        "results/logs/provenance.log",
+    benchmark:
+        "results/benchmarks/provenance.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=500,
+        runtime=15,
+    params:
+        code=digest("touchline.provenance"),
+        arguments=plan.provenance_arguments,
+        settings=SETTINGS,
+    message:
+        "What every file was made from"
+    shell:
+        "python -m touchline.provenance {params.arguments} --settings {params.settings:q}"
+        " --record {output} > {log} 2>&1"
+
+
+rule dag:
+    output:
+        rules=report("results/dag/rules.svg", "../report/rules.rst", category="Provenance"),
+        match=report("results/dag/match.svg", "../report/match.rst", category="Provenance"),
+    log:
+        "results/logs/dag.log",
+    benchmark:
+        "results/benchmarks/dag.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        code=digest("touchline.dag"),
+        rules=checksums(RULES),
+        arguments=plan.dag_arguments,
+        snakefile=relative(workflow.main_snakefile),
+    message:
+        "Pictures of the workflow"
+    shell:
+        "python -m touchline.dag {params.arguments} --snakefile {params.snakefile:q}"
+        " --rules {output.rules} --match {output.match} > {log} 2>&1"

@@ -6,14 +6,19 @@ imports (at any depth), does something else.
 """
 
 import ast
+import contextlib
 import hashlib
 import json
 import shlex
 from collections.abc import Mapping
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
+import yaml
+
 PACKAGE = "touchline"
+ENVIRONMENTS = Path(__file__).parents[2] / "envs"
 _ROOT = Path(__file__).parent
 
 
@@ -52,6 +57,21 @@ def flags(**settings: object) -> str:
         elif value is not None:
             words += [flag, str(value)]
     return shlex.join(words)
+
+
+@cache
+def versions(environment: str) -> str:
+    """Return the installed versions of the packages that one of envs/*.yaml names, sorted.
+
+    A package that is not installed here (a job's conda environment has it) is left out.
+    """
+    listed = yaml.safe_load((ENVIRONMENTS / f"{environment}.yaml").read_text(encoding="utf-8"))
+    names = (package.split("==")[0] for package in listed["dependencies"][-1]["pip"])
+    found = []
+    for name in sorted(names, key=str.lower):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(f"{name}={metadata.version(name)}")
+    return " ".join(found)
 
 
 def checksum(path: Path | str) -> str:

@@ -22,16 +22,15 @@ from torch import Tensor
 from transformers import PreTrainedModel, PrinterCallback, Trainer
 from trl import SFTTrainer
 
-from touchline import checkpoints, schema
-from touchline.callbacks import Progress, StopInTime
+from touchline import attempts, checkpoints, jobs, schema
+from touchline.callbacks import Progress, Recorder, StopInTime
 from touchline.encode import Encoder
 from touchline.examples import NO_CHUNK, UNREAD, Collator, Examples, order
 from touchline.problems import InputError
 from touchline.schedule import Schedule, arguments
 from touchline.schema import LOG
+from touchline.unfinished import Unfinished
 
-UNFINISHED = 75  # exit status of a run that saved its state and wants to go on in another job
-BUDGET_VARIABLE = "TOUCHLINE_TIME_BUDGET_S"
 WRITING = "writing"  # where a checkpoint is until it is whole
 
 
@@ -47,13 +46,13 @@ def train(
 
     A chunk that cannot be read is left out of its step; `examples.skip` is told of all of them when
     the training has ended. Goes on from the newest checkpoint in `folder`. On SIGTERM, or when the
-    next step might pass `time_budget_s` (by default that of the environment), the state is saved and
-    SystemExit(75) raised. Raises `InputError` when there is nothing to train on or the loss is not finite.
+    next step might pass `time_budget_s` (by default that of `jobs`), the state is saved and
+    `Unfinished` raised. Raises `InputError` when there is nothing to train on or the loss is not finite.
     """
     if not len(examples):
         raise InputError("the train split has no samples, so there is nothing to train on.")
-    if time_budget_s is None and BUDGET_VARIABLE in os.environ:
-        time_budget_s = float(os.environ[BUDGET_VARIABLE])
+    if time_budget_s is None:
+        time_budget_s = jobs.time_budget_s()
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / WRITING, ignore_errors=True)  # what a killed run had not finished
     stop = StopInTime(time_budget_s)
@@ -65,9 +64,10 @@ def train(
         trainer.train(resume_from_checkpoint=str(start) if start else None)
     if stop.reason and trainer.state.global_step < trainer.state.max_steps:
         done = f"{trainer.state.global_step} of {trainer.state.max_steps} steps"
-        _say(f"{stop.reason}: saved after {done}, to go on in another run.")
+        reason = f"{stop.reason}: saved after {done}, to go on in another run."
+        _say(reason)
         trainer.accelerator.wait_for_everyone()  # the first that ends would end the others
-        raise SystemExit(UNFINISHED)
+        raise Unfinished(reason, stop.out_of_time)
     for chunk in trainer.unread(range(trainer.state.max_steps)):
         examples.skip(*chunk)
     return log_table(trainer.state.log_history)
@@ -116,7 +116,7 @@ class PrefixTrainer(SFTTrainer):
             data_collator=Collator(encoder, examples),
             train_dataset=Dataset.from_dict({"chunk": self.chunks + [NO_CHUNK] * missing}),
             processing_class=encoder.processor,
-            callbacks=[stop, Progress()],
+            callbacks=[stop, Progress(), Recorder(folder)],
         )
         self.remove_callback(PrinterCallback)
         # TRL's loss is a sum over answer tokens divided by all of the step's, for every family.
@@ -224,6 +224,7 @@ class PrefixTrainer(SFTTrainer):
             written = Path(self.args.output_dir) / f"{checkpoints.NAME}{self.state.global_step}"
             (written / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing reads
             checkpoints.seal(written, self.folder)
+            attempts.note(self.folder, saved_step=self.state.global_step)
             schema.write(self.folder / "log.parquet", log_table(self.state.log_history), LOG)
         self.accelerator.wait_for_everyone()
 

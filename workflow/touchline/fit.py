@@ -1,18 +1,23 @@
 """Train one model of the study on the train split."""
 
 import argparse
+import contextlib
 import hashlib
 import json
 import shutil
+import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from touchline import cli, schema
+from touchline import attempts, cli, holder, jobs, schema
 from touchline.backends import BACKENDS, Match, load_module
 from touchline.digest import checksum, digest
 from touchline.files import of_match, write_text
+from touchline.problems import InputError
+from touchline.unfinished import Unfinished
 
 
 def read_study(
@@ -39,10 +44,65 @@ def training_key(backend: str, settings: dict, files: list[Path]) -> str:
     return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
 
 
+@contextlib.contextmanager
+def attempt(folder: Path) -> Iterator[None]:
+    """Record one attempt at a training, which has its checkpoints to itself.
+
+    One that ran out of time goes back into Slurm's queue: it has come further by a step at least.
+    Raises `InputError` where the last two attempts have not, since a third would not either.
+    """
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        with holder.hold(folder):
+            _begin(folder)
+            try:
+                yield
+            except Unfinished as error:
+                attempts.end(folder, error.reason)
+                job = jobs.job_id()
+                if error.out_of_time and job and jobs.requeue(job):
+                    print(f"job {job} goes back into the queue, to go on", file=sys.stderr)
+                raise
+            except BaseException as error:
+                name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+                attempts.end(folder, f"{name}{error}")
+                raise
+            attempts.end(folder, attempts.DONE)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _begin(folder: Path) -> None:
+    reasons = attempts.stuck(folder)
+    if reasons:
+        raise InputError(
+            f"two attempts have come no further, so there is no third. {reasons}. Mend that, or give "
+            "the job more time (runtime), and run the same command again."
+        )
+    attempts.begin(folder)
+
+
+def _leave(number: int, _) -> None:
+    """End where the training itself does not watch for the signal: before its first step."""
+    raise Unfinished(f"{signal.Signals(number).name} outside the training's steps")
+
+
+def drop_checkpoints(models: Path, checkpoints: Path) -> None:
+    """Delete the checkpoints of the trained models.
+
+    Not before Snakemake knows that they are done: one that is killed in between trains again, from there.
+    """
+    for made_from in models.glob("*/trained_on.json"):
+        name = json.loads(made_from.read_text(encoding="utf-8")).get("checkpoints")
+        if name:
+            shutil.rmtree(checkpoints / name, ignore_errors=True)
+
+
 def main(argv: list[str]) -> None:
     """Train a model; its folder appears whole, when the training has ended.
 
     Exit status 75 says that the state was saved, to go on when the same command is run again.
+    Under Slurm, a job whose time is up goes on by itself: it goes back into the queue.
     """
     parser = argparse.ArgumentParser(prog="python -m touchline.fit", description=__doc__)
     parser.add_argument("--backend", required=True, help="such as linear")
@@ -60,15 +120,11 @@ def main(argv: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--checkpoints", type=Path, default=Path("results/checkpoints"),
-        help="where a training that is cut off leaves what the next run goes on from (%(default)s)",
+        help="where a training leaves what a next run goes on from; Snakemake deletes it at the end of "
+        "the study (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--folder", type=Path, required=True, help="of the trained model")
     args = parser.parse_args(argv)
-    partial = args.folder.with_name(f".{args.folder.name}.partial")
-    for leftover in (partial, args.folder):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir(parents=True)
-    used = []
     patterns = [args.samples, args.labels, args.manifests]
     files = [
         path
@@ -77,14 +133,19 @@ def main(argv: list[str]) -> None:
         for path in of_match(pattern, match)
     ]
     checkpoints = args.checkpoints / training_key(args.backend, args.settings, files)
-    study = read_study(args.matches, *patterns, used)
-    load_module(args.backend).fit(study, args.settings, partial, checkpoints)
-    write_text(
-        partial / "trained_on.json",
-        json.dumps({"backend": args.backend, "settings": args.settings, "matches": used}, indent=1),
-    )
+    with attempt(checkpoints):
+        partial = args.folder.with_name(f".{args.folder.name}.partial")
+        for leftover in (partial, args.folder):
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial.mkdir(parents=True)
+        used = []
+        study = read_study(args.matches, *patterns, used)
+        load_module(args.backend).fit(study, args.settings, partial, checkpoints)
+        made_from = {"backend": args.backend, "settings": args.settings, "matches": used}
+        made_from["checkpoints"] = checkpoints.name
+        write_text(partial / "trained_on.json", json.dumps(made_from, indent=1))
+    shutil.copy(checkpoints / attempts.NAME, partial)
     partial.rename(args.folder)
-    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ the methods here, which take its `wildcards` (an object with `match`, `half` and
 else: Snakemake does not compare a parameter that is made from `input` with that of the last run.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from touchline import matches, spotting
 from touchline.backends import BACKENDS
-from touchline.digest import checksum, digest, flags
+from touchline.digest import checksum, digest, flags, versions
 from touchline.problems import InputError
 
 SAMPLES = "results/samples/{match}.parquet"
@@ -23,6 +24,8 @@ PREDICTIONS = "results/predictions/{model}/{match}.parquet"
 LOSS = "results/figures/loss.svg"
 PAGE = Path(__file__).parents[1] / "report" / "page.html.j2"
 STYLE = PAGE.with_name("style.css")
+LANGUAGE_MODELS = ("vlm", "causal_lm")
+NOTHING = r"(?!)"  # matches no name
 # Of a model's entry: what the plan or the score reads, not the backend.
 OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
@@ -72,6 +75,15 @@ class Plan:
         entry = self.models[model]
         inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
         return BACKENDS[entry["backend"]].sees and "video" in inputs
+
+    def pattern(self, language_models: bool) -> str:
+        """Return a pattern of the models that are language models run here, or of the others."""
+        names = [
+            re.escape(model)
+            for model, entry in self.models.items()
+            if (entry["backend"] in LANGUAGE_MODELS) == language_models
+        ]
+        return "|".join(names) or NOTHING
 
     def manifests_of(self, matches: list[str]) -> list[str]:
         """Return the manifest of every half of these matches that has a video."""
@@ -141,10 +153,16 @@ class Plan:
         return digest(BACKENDS[self.models[wildcards.model]["backend"]].module)
 
     def environment(self, wildcards) -> str:
-        entry = self.models[wildcards.model]
+        return f"../../envs/{self.environment_name(wildcards.model)}.yaml"
+
+    def environment_name(self, model: str) -> str:
+        entry = self.models[model]
         # Whatever loads a base needs torch.
-        name = "models" if "base" in entry else BACKENDS[entry["backend"]].environment
-        return f"../../envs/{name}.yaml"
+        return "models" if "base" in entry else BACKENDS[entry["backend"]].environment
+
+    def packages(self, wildcards) -> str:
+        """Return the versions of the packages that a model is trained and asked with."""
+        return versions(self.environment_name(wildcards.model))
 
     def requests(self, wildcards) -> int:
         """Return 1 for a job that asks a server, of which profiles run one at a time, else 0."""
@@ -257,6 +275,15 @@ class Plan:
 
     def figures_arguments(self, wildcards) -> str:
         return flags(models=list(self.models), guesses=self.guesses())
+
+    def provenance_arguments(self, wildcards) -> str:
+        return flags(config=self.config)
+
+    def dag_arguments(self, wildcards) -> str:
+        """Return what to draw: all that leads to the answers of every model to one match."""
+        match = (self.scored() or list(self.matches))[0]
+        drawn = [PREDICTIONS.format(model=model, match=match) for model in self.models]
+        return flags(config=self.config, targets=drawn)
 
     def report_template(self, wildcards) -> str:
         return checksums([str(PAGE), str(STYLE)])

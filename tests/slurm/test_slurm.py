@@ -1,0 +1,241 @@
+"""A study on a real Slurm: typed as the README says, and disturbed in every way that we know of.
+
+Most of the time is waiting, so what disturbs one training alone runs beside the longest test.
+"""
+
+import math
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import SimpleNamespace
+
+import polars as pl
+import pytest
+from cluster import Cluster
+from slurm_study import (
+    CHUNKS,
+    MODEL,
+    SlurmStudy,
+    assert_no_step_is_lost_or_trained_twice,
+    assert_same_training,
+    copy,
+    lay,
+    reason_to_skip,
+)
+
+skip = reason_to_skip()
+pytestmark = pytest.mark.skipif(bool(skip), reason=skip or "")
+TARGET = f"results/models/{MODEL}"
+LONG_S = 80  # of a training that hits a walltime of a minute at least twice: starting takes a third
+KILLED = "it was killed, or its machine failed"
+STORIES: dict[str, Callable] = {}
+
+
+def story(body: Callable) -> Callable:
+    """Make a test of a function that disturbs a study; all run in a thread, beside the long one."""
+    STORIES[body.__name__] = body
+
+    def test(stories: dict[str, Future]) -> None:
+        stories[body.__name__].result()
+
+    test.__name__, test.__doc__ = body.__name__, body.__doc__
+    return test
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Cluster]:
+    """A Slurm that requeues at once and gives up on a silent node soon."""
+    cluster = Cluster(requeue_s=5, lost_s=20, cores=4, gpus=4)
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="module")
+def laid(tmp_path_factory) -> SlurmStudy:
+    """A study of which nothing has been made."""
+    return lay(tmp_path_factory.mktemp("laid") / "study")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(laid, tmp_path_factory) -> SlurmStudy:
+    """The same study with a model that was trained in one go."""
+    study = copy(laid, tmp_path_factory.mktemp("undisturbed") / "study")
+    study.run_here("--until", "samples", "labels")
+    study.run_here(TARGET)
+    return study
+
+
+@pytest.fixture(scope="module")
+def untrained(undisturbed, cluster, tmp_path_factory) -> Callable[[], SlurmStudy]:
+    """Return what makes a copy of the study before its model was trained."""
+
+    def make() -> SlurmStudy:
+        study = copy(undisturbed, tmp_path_factory.mktemp("story") / "study")
+        study.clear()
+        return study
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def whole(cluster, laid, undisturbed, tmp_path_factory) -> SimpleNamespace:
+    """Two runs of a longer study under way: on Slurm with short walltimes, and undisturbed."""
+    log = pl.read_parquet(undisturbed.model / "log.parquet")
+    step_s = 2 / log["samples_per_s"].median()
+    epochs = math.ceil(LONG_S / (step_s * CHUNKS))
+    on_slurm, here = (
+        copy(laid, tmp_path_factory.mktemp(name) / "study") for name in ("slurm", "here")
+    )
+    for one in (on_slurm, here):
+        one.train(epochs=epochs)
+    on_slurm.give_walltime(minutes=1)
+    snakemake, reference = on_slurm.start("results/metrics.csv"), here.start_here(TARGET)
+    return SimpleNamespace(
+        on_slurm=on_slurm,
+        here=here,
+        steps=epochs * CHUNKS,
+        snakemake=snakemake,
+        reference=reference,
+    )
+
+
+@pytest.fixture(scope="module")
+def stories(request, untrained, undisturbed, cluster) -> dict[str, Future]:
+    """Return the stories that run, by name, beside the long study where that is tested too."""
+    chosen = {item.name for item in request.session.items}
+    if test_a_whole_study_hits_its_walltime_twice_and_ends_the_same.__name__ in chosen:
+        request.getfixturevalue("whole")  # the stories run beside it
+    pool = ThreadPoolExecutor(max_workers=1)
+    return {
+        name: pool.submit(body, untrained(), undisturbed, cluster)
+        for name, body in STORIES.items()
+        if name in chosen
+    }
+
+
+@story
+def test_a_kill_and_a_cancelled_job_cost_no_step(study, undisturbed, cluster):
+    """SIGKILL is followed by a second job, which scancel ends; the same command goes on from there."""
+    snakemake = study.start(TARGET, nice=5)
+    study.wait_for_step(attempts=1)
+    study.kill_training()
+    second = study.wait_for_step(attempts=2)
+    cluster.slurm("scancel", second["job"])
+    assert snakemake.wait() == 1
+    assert study.start(TARGET, nice=5).wait() == 0, study.said()
+    rows = study.attempts()
+    assert_no_step_is_lost_or_trained_twice(rows, study.steps())
+    assert [row["why"].split(":")[0] for row in rows] == [KILLED, "SIGTERM", "done"]
+    assert len({row["job"] for row in rows}) == 3
+    assert_same_training(study, undisturbed)
+
+
+@story
+def test_snakemake_may_be_killed_or_started_twice(study, undisturbed, cluster):
+    killed = study.start(TARGET, nice=5)
+    first = study.wait_for_step(attempts=1)
+    killed.kill()
+    killed.wait()
+    assert study.training_processes()  # the job goes on by itself
+    interrupted = study.start(TARGET, nice=5)  # it cancels that job
+    study.wait(lambda: "cancelling 1 job of a Snakemake that was ended" in study.said())
+
+    assert study.start(TARGET, nice=5).wait() == 1
+    assert "another Snakemake works here (process" in study.said()
+    assert "Traceback" not in study.said()
+
+    study.wait_for_step(attempts=2)
+    interrupted.send_signal(signal.SIGINT)
+    interrupted.wait()
+    unaware = study.start(TARGET, nice=5)
+    study.wait(study.model.is_dir)
+    unaware.kill()  # before it knows that the model is done
+    unaware.wait()
+    assert study.start(TARGET, nice=5).wait() == 0, study.said()
+    rows = study.attempts()
+    assert rows[0]["job"] == first["job"]
+    assert [row["why"].split(":")[0] for row in rows] == ["SIGTERM", "SIGTERM", "done", "done"]
+    assert rows[3]["from_step"] == study.steps()
+    assert_no_step_is_lost_or_trained_twice(rows, study.steps())
+    assert_same_training(study, undisturbed)
+    assert not list(study.folder.glob("results/checkpoints/*"))
+
+
+@story
+def test_a_training_that_crashes_at_once_is_tried_twice_and_says_why(study, undisturbed, cluster):
+    spotter = study.folder / "workflow/touchline/spotter.py"
+    text = spotter.read_text()
+    start = "    settings = read_settings(entry)\n    footage"
+    assert start in text
+    spotter.write_text(text.replace(start, "    raise RuntimeError('no such thing')\n" + start))
+    assert study.start(TARGET, nice=5).wait() == 1
+    rows = study.attempts()
+    assert [row["why"] for row in rows] == ["RuntimeError: no such thing"] * 2
+    assert len({row["job"] for row in rows}) == 2
+    assert "RuntimeError: no such thing" in study.said()
+
+
+@story
+def test_a_full_disk_ends_a_training_and_leaves_the_checkpoint_before(study, undisturbed, cluster):
+    checkpoints = study.folder / "results/checkpoints"
+    checkpoints.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", checkpoints], check=True)
+    try:
+        snakemake = study.start(TARGET, nice=5)
+        study.wait_for_step(attempts=1)
+        fill(checkpoints / "other")
+        study.wait(lambda: not study.training_processes())
+        assert study.attempts()[0]["saved_step"] > 0
+        os.unlink(checkpoints / "other")
+        assert snakemake.wait() == 0, study.said()
+        rows = study.attempts()
+        assert len(rows) == 2
+        assert_no_step_is_lost_or_trained_twice(rows, study.steps())
+        assert_same_training(study, undisturbed)
+    finally:
+        subprocess.run(["umount", "--lazy", checkpoints], check=True)
+
+
+def fill(path) -> None:
+    """Write a file until its disk is full."""
+    with open(path, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return
+
+
+def test_a_whole_study_hits_its_walltime_twice_and_ends_the_same(whole):
+    """It is typed as in the README: snakemake --profile slurm results/metrics.csv."""
+    assert whole.reference.wait() == 0, whole.here.said()
+    assert whole.snakemake.wait() == 0, whole.on_slurm.said()
+    rows = whole.on_slurm.attempts()
+    assert len(rows) >= 3
+    assert all("the time budget of" in row["why"] for row in rows[:-1])
+    assert len({row["job"] for row in rows}) == 1  # one entry of the queue, which goes back into it
+    assert_no_step_is_lost_or_trained_twice(rows, whole.steps)
+    assert_same_training(whole.on_slurm, whole.here)
+    metrics = pl.read_csv(whole.on_slurm.folder / "results/metrics.csv")
+    assert metrics["model"].unique().sort().to_list() == ["constant", "linear", MODEL]
+
+
+def test_a_node_that_goes_down_and_comes_back_goes_on(
+    whole, stories, untrained, undisturbed, cluster
+):
+    """It runs after all the others, whose jobs would be lost too."""
+    study = untrained()
+    snakemake = study.start(TARGET, nice=5)
+    study.wait_for_step(attempts=1)
+    cluster.fail_node()
+    cluster.wait("down", "down*")
+    cluster.start_node()
+    cluster.wait("idle", "mixed", "allocated")
+    assert snakemake.wait() == 0, study.said()
+    rows = study.attempts()
+    assert [row["why"] for row in rows] == [KILLED, "done"]
+    assert_no_step_is_lost_or_trained_twice(rows, study.steps())
+    assert_same_training(study, undisturbed)
