@@ -109,7 +109,12 @@ def changes() -> dict[str, Callable[[Study], None]]:
         (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: peft\nVersion: 99.0\n")
 
     position = ('"position": "', '"position": "1')
-    new_match = [f"own-match,{half},test,film.mkv,60.0,," for half in (1, 2)]
+
+    def another_match(rows: list[str]) -> list[str]:
+        """Add a match with the files of the last one."""
+        halves = [row.split(",") for row in rows[-2:]]
+        return rows + [",".join(["own-match", *cells[1:]]) for cells in halves]
+
     comment = ('"""', '"""A word more. ')
     return {
         "one label of a test match": in_file("labels", "test", *position),
@@ -117,7 +122,7 @@ def changes() -> dict[str, Callable[[Study], None]]:
         "a commentary file of a test match": in_file("commentary", "test", "0.", "1."),
         "a commentary file of a train match": in_file("commentary", "train", "0.", "1."),
         "a video of a test match": another_video,
-        "a test match added, without labels": in_sheet(lambda rows: rows + new_match),
+        "a test match added": in_sheet(another_match),
         "a test match removed": in_sheet(lambda rows: rows[:-2]),
         "a train match removed": in_sheet(lambda rows: rows[:1] + rows[3:]),
         "`grid.length_s`": in_config("length_s: 60", "length_s: 30"),
