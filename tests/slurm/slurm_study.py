@@ -30,7 +30,7 @@ SETTINGS = {
     "base": "base",
     "max_new_tokens": 8,
     "prompt": {"inputs": ["commentary"], "instructions": False, "examples": False},
-    "training": TRAINING | {"epochs": 15, "save_every": SAVE_EVERY},
+    "training": TRAINING | {"epochs": 40, "save_every": SAVE_EVERY},
 }
 # The test's processes find the library through the workflow alone, as a user's do.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import SimpleNamespace
 
 import polars as pl
@@ -224,10 +224,9 @@ def test_a_whole_study_hits_its_walltime_twice_and_ends_the_same(whole):
     assert metrics["model"].unique().sort().to_list() == ["constant", "linear", MODEL]
 
 
-def test_a_node_that_goes_down_and_comes_back_goes_on(
-    whole, stories, untrained, undisturbed, cluster
-):
+def test_a_node_that_goes_down_and_comes_back_goes_on(stories, untrained, undisturbed, cluster):
     """It runs after all the others, whose jobs would be lost too."""
+    wait([*stories.values()])
     study = untrained()
     snakemake = study.start(TARGET, nice=5)
     study.wait_for_step(attempts=1)
