@@ -53,11 +53,11 @@ class Study:
         """Return how many jobs of each rule a run would start; a rule's two kinds of models are one."""
         plan = self.snakemake("--quiet", "rules", "--dry-run", *arguments).stdout
         rows = [line.split() for line in plan.splitlines()]
+        counts = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+        counts.pop("total", None)  # the table is printed twice
         jobs = Counter()
-        for row in rows:
-            if len(row) == 2 and row[1].isdigit():
-                jobs[row[0].removesuffix("_language_model")] += int(row[1])
-        jobs.pop("total", None)
+        for rule, count in counts.items():
+            jobs[rule.removesuffix("_language_model")] += count
         return dict(jobs)
 
     def labels(self, match: str) -> Path:

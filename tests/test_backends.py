@@ -201,7 +201,7 @@ def test_matches_that_were_set_aside_are_not_trained_on(tables):
     fit.main(FIT)
     folder = tables / "models" / "linear"
     written = sorted(path.name for path in folder.iterdir())
-    assert written == ["model.json", "model.safetensors", "trained_on.json"]
+    assert written == ["attempts.json", "model.json", "model.safetensors", "trained_on.json"]
     fit.main([*FIT[:5], "models/two", "--matches", "match0", "match1"])
     for name in ("model.json", "model.safetensors"):
         assert (folder / name).read_bytes() == (tables / "models" / "two" / name).read_bytes()
@@ -222,7 +222,7 @@ def test_an_error_in_training_leaves_no_folder_and_the_next_run_makes_it(tables,
             fit.main(FIT)
     assert not (tables / "models" / "linear").exists()
     fit.main(FIT)
-    assert len(list((tables / "models" / "linear").iterdir())) == 3
+    assert len(list((tables / "models" / "linear").iterdir())) == 4
 
 
 KILLED = """

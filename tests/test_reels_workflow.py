@@ -15,7 +15,7 @@ from test_splice import watch
 from touchline import schema
 
 QUERY = "the goals of the second half"
-PAGE = {"reel_page": 1, "all": 1}
+PAGE = {"reel_page": 1, "provenance": 1, "all": 1}
 
 
 def configure(study: Study, **changes) -> None:
@@ -140,7 +140,7 @@ def test_an_open_question_goes_to_a_model_that_is_asked_in_words(study, tmp_path
         study, models=models, queries={"rows": query}, compare=["constant", "linear", "words"]
     )
     plan = study.plan("results/highlights/rows/index.html")
-    assert (plan["question"], plan["ask_language_model"], plan["reel"]) == (2, 2, 2)
+    assert (plan["question"], plan["ask"], plan["reel"]) == (2, 2, 2)
     assert "infer" not in plan  # the study's own answers have nothing to do with it
     study.snakemake("results/highlights/rows/index.html")
     folder = study.folder / "demo/results/highlights/rows"
