@@ -15,7 +15,8 @@ from test_splice import watch
 from touchline import schema
 
 QUERY = "the goals of the second half"
-PAGE = {"reel_page": 1, "provenance": 1, "all": 1}
+PAGE = {"reel_page": 1, "all": 1}
+RECORD = {"provenance": 1}  # has the settings and the report
 
 
 def configure(study: Study, **changes) -> None:
@@ -97,17 +98,17 @@ def test_the_page_of_the_study_plays(queried):
 
 def test_only_what_a_change_concerns_is_made_again(queried):
     configure(queried, highlights={"titles": False, "after_s": 6})
-    assert queried.plan() == {"reel": 2} | PAGE
+    assert queried.plan() == {"reel": 2} | PAGE | RECORD
     configure(queried, highlights={"titles": False}, queries={"late-goals": "late corners"})
-    assert queried.plan() == {"reel": 2} | PAGE
+    assert queried.plan() == {"reel": 2} | PAGE | RECORD
     both = {"late-goals": QUERY, "corners": {"text": "corners", "matches": matches(queried)[:1]}}
     configure(queried, queries=both)
-    assert queried.plan() == {"reel": 1} | PAGE
+    assert queried.plan() == {"reel": 1} | PAGE | RECORD
     configure(queried, queries={"late-goals": QUERY})
     queried.edit(queried.folder / "workflow/report/reel.css", "video {", "video { margin: 0;")
     assert queried.plan() == PAGE
     queried.edit(queried.folder / "workflow/report/style.css", "h1 {", "h1 { margin: 0;")
-    assert queried.plan() == {"report": 1} | PAGE
+    assert queried.plan() == {"report": 1} | PAGE | RECORD
     film = queried.folder / "demo/film 2 50%.mkv"
     timecode.make(film, timecode.steady(25, 180), size=(64, 36), first=6000)
     assert queried.plan()["reel"] == 2
