@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from touchline import matches, spotting
+from touchline import backends, matches, spotting
 from touchline.backends import BACKENDS
 from touchline.digest import checksum, digest, flags, versions
 from touchline.problems import InputError
@@ -24,10 +24,7 @@ PREDICTIONS = "results/predictions/{model}/{match}.parquet"
 LOSS = "results/figures/loss.svg"
 PAGE = Path(__file__).parents[1] / "report" / "page.html.j2"
 STYLE = PAGE.with_name("style.css")
-LANGUAGE_MODELS = ("vlm", "causal_lm")
 NOTHING = r"(?!)"  # matches no name
-# Of a model's entry: what the plan or the score reads, not the backend.
-OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
 
 class Plan:
@@ -67,21 +64,18 @@ class Plan:
 
     def trains(self, model: str) -> bool:
         """Say whether a model is trained in this study."""
-        entry = self.models[model]
-        return BACKENDS[entry["backend"]].trains and entry.get("fine_tune", True)
+        return backends.is_trained(self.models[model])
 
     def sees(self, model: str) -> bool:
         """Say whether a model reads the chunks' videos."""
-        entry = self.models[model]
-        inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
-        return BACKENDS[entry["backend"]].sees and "video" in inputs
+        return backends.sees_video(self.models[model])
 
     def pattern(self, language_models: bool) -> str:
         """Return a pattern of the models that are language models run here, or of the others."""
         names = [
             re.escape(model)
             for model, entry in self.models.items()
-            if (entry["backend"] in LANGUAGE_MODELS) == language_models
+            if (BACKENDS[entry["backend"]].environment == "models") == language_models
         ]
         return "|".join(names) or NOTHING
 
@@ -144,9 +138,7 @@ class Plan:
 
     def backend_arguments(self, wildcards) -> str:
         entry = self.models[wildcards.model]
-        own = {key: entry[key] for key in entry if key not in OTHERS_SETTINGS}
-        if BACKENDS[entry["backend"]].relabels:
-            own["labels"] = self.config["labels"]
+        own = backends.settings_of(entry, self.config["labels"])
         return flags(backend=entry["backend"], settings=own)
 
     def backend_code(self, wildcards) -> str:

@@ -19,8 +19,8 @@ import polars as pl
 import yaml
 from jsonschema import Draft202012Validator
 
-from touchline import cli, clips, commentary, reel_page, schema
-from touchline.backends import BACKENDS, Match, load_module
+from touchline import backends, cli, clips, commentary, reel_page, schema
+from touchline.backends import Match, load_module
 from touchline.chunk_plan import Settings as ChunkSettings
 from touchline.chunks import chunk_half
 from touchline.clock import parse_time
@@ -46,8 +46,6 @@ from touchline.vocabulary import Vocabulary
 
 PROJECT = Path(__file__).parents[2]
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
-# Of a model's entry: what the backend does not read.
-_OTHERS = ("backend", "threshold", "fine_tune")
 
 
 def read_config(path: Path) -> dict:
@@ -115,8 +113,7 @@ def answer(
 ) -> pl.DataFrame:
     """Return a model's answers (`schema.PREDICTIONS`) about each video, as half 1, 2, …"""
     entry = config["models"][model]
-    backend = BACKENDS[entry["backend"]]
-    sees = backend.sees and "video" in entry.get("prompt", {}).get("inputs", ["video"])
+    sees = backends.sees_video(entry)
     if not sees and lines.is_empty() and entry["backend"] not in ("constant", "external"):
         raise InputError(
             f"{model} reads commentary alone, and there is none. Give --commentary, or a model that "
@@ -136,9 +133,7 @@ def answer(
             manifests.append(work / f"{number}.parquet")
             folder = work / str(number)
             cli.report(chunk_half(video, match, number, folder, manifests[-1], chunking))
-    settings = {name: value for name, value in entry.items() if name not in _OTHERS}
-    if backend.relabels:
-        settings["labels"] = config["labels"]
+    settings = backends.settings_of(entry, config["labels"])
     asked = load_module(entry["backend"]).load(settings, trained)
     answers = asked.answer(Match(match, samples, manifests=manifests))
     cli.report(getattr(asked, "problems", []))
@@ -159,7 +154,7 @@ def to_halves(table: pl.DataFrame, halves: dict[int, Half]) -> pl.DataFrame:
 def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
     """Return the folder of a trained model; raise `InputError` where it is needed and not there."""
     entry = config["models"][model]
-    if not (BACKENDS[entry["backend"]].trains and entry.get("fine_tune", True)):
+    if not backends.is_trained(entry):
         return None
     folder = given or Path(f"results/models/{model}")
     if not folder.is_dir():

@@ -21,7 +21,7 @@ from av.stream import Disposition
 from av.video.frame import PictureType
 
 from touchline.files import whole
-from touchline.titles import Title
+from touchline.titles import COLOUR_FIELDS, Title
 from touchline.video import LOCAL_ONLY, VideoError, local
 
 TICKS = 90_000  # of the reel's clock in a second: whole frames of every usual rate
@@ -165,9 +165,14 @@ def splice(
             reel = _Reel(file, list(sources.values()), fade_s, threads)
             cuts = [reel.add(sources[piece.path], piece, titles) for piece in pieces]
             reel.close()
-        if not any(cuts):
-            raise VideoError(out, "the videos have no picture in any of the clips.", "Check them.")
+        check_any(cuts, out)
     return cuts
+
+
+def check_any(cuts: Sequence[Cut | None], out: Path) -> None:
+    """Raise `VideoError` for a reel without a picture."""
+    if not any(cuts):
+        raise VideoError(out, "the videos have no picture in any of the clips.", "Check them.")
 
 
 class _Reel:
@@ -184,7 +189,7 @@ class _Reel:
         self.video.time_base = self.video.codec_context.time_base = Fraction(1, TICKS)
         self.video.codec_context.framerate = first.video.average_rate or 25
         self.video.codec_context.thread_count = threads
-        for name in ("color_range", "colorspace", "color_primaries", "color_trc"):
+        for name in COLOUR_FIELDS:
             setattr(self.video.codec_context, name, getattr(first.video.codec_context, name))
         self.sound = None
         heard = [source.sound for source in sources if source.sound]

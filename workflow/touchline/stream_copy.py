@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from touchline.files import whole
-from touchline.splice import Cut, Piece, Source
+from touchline.splice import Cut, Piece, Source, check_any
 from touchline.video import VideoError, local
 
 # Pictures that coding may put before one that is shown earlier, at most.
@@ -49,8 +49,7 @@ def copy(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
             raise VideoError(
                 first.path, f"its streams do not fit into an mp4 ({error}).", "Encode the reel."
             ) from error
-        if not any(cuts):
-            raise VideoError(out, "the videos have no picture in any of the clips.", "Check them.")
+        check_any(cuts, out)
     return cuts
 
 

@@ -8,6 +8,7 @@ from touchline.broadcast.lettering import font
 
 _BAR_LUMA, _LETTER_LUMA, _GREY = 24, 230, 128  # limited range; no colour
 _OPACITY = 0.75
+COLOUR_FIELDS = ("color_range", "colorspace", "color_primaries", "color_trc")
 
 
 class Title:
@@ -43,6 +44,6 @@ class Title:
             ]
             part[:] = part * (1 - _OPACITY) + _GREY * _OPACITY
         drawn = av.VideoFrame.from_ndarray(array, format="yuv420p")
-        for name in ("color_range", "colorspace", "color_primaries", "color_trc"):
+        for name in COLOUR_FIELDS:
             setattr(drawn, name, getattr(picture, name))
         return drawn

@@ -43,7 +43,7 @@ class Backend(NamedTuple):
 
     `trains`: it has a `fit`, which writes a log of its steps (`log.parquet`) where it `logs`; `sees`:
     it can read video; `converses`: it is asked in words, so it takes open questions; `relabels`: it reads files with SoccerNet's labels, so its settings get `labels`,
-    label → action.
+    label → action. Those with the environment `models` run a language model here.
     """
 
     module: str
@@ -74,6 +74,27 @@ BACKENDS = {
         "touchline.backends.openai_api", trains=False, converses=True, environment="api"
     ),
 }
+
+
+# Of a model's entry: what the plan or the score reads, not the backend.
+_OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
+
+
+def is_trained(entry: dict) -> bool:
+    """Say whether a model, by its entry in the configuration, is trained before it is asked."""
+    return BACKENDS[entry["backend"]].trains and entry.get("fine_tune", True)
+
+
+def sees_video(entry: dict) -> bool:
+    """Say whether a model reads the chunks' videos."""
+    inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
+    return BACKENDS[entry["backend"]].sees and "video" in inputs
+
+
+def settings_of(entry: dict, labels: dict[str, str]) -> dict:
+    """Return a backend's `settings`; `labels` are the configuration's."""
+    own = {key: entry[key] for key in entry if key not in _OTHERS_SETTINGS}
+    return own | {"labels": labels} if BACKENDS[entry["backend"]].relabels else own
 
 
 def load_module(name: str) -> ModuleType:
