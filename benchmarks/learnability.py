@@ -49,8 +49,8 @@ class Size:
     """How long each stage is."""
 
     steps: int = 1900  # of pretraining
-    trained: int = 3200  # minutes of the league to fine-tune on
-    held_out: int = 200  # minutes to answer
+    trained: int = 2400  # minutes of the league to fine-tune on
+    held_out: int = 120  # minutes to answer
 
 
 QUICK = Size(steps=20, trained=16, held_out=4)

@@ -10,49 +10,19 @@ import polars as pl
 import pytest
 from safetensors.numpy import load_file
 
+from planted import ACTIONS, KEY, PHRASES, f1_of, make_match
 from touchline import fit, infer, schema
 from touchline.backends import Match, constant, linear, load_module
 from touchline.backends.spots import suppress, to_predictions
-from touchline.matching import answer_intervals, count, truth_intervals
+from touchline.matching import answer_intervals
 from touchline.problems import MATCH_SET_ASIDE, InputError, Problem
 from touchline.samples import make_samples
-
-ACTIONS = ["goal", "foul", "offside"]
-PHRASES = {"goal": "it is in the net", "foul": "he brings him down"}
-KEY = ["half", "chunk", "action"]
 
 
 @pytest.fixture(autouse=True)
 def small_hash(monkeypatch):
     """Keep weights small: the code-made commentary has few words."""
     monkeypatch.setattr(linear, "HASH_SIZE", 2**12)
-
-
-def make_match(seed, actions=ACTIONS, phrases=PHRASES, half_s=600.0, silent=False):
-    """Return a match of two halves; 2 s after each event somebody says its phrase."""
-    random = np.random.default_rng(seed)
-    segments, events = [], []
-    for half in (1, 2):
-        for start in np.arange(0, half_s - 4, 4.0):
-            words = random.choice(["ball", "to", "left", "and", "wide", "pass", "him"], 8)
-            segments.append((half, start, start + 4, " ".join(words)))
-        for moment in np.arange(30.0, half_s - 20, 45.0) + random.integers(0, 20):
-            action = ["goal", "foul"][random.integers(2)]
-            events.append((half, moment, action, action, None, None))
-            segments.append((half, moment + 2, moment + 4, phrases[action]))
-    lines = pl.DataFrame([] if silent else segments, schema.COMMENTARY, orient="row")
-    samples = make_samples(lines, {1: half_s, 2: half_s}, actions, 60.0, 0.0)
-    return Match(f"match{seed}", samples, pl.DataFrame(events, schema.LABELS, orient="row"))
-
-
-def f1_of(answers, match):
-    name = pl.lit(match.name).alias("match")
-    samples = match.samples.with_columns(name)
-    said = answer_intervals(answers.with_columns(name)).filter(pl.col("confidence") > 0.5)
-    table = count(samples, truth_intervals(samples, match.labels), said)
-    row = table.filter(protocol="full", matching="one").select("tp", "fp", "fn").sum()
-    tp, fp, fn = row.row(0)
-    return 2 * tp / (2 * tp + fp + fn)
 
 
 @pytest.fixture(scope="module")

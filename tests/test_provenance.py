@@ -59,7 +59,7 @@ def test_it_is_told_in_words_and_nothing_has_changed(tell):
 
 def test_what_has_changed_since_is_told_and_only_for_what_it_was_made_from(study, demo, tell):
     study.edit(study.labels("Ferrowick"), '"position": "', '"position": "1')
-    study.edit(study.library / "matching.py", "MIN_IOU = 0.3", "MIN_IOU = 0.5")
+    study.edit(study.library / "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2")
     study.edit(study.folder / "config.yaml", "epochs: 5", "epochs: 6")
     (demo / "results/metrics.csv").write_text("by hand")
     told = tell("results/metrics.csv")

@@ -129,7 +129,9 @@ def changes() -> dict[str, Callable[[Study], None]]:
         "`chunks.fps`": in_config("fps: 1 ", "fps: 2 "),
         "the text of the prompts": in_code("prompts.py", "soccer", "football"),
         "the code of `linear`": in_code("backends/linear.py", "FLOOR = 0.01", "FLOOR = 0.02"),
-        "the code of the score": in_code("matching.py", "MIN_IOU = 0.3", "MIN_IOU = 0.5"),
+        "the code of the score": in_code(
+            "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2"
+        ),
         "a comment or a docstring": in_code("prompts.py", *comment),
         "a model added to `compare`": another_model,
         "the version of `peft`": another_version,

@@ -50,7 +50,7 @@ def test_running_twice_gives_the_same_bytes(study):
 
 
 def test_metrics_alone_ask_for_no_report(study):
-    study.edit(study.library / "matching.py", "MIN_IOU = 0.3", "MIN_IOU = 0.5")
+    study.edit(study.library / "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2")
     assert study.plan("results/metrics.csv") == {"score": 2, "metrics": 1}
 
 
@@ -170,7 +170,7 @@ def test_a_change_of_one_backend_leaves_the_others(study):
 
 
 def test_a_change_of_the_scoring_code_only_scores(study):
-    study.edit(study.library / "matching.py", "MIN_IOU = 0.3", "MIN_IOU = 0.5")
+    study.edit(study.library / "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2")
     assert study.plan() == JUDGED_BOTH | REPORTED
 
 

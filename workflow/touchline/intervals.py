@@ -7,6 +7,8 @@ import polars as pl
 
 # An event stands for the 12 s around it, as in the study.
 INTERVAL_S = 12.0
+# An answer and an event match above this IoU, as in the study.
+MIN_IOU = 0.3
 
 
 def grid(duration_s: float, chunk_s: float, overlap_s: float = 0.0) -> list[tuple[float, float]]:
@@ -39,6 +41,20 @@ def iou(a_start: pl.Expr, a_end: pl.Expr, b_start: pl.Expr, b_end: pl.Expr) -> p
 def around(time_s: float, length_s: float = INTERVAL_S) -> tuple[float, float]:
     """Return the interval of `length_s` centred on a moment."""
     return time_s - length_s / 2, time_s + length_s / 2
+
+
+def reach_s(length_s: float) -> float:
+    """Return how far the middles of an answer of this length and of an event may lie apart to match.
+
+    Where one lies inside the other, IoU is the ratio of their lengths: an answer of
+    `INTERVAL_S` / `MIN_IOU` = 40 s or more never matches. Otherwise, with their mean length m and the
+    distance d, IoU = (m - d) / (m + d).
+    """
+    shorter, longer = sorted((length_s, INTERVAL_S))
+    if shorter <= MIN_IOU * longer:
+        return 0.0
+    mean = (shorter + longer) / 2
+    return max((longer - shorter) / 2, mean * (1 - MIN_IOU) / (1 + MIN_IOU))
 
 
 def place(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:

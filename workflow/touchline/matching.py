@@ -14,9 +14,8 @@ import polars as pl
 import scipy.sparse as sp
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from touchline.intervals import INTERVAL_S, iou, place
+from touchline.intervals import INTERVAL_S, MIN_IOU, iou, place
 
-MIN_IOU = 0.3
 PROTOCOLS = ("full", "positives")
 MATCHINGS = ("many", "one")
 SAMPLE = ["match", "half", "chunk", "action"]

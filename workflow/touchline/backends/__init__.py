@@ -58,6 +58,7 @@ class Backend(NamedTuple):
 BACKENDS = {
     "constant": Backend("touchline.backends.constant", trains=False),
     "linear": Backend("touchline.backends.linear", trains=True),
+    "tcn": Backend("touchline.backends.tcn", trains=True, environment="networks"),
     "external": Backend("touchline.backends.external", trains=False, relabels=True),
     "vlm": Backend(
         "touchline.backends.vlm",

@@ -19,6 +19,7 @@ from sklearn.linear_model import SGDClassifier
 from tqdm import tqdm
 
 from touchline.backends import Match
+from touchline.backends.spoken import halves, spoken_words
 from touchline.backends.spots import suppress, to_predictions
 from touchline.files import write_text
 from touchline.intervals import INTERVAL_S
@@ -44,7 +45,8 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
     indices, lengths, targets, actions = [], [], [], []
     for match in study:
         actions = match.samples["action"].unique(maintain_order=True).to_list()
-        for half, words, steps in _halves(match.samples, step_s):
+        for half, lines, end_s in halves(match.samples):
+            words, steps = spoken_words(lines), int(np.ceil(end_s / step_s))
             features = describe(words, steps, step_s)
             indices.append(features.indices)
             lengths.append(np.diff(features.indptr))
@@ -83,7 +85,8 @@ class Linear:
         """Return the answers to the samples; spots are at least an interval apart."""
         spots = []
         radius = round(INTERVAL_S / self.step_s)
-        for half, words, steps in _halves(match.samples, self.step_s):
+        for half, lines, end_s in halves(match.samples):
+            words, steps = spoken_words(lines), int(np.ceil(end_s / self.step_s))
             features = describe(words, steps, self.step_s)
             confidences = expit(features @ self.weights.T + self.biases)  # (steps, actions)
             for action, confidence in zip(self.actions, confidences.T, strict=True):
@@ -100,40 +103,6 @@ def load(settings: dict, folder: Path) -> Linear:
     """Load what `fit` wrote."""
     described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     return Linear(**load_file(folder / "model.safetensors"), **described)
-
-
-def _halves(samples: pl.DataFrame, step_s: float) -> Iterable[tuple[int, pl.DataFrame, int]]:
-    """Yield (half, its words with their times, its number of steps)."""
-    lines = (
-        samples.select("half", "lines")
-        .explode("lines")
-        .drop_nulls("lines")
-        .unique(maintain_order=True)
-        .unnest("lines")
-        .sort("half", "start_s", "end_s", maintain_order=True)
-    )
-    for half, end_s in samples.group_by("half").agg(pl.col("end_s").max()).sort("half").iter_rows():
-        yield half, spoken_words(lines.filter(pl.col("half") == half)), int(np.ceil(end_s / step_s))
-
-
-def spoken_words(lines: pl.DataFrame) -> pl.DataFrame:
-    """Return (time_s, word, pair) of each word; a line's words are spread evenly over its time."""
-    place = (pl.col("number") + 0.5) / pl.col("words").list.len()
-    return (
-        lines.select(
-            "start_s",
-            "end_s",
-            words=pl.col("text").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}']+"),
-        )
-        .filter(pl.col("words").list.len() > 0)
-        .with_columns(word="words", number=pl.int_ranges(pl.col("words").list.len()))
-        .explode("word", "number")
-        .select(
-            "word",
-            time_s=pl.col("start_s") + (pl.col("end_s") - pl.col("start_s")) * place,
-            pair=pl.col("word").shift(1, fill_value="") + "_" + pl.col("word"),
-        )
-    )
 
 
 def describe(words: pl.DataFrame, steps: int, step_s: float) -> sp.csr_matrix:
