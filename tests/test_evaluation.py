@@ -116,6 +116,22 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends(judged, monkeypatch):
     assert thin[-1].equals(full[-1])
 
 
+def test_reliability_is_the_share_of_hits_of_each_tenth_of_confidence(judged):
+    samples, truths, answers = judged
+    unsure = answers[::7].with_columns(confidence=pl.lit(None, pl.Float64))
+    table = breakdowns.reliability(pl.concat([answers, unsure]), truths)
+    assert table["answers"].sum() == len(answers)
+    for row in table.iter_rows(named=True):
+        inside = (pl.col("confidence") >= row["low"]) & (pl.col("confidence") < row["high"])
+        if row["high"] == 1:
+            inside = pl.col("confidence") >= row["low"]
+        said = answers.filter(inside)
+        missed = pooled(samples, truths, said)["fp"]
+        assert row["answers"] == len(said)
+        assert row["matched"] == pytest.approx(1 - missed / len(said))
+        assert row["confidence"] == pytest.approx(said["confidence"].mean())
+
+
 def test_parts_are_the_counts_of_their_samples(judged):
     samples, truths, answers = judged
     said = answers.filter("counted")
@@ -185,7 +201,7 @@ def test_cost_is_of_the_answers_and_else_of_the_jobs(tmp_path):
 
 def test_every_table_is_written_for_every_model_and_in_markdown(study):
     results = study / "results"
-    for name in ("average_map", "precision_recall", "parts", "errors", "cost"):
+    for name in ("average_map", "precision_recall", "reliability", "parts", "errors", "cost"):
         assert pl.read_csv(results / f"{name}.csv")["model"].unique().sort().to_list() == [
             "linear", "other",
         ]  # fmt: skip

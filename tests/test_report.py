@@ -74,7 +74,7 @@ def test_the_page_opens_whole_without_a_network(study, width):
         pictures = page.evaluate(
             "[...document.images].map(one => [one.complete, one.naturalWidth])"
         )
-        assert len(pictures) == 6  # two figures, three timelines, the loss
+        assert len(pictures) == 7  # two figures, three timelines, the loss
         assert all(complete and pixels > 0 for complete, pixels in pictures)
         for address in page.evaluate("[...document.links].map(link => link.getAttribute('href'))"):
             assert page.locator(address).count() == 1
@@ -133,7 +133,7 @@ def test_figures_are_of_every_match_and_the_same_bytes_again(study, tmp_path):
     draw(models=["guess", "linear"], guesses=["guess"], results=results, folder=tmp_path)
     drawn = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.svg"))
     assert [str(path) for path in drawn] == [
-        "f1.svg", "precision_recall.svg", *(f"timelines/{match}.svg" for match in MATCHES),
+        "f1.svg", "precision_recall.svg", "reliability.svg", *(f"timelines/{match}.svg" for match in MATCHES),
     ]  # fmt: skip
     for path in drawn:
         assert (tmp_path / path).read_bytes() == (results / "figures" / path).read_bytes()

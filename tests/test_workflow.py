@@ -111,6 +111,7 @@ def test_snakemakes_own_report_has_the_figures_and_tables_with_their_captions(st
     for name in (
         "f1.svg",
         "precision_recall.svg",
+        "reliability.svg",
         "metrics.csv",
         "differences.csv",
         "report.html",

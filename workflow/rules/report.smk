@@ -1,8 +1,8 @@
 # REQUIRES  results/metrics.csv, results/scores/{model}.parquet and its .answers.parquet,
 #           results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet
 # PRODUCES  results/spotting/{model}/<league>/<season>/<game>/results_spotting.json
-#           results/{differences,average_map,precision_recall,parts,errors,cost}.csv, results/tables.md
-#           results/figures/{f1,precision_recall}.svg, results/figures/timelines/{match}.svg
+#           results/{differences,average_map,precision_recall,reliability,parts,errors,cost}.csv, results/tables.md
+#           results/figures/{f1,precision_recall,reliability}.svg, results/figures/timelines/{match}.svg
 #           results/report.html
 #           results/provenance.json: what every file was made from
 #           results/dag/{rules,match}.svg, only where they are asked for
@@ -49,6 +49,7 @@ rule evaluation:
         report("results/parts.csv", "../report/parts.rst", category="Tables"),
         report("results/errors.csv", "../report/errors.rst", category="Tables"),
         "results/precision_recall.csv",
+        "results/reliability.csv",
         "results/cost.csv",
         "results/tables.md",
     log:
@@ -73,6 +74,7 @@ rule figures:
     input:
         metrics="results/metrics.csv",
         curve="results/precision_recall.csv",
+        reliability="results/reliability.csv",
         answers=expand("results/scores/{model}.answers.parquet", model=plan.models),
         samples=expand(SAMPLES, match=plan.scored()),
         labels=expand(LABELS, match=plan.scored()),
@@ -82,6 +84,9 @@ rule figures:
             "results/figures/precision_recall.svg",
             "../report/precision_recall.rst",
             category="Figures",
+        ),
+        report(
+            "results/figures/reliability.svg", "../report/reliability.rst", category="Figures"
         ),
         report(
             directory("results/figures/timelines"),

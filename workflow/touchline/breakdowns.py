@@ -12,6 +12,7 @@ from touchline.thresholds import curves
 
 ALL = "all"
 CURVE_POINTS = 200
+BINS = 10  # of confidences
 HALF, COMMENTARY, VISIBILITY = "half", "commentary", "visibility"
 
 
@@ -42,6 +43,24 @@ def precision_recall(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFram
 def _thin(points: pl.DataFrame) -> pl.DataFrame:
     kept = np.linspace(0, len(points) - 1, CURVE_POINTS).round().astype(int)
     return points if len(points) <= CURVE_POINTS else points[np.unique(kept)]
+
+
+def reliability(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
+    """Return how sure a model was of its answers against how often they match an event.
+
+    Columns low and high (the bin of confidences, its ends), answers, confidence (their mean) and
+    matched (the share of them). All answers are in it, also those below the threshold; those without a
+    confidence are not.
+    """
+    hits = pairs(answers, truths)["answer"].unique()
+    number = (pl.col("confidence") * BINS).floor().clip(0, BINS - 1)
+    return (
+        answers.with_columns(hit=pl.int_range(pl.len()).is_in(hits.implode()))
+        .drop_nulls("confidence")
+        .group_by(low=number / BINS, high=(number + 1) / BINS)
+        .agg(pl.len().alias("answers"), pl.col("confidence").mean(), matched=pl.col("hit").mean())
+        .sort("low")
+    )
 
 
 def parts(samples: pl.DataFrame, truths: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:

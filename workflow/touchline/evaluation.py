@@ -1,4 +1,4 @@
-"""The tables beside metrics.csv: differences, Average-mAP, curves, parts, errors and cost of all models.
+"""The tables beside metrics.csv: differences, Average-mAP, curves, reliability, parts, errors and cost of all models.
 
 They are of the matches and answers in the scores, so a threshold or a label is decided in one place.
 """
@@ -75,6 +75,9 @@ def main(argv: list[str]) -> None:
         ),
         "precision_recall": of_models(
             args.models, lambda model: breakdowns.precision_recall(answers[model], truths)
+        ),
+        "reliability": of_models(
+            args.models, lambda model: breakdowns.reliability(answers[model], truths)
         ),
         "parts": of_models(
             args.models, lambda model: breakdowns.parts(samples, truths, answers[model])

@@ -1,4 +1,4 @@
-"""The figures: F1 per action, precision against recall, and a timeline of every match, as SVG.
+"""The figures: F1 per action, precision against recall, how reliable confidences are, and a timeline of every match, as SVG.
 
 They are about 500 pixels wide, so that two fit beside each other on paper.
 """
@@ -77,6 +77,24 @@ def precision_recall(curve: pl.DataFrame, metrics: pl.DataFrame, models: Models)
         data=rows,
     ).properties(width=175, height=110)
     return finish(layers.facet(alt.Facet("action:N", sort=order, title=None), columns=2))
+
+
+def reliability(bins: pl.DataFrame, models: Models) -> alt.Chart:
+    """Draw the share of answers that match against their confidence; `bins` is reliability.csv."""
+    base = alt.Chart(bins.select("model", "answers", "confidence", "matched")).encode(
+        x=alt.X("confidence:Q", title="mean confidence", scale=alt.Scale(domain=[0, 1])),
+        y=alt.Y("matched:Q", title="share that matches", scale=alt.Scale(domain=[0, 1])),
+        color=models.colour(),
+    )
+    marks = base.mark_point(filled=True, opacity=1).encode(
+        shape=models.shape(),
+        size=alt.Size("answers:Q", scale=alt.Scale(type="log", range=[15, 150]), legend=None),
+    )
+    ends = pl.DataFrame({"confidence": [0.0, 1.0], "matched": [0.0, 1.0]})
+    diagonal = alt.Chart(ends).mark_line(color="#999999", strokeDash=[4, 4], strokeWidth=1)
+    diagonal = diagonal.encode(x="confidence:Q", y="matched:Q")
+    chart = diagonal + base.mark_line(strokeWidth=1.5) + marks
+    return finish(chart.properties(width=320, height=280))
 
 
 def timeline(truths: pl.DataFrame, answers: pl.DataFrame, models: Models) -> alt.Chart:
@@ -170,6 +188,9 @@ def main(argv: list[str]) -> None:
     save(f1_per_action(metrics, models), args.folder / "f1.svg")
     curve = schema.read_csv(results / "precision_recall.csv")
     save(precision_recall(curve, metrics, models), args.folder / "precision_recall.svg")
+    bins = schema.read_csv(results / "reliability.csv")
+    bins = bins.filter(~pl.col("model").is_in(args.guesses))
+    save(reliability(bins, models), args.folder / "reliability.svg")
     answers = {
         model: schema.read(results / f"scores/{model}.answers.parquet", schema.ANSWERS)
         for model in args.models

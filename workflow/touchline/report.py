@@ -76,6 +76,7 @@ def collect(results: Path, models: list[str], guesses: list[str], level: float) 
         "tables": [*views.read(results), answer_table(results / "answers.csv")],
         "f1": embed(results / "figures/f1.svg"),
         "precision_recall": embed(results / "figures/precision_recall.svg"),
+        "reliability": embed(results / "figures/reliability.svg"),
         "loss": embed(loss) if loss.is_file() else None,
         "attempts": attempts(results, models),
         "timelines": [
