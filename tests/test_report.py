@@ -74,7 +74,7 @@ def test_the_page_opens_whole_without_a_network(study, width):
         pictures = page.evaluate(
             "[...document.images].map(one => [one.complete, one.naturalWidth])"
         )
-        assert len(pictures) == 7  # two figures, three timelines, the loss
+        assert len(pictures) == 7  # three figures, three timelines, the loss
         assert all(complete and pixels > 0 for complete, pixels in pictures)
         for address in page.evaluate("[...document.links].map(link => link.getAttribute('href'))"):
             assert page.locator(address).count() == 1

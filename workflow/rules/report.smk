@@ -85,9 +85,7 @@ rule figures:
             "../report/precision_recall.rst",
             category="Figures",
         ),
-        report(
-            "results/figures/reliability.svg", "../report/reliability.rst", category="Figures"
-        ),
+        report("results/figures/reliability.svg", "../report/reliability.rst", category="Figures"),
         report(
             directory("results/figures/timelines"),
             "../report/timelines.rst",
