@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
+import scipy.sparse as sp
+from sklearn.utils.extmath import randomized_svd
 
 from touchline.backends.spoken import WORDS, spoken_words
 
@@ -20,6 +22,8 @@ NEAR_S = 2.5
 # Smooth marks of the time in the half: bells of this width around every fifth minute.
 MINUTES_S, BELL_S = np.arange(0, 3300, 300.0), 200.0
 EDGE_S = 60.0
+TOGETHER_S = 6.0  # words within so many seconds are spoken together
+TINY = 1e-9
 EXTRA = 4 + 2 * len(MINUTES_S) + 2
 
 
@@ -88,6 +92,29 @@ def numbered(labels: pl.DataFrame, half: int, actions: Sequence[str]) -> np.ndar
     """Return the events of a half as rows (time_s, number of the action)."""
     number = pl.col("action").replace_strict(list(actions), range(len(actions)), default=None)
     return labels.filter(half=half).select("time_s", number).drop_nulls().to_numpy()
+
+
+def meanings(halves: Sequence[Half], words: int, width: int) -> np.ndarray:
+    """Return a vector of length 1 for every word, alike for words that are spoken together: (words, width).
+
+    Latent semantic analysis (Deerwester et al., 1990): the first `width` singular vectors of which words
+    occur in which `TOGETHER_S`, weighted by how rare a word is.
+    """
+    places, before = [], 0
+    for half in halves:
+        places.append(before + (half.token_s // TOGETHER_S).astype(np.int64))
+        before = 1 + max([before, *places[-1][-1:]])
+    tokens = np.concatenate([half.tokens for half in halves])
+    ones = np.ones(len(tokens), np.float32)
+    spoken = sp.csr_matrix((ones, (np.concatenate(places), tokens)), shape=(before, words))
+    spoken.data[:] = 1
+    rare = np.log(before / (1 + np.asarray(spoken.sum(axis=0))[0])).clip(0)
+    found = np.zeros((words, width), np.float32)
+    known = min(width, *spoken.shape)
+    if known:
+        vectors = randomized_svd(spoken @ sp.diags_array(rare), known, random_state=0)[2].T
+        found[:, :known] = vectors / np.maximum(vectors.std(axis=0), TINY)
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), TINY)
 
 
 def window(half: Half, start_s: float, steps: int, step_s: float) -> Window:

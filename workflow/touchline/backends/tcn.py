@@ -18,7 +18,7 @@ from scipy.special import expit, logit
 from touchline.backends import Match
 from touchline.backends.spoken import halves
 from touchline.backends.spots import choose
-from touchline.backends.steps import Half, count_words, numbered, read_half, vocabulary
+from touchline.backends.steps import Half, count_words, meanings, numbered, read_half, vocabulary
 from touchline.backends.tcn_net import Network, rates, train
 from touchline.files import whole, write_text
 from touchline.intervals import INTERVAL_S
@@ -62,7 +62,8 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
         for half, lines, end_s, labels in read
     ]
     del read, counts
-    weights = _train_all(described, len(known), len(actions), settings, checkpoints)
+    vectors = meanings(described, len(known), settings["width"])
+    weights = _train_all(described, vectors, len(actions), settings, checkpoints)
     for name, content in (
         ("words", list(known)),
         ("model", {"actions": actions, **{key: settings[key] for key in ("step_s", "layers")}}),
@@ -72,7 +73,7 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
 
 
 def _train_all(
-    described: list[Half], words: int, actions: int, settings: dict, checkpoints: Path
+    described: list[Half], words: np.ndarray, actions: int, settings: dict, checkpoints: Path
 ) -> dict[str, torch.Tensor]:
     """Return the weights of all networks, `PROCESSES` of which are trained at once."""
     paths = {

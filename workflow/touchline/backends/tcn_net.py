@@ -44,7 +44,6 @@ class Network(nn.Module):
     def __init__(self, words: int, actions: int, width: int, layers: int) -> None:
         super().__init__()
         self.words = nn.EmbeddingBag(max(words, 1), width, mode="sum")
-        nn.init.normal_(self.words.weight, std=0.1)
         self.extra = nn.Linear(EXTRA, width)
         self.drop = nn.Dropout(DROPOUT)
         self.layers = nn.ModuleList(Layer(width, 2**number) for number in range(layers))
@@ -68,17 +67,20 @@ class Network(nn.Module):
 
 
 def train(
-    halves: Sequence[Half], words: int, actions: int, settings: dict, seed: int, place: int
+    halves: Sequence[Half], words: np.ndarray, actions: int, settings: dict, seed: int, place: int
 ) -> dict[str, torch.Tensor]:
     """Train one network and return its weights; `place` is of its line in the terminal.
 
+    `words` (words, width) are the vectors of the words that the training starts from.
     The loss is the cross-entropy of all actions in every step. The same seed gives the same weights.
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     draw = np.random.default_rng(seed)
     step_s = settings["step_s"]
-    network = Network(words, actions, settings["width"], settings["layers"])
+    network = Network(len(words), actions, settings["width"], settings["layers"])
+    with torch.no_grad():
+        network.words.weight[: len(words)] = torch.from_numpy(words)
     total_s = sum(half.end_s for half in halves)
     updates = max(1, round(settings["epochs"] * total_s / (step_s * WINDOW * BATCH)))
     words_only, others = [network.words.weight], list(network.parameters())[1:]
