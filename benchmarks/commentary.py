@@ -83,6 +83,12 @@ def row(name: str, length_s: float, scores: list[pl.DataFrame]) -> str:
     return f"| {name} | {length_s:g} s | " + " | ".join(cells) + " |"
 
 
+def cpu_s() -> float:
+    """Return the seconds of a core that this process and those that it started have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--soccernet", type=Path, required=True)
@@ -99,10 +105,14 @@ def main() -> None:
             folder = models / str(seed)
             if not (folder / "model.json").exists():
                 folder.mkdir(parents=True, exist_ok=True)
-                began = time.monotonic()
+                began, before = time.monotonic(), cpu_s()
                 settings = {**CONFIG["models"][args.backend], **args.settings, "seed": seed}
                 backend.fit(read(args.soccernet, "train"), settings, folder, folder / "checkpoints")
-                print(f"seed {seed}: trained in {time.monotonic() - began:.0f} s")
+                print(
+                    f"seed {seed}: trained in {time.monotonic() - began:.0f} s, "
+                    f"{(cpu_s() - before) / 60:.1f} core-minutes",
+                    flush=True,
+                )
         games = list(read(args.soccernet, "valid"))
         head = "F1, many | 95 % | seeds | F1, one | 95 % | seeds"
         print(f"\n| model | answers | {head} |\n| --- | --- |{' --- |' * 6}")

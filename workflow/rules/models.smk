@@ -22,7 +22,7 @@ rule fit:
         plan.environment
     threads: 2
     resources:
-        mem_mb=2048,
+        mem_mb=4096,
         runtime=60,
     params:
         code=digest("touchline.fit"),
