@@ -30,7 +30,7 @@ DEFAULTS = {
     "step_s": 2.0,
     "width": 128,
     "layers": 6,
-    "epochs": 9,
+    "epochs": 6,
     "min_count": 15,
     "networks": 4,
     "length_s": INTERVAL_S,
@@ -76,38 +76,37 @@ def _train_all(
     described: list[Half], words: np.ndarray, actions: int, settings: dict, checkpoints: Path
 ) -> dict[str, torch.Tensor]:
     """Return the weights of all networks, `PROCESSES` of which are trained at once."""
-    paths = {
-        number: checkpoints / f"network{number}.safetensors"
-        for number in range(settings["networks"])
-    }
-    missing = [number for number, path in paths.items() if not path.exists()]
-    context = torch.multiprocessing.get_context("spawn")
-    arguments = (described, words, actions, settings)
-    # Leaving the block ends the processes, also when this one is told to end.
-    with context.Pool(min(PROCESSES, len(missing)) or 1, _prepare, arguments) as pool:
-        for number, weights in pool.imap_unordered(_train_one, missing):
-            with whole(paths[number]) as partial:
-                save_file(
-                    {name: torch.from_numpy(value) for name, value in weights.items()}, partial
-                )
+    paths = [checkpoints / f"network{number}.safetensors" for number in range(settings["networks"])]
+    missing = [number for number, path in enumerate(paths) if not path.exists()]
+    arguments = (missing, paths, described, words, actions, settings)
+    processes = min(PROCESSES, len(missing))
+    if processes:
+        started = torch.multiprocessing.start_processes(
+            _train_some, (processes, *arguments), processes, join=False
+        )
+        try:
+            while not started.join():  # raises when one of them has failed
+                pass
+        finally:
+            for process in started.processes:
+                process.terminate()
     return {
         f"{number}.{name}": value
-        for number, path in paths.items()
+        for number, path in enumerate(paths)
         for name, value in load_file(path).items()
     }
 
 
-def _prepare(*arguments) -> None:
-    """Keep in a process what all of its networks are trained on."""
-    global _shared
-    _shared = arguments
-
-
-def _train_one(number: int) -> tuple[int, dict[str, np.ndarray]]:
-    described, words, actions, settings = _shared
-    seed = settings["seed"] * settings["networks"] + number
-    weights = train(described, words, actions, settings, seed, place=number)
-    return number, {name: value.numpy() for name, value in weights.items()}
+def _train_some(
+    process: int, processes: int, missing: list[int], paths: list[Path], described: list[Half],
+    words: np.ndarray, actions: int, settings: dict,
+) -> None:  # fmt: skip
+    """Be one of the processes: train every so many-th of the missing networks."""
+    for number in missing[process::processes]:
+        seed = settings["seed"] * settings["networks"] + number
+        weights = train(described, words, actions, settings, seed, process)
+        with whole(paths[number]) as partial:
+            save_file(weights, partial)
 
 
 class Tcn:
