@@ -121,6 +121,13 @@ def test_train_matches_without_commentary_or_events_are_no_error(tmp_path):
     assert len(tcn.load({}, tmp_path).answer(make_match(99))) == 60
 
 
+def test_where_no_event_was_seen_none_is_answered(tmp_path):
+    quiet = make_match(2)
+    settings = {"width": 8, "layers": 1, "epochs": 1, "networks": 1}
+    tcn.fit([quiet._replace(labels=quiet.labels[:0])], settings, tmp_path, tmp_path / "checkpoints")
+    assert set(tcn.load({}, tmp_path).answer(quiet)["status"]) == {"none"}
+
+
 def test_nothing_to_train_on_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match="nothing to train on"):
         tcn.fit(iter([]), SMALL, tmp_path, tmp_path / "checkpoints")

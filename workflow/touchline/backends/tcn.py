@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import torch
 from safetensors.torch import load_file, save_file
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from touchline.backends import Match
 from touchline.backends.spoken import halves
@@ -136,8 +136,8 @@ class Tcn:
     def rates(self, half: int, lines: pl.DataFrame, end_s: float) -> np.ndarray:
         """Return the expected number of events in each step of a half: (steps, actions)."""
         read = read_half(half, lines, end_s, self.known, NO_EVENTS)
-        near = [network.near(read, self.step_s) for network in self.networks]
-        return rates(expit(np.mean([logit(one) for one in near], axis=0)), self.step_s)
+        found = [network.log_odds(read, self.step_s) for network in self.networks]
+        return rates(expit(np.mean(found, axis=0)), self.step_s)
 
 
 def load(settings: dict, folder: Path) -> Tcn:

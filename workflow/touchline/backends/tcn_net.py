@@ -60,10 +60,10 @@ class Network(nn.Module):
         return self.out(self.norm(x))
 
     @torch.inference_mode()
-    def near(self, half: Half, step_s: float) -> np.ndarray:
-        """Return the probability that an event is near each step of a half: (steps, actions)."""
+    def log_odds(self, half: Half, step_s: float) -> np.ndarray:
+        """Return how likely an event is near each step of a half: (steps, actions)."""
         steps = int(np.ceil(half.end_s / step_s))
-        return self(*_tensors([window(half, 0.0, steps, step_s)]))[0].sigmoid().numpy()
+        return self(*_tensors([window(half, 0.0, steps, step_s)]))[0].numpy()
 
 
 def train(
