@@ -190,7 +190,8 @@ def main(argv: list[str]) -> None:
     save(precision_recall(curve, metrics, models), args.folder / "precision_recall.svg")
     bins = schema.read_csv(results / "reliability.csv")
     bins = bins.filter(~pl.col("model").is_in(args.guesses))
-    save(reliability(bins, models), args.folder / "reliability.svg")
+    others = Models([name for name in args.models if name not in args.guesses], [])
+    save(reliability(bins, others), args.folder / "reliability.svg")
     answers = {
         model: schema.read(results / f"scores/{model}.answers.parquet", schema.ANSWERS)
         for model in args.models
