@@ -18,51 +18,31 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import yaml
 from tqdm import tqdm
 
-from touchline import bootstrap, commentary, labels, sheet
+from tables import CONFIG, read_game, read_sheet
+from touchline import bootstrap, sheet
 from touchline.backends import Match, constant, load_module
 from touchline.matching import answer_intervals, count, truth_intervals
-from touchline.samples import collapse_loops, make_samples
 from touchline.score import Answered, decide
 
-CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
 METRICS = CONFIG["metrics"]
 
 
 def read(folder: Path, split: str) -> Iterator[Match]:
-    """Yield the games of a split, as the workflow's own functions read them."""
-    pairs = sheet.read_pairs(folder / "half_lengths.csv", ["game", "half", "duration_s"])
-    lengths = {(game, half): float(length_s) for game, half, length_s in pairs.iter_rows()}
-    trees = folder / "SoccerNet", folder / "sn-echoes"
-    versions = ["whisper_v1_en", "whisper_v1"]
-    halves, _ = sheet.from_soccernet(*trees, sheet.soccernet_splits(), lengths, versions, [])
-    games = halves.filter(split=split).group_by("match", maintain_order=True)
-    for (name,), rows in tqdm(list(games), desc=f"reading {split}", unit="game"):
-        durations_s = dict(rows.select("half", "duration_s").iter_rows())
-        events, _ = labels.read_labels(rows["labels"][0], name, durations_s, CONFIG["labels"])
-        spoken = rows.select("half", "commentary").drop_nulls()
-        segments = [
-            commentary.read_commentary(path, name, half)[0] for half, path in spoken.iter_rows()
-        ]
-        samples = make_samples(
-            collapse_loops(pl.concat(segments)),
-            durations_s,
-            CONFIG["samples"]["actions"],
-            **CONFIG["grid"],
-        )
-        yield Match(name, samples, events)
+    """Yield the games of a split."""
+    halves = read_sheet(folder, sheet.soccernet_splits()).filter(split=split)
+    games = list(halves.group_by("match", maintain_order=True))
+    for (name,), rows in tqdm(games, desc=f"reading {split}", unit="game"):
+        yield Match(name, *read_game(rows.to_dicts()))
 
 
 def named(match: Match, table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(match=pl.lit(match.name))
 
 
-def counts(games: list[Match], model) -> pl.DataFrame:
+def counts(games: list[Match], samples: pl.DataFrame, truths: pl.DataFrame, model) -> pl.DataFrame:
     """Return what a model's answers count (columns `schema.SCORES`), at tuned thresholds."""
-    samples = pl.concat(named(game, game.samples.drop("lines")) for game in games)
-    truths = pl.concat(truth_intervals(named(game, game.samples), game.labels) for game in games)
     answers = pl.concat(answer_intervals(named(game, model.answer(game))) for game in games)
     answered = Answered(samples, truths, answers)
     return count(samples, truths, decide(answered, answered))
@@ -114,16 +94,19 @@ def main() -> None:
                     flush=True,
                 )
         games = list(read(args.soccernet, "valid"))
+        samples = pl.concat(named(game, game.samples.drop("lines")) for game in games)
+        truths = pl.concat(truth_intervals(named(one, one.samples), one.labels) for one in games)
+        asked = games, samples, truths
         head = "F1, many | 95 % | seeds | F1, one | 95 % | seeds"
         print(f"\n| model | answers | {head} |\n| --- | --- |{' --- |' * 6}")
         for length_s in args.lengths:
             guess = constant.load({"length_s": length_s}, None)
-            print(row("constant guess", length_s, [counts(games, guess)]))
+            print(row("constant guess", length_s, [counts(*asked, guess)]))
             answering = [
                 backend.load({"length_s": length_s}, models / str(seed)) for seed in args.seeds
             ]
             began = time.process_time()
-            scores = [counts(games, model) for model in tqdm(answering, desc="answering")]
+            scores = [counts(*asked, model) for model in tqdm(answering, desc="answering")]
             used_s = (time.process_time() - began) / len(args.seeds) / len(games)
             print(row(args.backend, length_s, scores), flush=True)
         print(f"\nAnswering and scoring a game took {used_s:.2f} s of one core.")

@@ -22,14 +22,36 @@ CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(en
 ACTIONS = CONFIG["samples"]["actions"]
 
 
-def with_stages(halves: list[dict]) -> tuple[pl.DataFrame, int]:
-    """Return (samples, number of events) of one game, by the workflow's own functions."""
+def read_sheet(folder: Path, splits: dict[str, str]) -> pl.DataFrame:
+    """Return the sheet of these games of a folder that is as for `make soccernet`."""
+    lengths = sheet.read_pairs(folder / "half_lengths.csv", ["game", "half", "duration_s"])
+    rows, _ = sheet.from_soccernet(
+        folder / "SoccerNet",
+        folder / "sn-echoes",
+        splits,
+        {(game, half): float(length_s) for game, half, length_s in lengths.iter_rows()},
+        ["whisper_v1_en", "whisper_v1"],
+        [],
+    )
+    return rows
+
+
+def read_game(halves: list[dict]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return (samples, events) of one game, by the workflow's own functions."""
     match, durations = halves[0]["match"], {half["half"]: half["duration_s"] for half in halves}
     events, _ = labels.read_labels(halves[0]["labels"], match, durations, CONFIG["labels"])
     segments = pl.concat(
-        commentary.read_commentary(half["commentary"], match, half["half"])[0] for half in halves
+        commentary.read_commentary(half["commentary"], match, half["half"])[0]
+        for half in halves
+        if half["commentary"]
     )
     made = samples.make_samples(samples.collapse_loops(segments), durations, ACTIONS, 60.0, 0.0)
+    return made, events
+
+
+def with_stages(halves: list[dict]) -> tuple[pl.DataFrame, int]:
+    """Return (samples, number of events) of one game as the workflow makes them."""
+    made, events = read_game(halves)
     return made, len(events)
 
 
@@ -86,16 +108,8 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
-    lengths = sheet.read_pairs(args.soccernet / "half_lengths.csv", ["game", "half", "duration_s"])
     splits = dict(list(sheet.soccernet_splits().items())[: args.games])
-    rows, _ = sheet.from_soccernet(
-        args.soccernet / "SoccerNet",
-        args.soccernet / "sn-echoes",
-        splits,
-        {(game, half): length for game, half, length in lengths.iter_rows()},
-        ["whisper_v1_en", "whisper_v1"],
-        [],
-    )
+    rows = read_sheet(args.soccernet, splits)
     games = [halves.to_dicts() for _, halves in rows.group_by("match", maintain_order=True)]
     speeds = {name: [] for name in WAYS}
     for _ in range(args.rounds):

@@ -46,11 +46,10 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
     for match in study:
         actions = match.samples["action"].unique(maintain_order=True).to_list()
         for half, lines, end_s in halves(match.samples):
-            words, steps = spoken_words(lines), int(np.ceil(end_s / step_s))
-            features = describe(words, steps, step_s)
+            features = describe(spoken_words(lines), end_s, step_s)
             indices.append(features.indices)
             lengths.append(np.diff(features.indptr))
-            targets.append(_targets(match.labels, half, actions, steps, step_s))
+            targets.append(_targets(match.labels, half, actions, features.shape[0], step_s))
     if not targets:
         raise InputError("the train split has no samples, so there is nothing to train on.")
     x = _stack(indices, lengths)  # (steps of all halves, windows * hash size)
@@ -86,8 +85,7 @@ class Linear:
         spots = []
         radius = round(INTERVAL_S / self.step_s)
         for half, lines, end_s in halves(match.samples):
-            words, steps = spoken_words(lines), int(np.ceil(end_s / self.step_s))
-            features = describe(words, steps, self.step_s)
+            features = describe(spoken_words(lines), end_s, self.step_s)
             confidences = expit(features @ self.weights.T + self.biases)  # (steps, actions)
             for action, confidence in zip(self.actions, confidences.T, strict=True):
                 kept = suppress(confidence, radius, FLOOR)
@@ -105,11 +103,12 @@ def load(settings: dict, folder: Path) -> Linear:
     return Linear(**load_file(folder / "model.safetensors"), **described)
 
 
-def describe(words: pl.DataFrame, steps: int, step_s: float) -> sp.csr_matrix:
-    """Return which words and pairs occur in each window of each step.
+def describe(words: pl.DataFrame, end_s: float, step_s: float) -> sp.csr_matrix:
+    """Return which words and pairs occur in each window of each step of a half.
 
     Shape (steps, windows * hash size); the entries of a row are equal and its length is 1.
     """
+    steps = int(np.ceil(end_s / step_s))
     spoken = sp.csr_matrix((steps, HASH_SIZE), dtype=np.float32)
     if len(words):
         hasher = FeatureHasher(
