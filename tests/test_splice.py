@@ -222,6 +222,23 @@ def test_a_copied_reel_has_the_sound_of_its_pictures(tmp_path):
         assert abs(pitch(sound, reel_s) - hertz) < 20
 
 
+def test_a_copied_clip_may_need_to_be_decoded_earlier_than_the_one_before(tmp_path):
+    path = timecode.make(
+        tmp_path / "a.mkv",
+        timecode.steady(25, 8),
+        options={"g": "50", "sc_threshold": "0", "b-adapt": "0", "bf": "8", "b-pyramid": "normal"},
+        unmixed=100,
+    )
+    pieces = [Piece(path, 0, 3), Piece(path, 4, 8), Piece(path, 0, 2), Piece(path, 6, 7)]
+    cuts = copy(pieces, tmp_path / "reel.mp4")
+    shown_s, shown = watch(tmp_path / "reel.mp4")
+    assert shown_s == [Fraction(index, 25) for index in range(len(shown))]
+    for cut in cuts:
+        first, last = (round(25 * time_s) for time_s in (cut.start_s, cut.end_s))
+        place = round(25 * cut.reel_start_s)
+        assert shown[place : place + last - first] == list(range(first, last))
+
+
 def test_sources_that_are_coded_differently_are_not_copied_into_one(tmp_path):
     one = timecode.make(tmp_path / "a.mkv", timecode.steady(25, 3))
     other = timecode.make(tmp_path / "b.mkv", timecode.steady(25, 3), size=(320, 180))

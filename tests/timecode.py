@@ -49,13 +49,14 @@ def make(
     pixels: str = "yuv420p",
     grain: int = 0,
     first: int = 0,
+    unmixed: int = 0,
 ) -> Path:
     """Write a video with one frame at each of `times` (+ `start_s`); return its path.
 
     `size` is of the upright picture. With a `rotation` (degrees, counterclockwise) it is stored
     turned back and the file says how to turn it. The container is that of the suffix. `grain` adds
     noise of that strength, so that the pictures have as many bytes as real ones. The index of the
-    first picture is `first`.
+    first picture is `first`. The first `unmixed` pictures are coded in the order in which they are shown.
     """
     random = np.random.default_rng(0)
     suffix = path.suffix[1:]
@@ -81,7 +82,7 @@ def make(
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts = round((time + start_s) * 90_000)
             frame.time_base = Fraction(1, 90_000)
-            frame.pict_type = PictureType.NONE
+            frame.pict_type = PictureType.P if index < unmixed else PictureType.NONE
             file.mux(stream.encode(frame))
         file.mux(stream.encode())
     return path

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 
 from touchline.files import whole
-from touchline.splice import Cut, Piece, Source, check_any
+from touchline.splice import TICKS, Cut, Piece, Source, check_any
 from touchline.video import VideoError, local
 
 # Pictures that coding may put before one that is shown earlier, at most.
@@ -37,12 +37,12 @@ def copy(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
     with whole(out) as partial:
         try:
             with av.open(local(partial), "w", options={"fflags": "+bitexact"}) as file:
-                streams = {"video": file.add_stream_from_template(first.video)}
+                tracks = {"video": _Track(file, first.video)}
                 if first.sound:
-                    streams["sound"] = file.add_stream_from_template(first.sound)
+                    tracks["sound"] = _Track(file, first.sound)
                 end_s = Fraction(0)
                 for piece in pieces:
-                    cut = _add(file, streams, sources[piece.path], piece, end_s)
+                    cut = _add(tracks, sources[piece.path], piece, end_s)
                     cuts.append(cut)
                     end_s = cut.reel_end_s if cut else end_s
         except av.FFmpegError as error:
@@ -58,7 +58,9 @@ def _coding(source: Source) -> tuple:
     return tuple((one.name, one.extradata) for one in streams)
 
 
-def _add(file, streams: dict, source: Source, piece: Piece, at_s) -> Cut | None:
+def _add(
+    tracks: dict[str, "_Track"], source: Source, piece: Piece, at_s: Fraction
+) -> Cut | None:
     """Copy the packets of a piece behind `at_s` of the reel."""
     start_s, end_s = max(Fraction(piece.start_s), Fraction(0)), Fraction(piece.end_s)
     packets = _packets(source, "video", start_s, end_s)
@@ -69,10 +71,10 @@ def _add(file, streams: dict, source: Source, piece: Piece, at_s) -> Cut | None:
     last_s = max(time_s + _lasts_s(source, packet) for time_s, packet in packets)
     if last_s <= start_s:
         return None
-    _mux(file, streams["video"], packets, at_s - first_s)
-    if "sound" in streams:
+    tracks["video"].add(packets, at_s - first_s)
+    if "sound" in tracks:
         sound = [one for one in _packets(source, "sound", first_s, last_s) if one[0] >= first_s]
-        _mux(file, streams["sound"], sound, at_s - first_s)
+        tracks["sound"].add(sound, at_s - first_s)
     return Cut(first_s, last_s, at_s, at_s + last_s - first_s)
 
 
@@ -100,15 +102,31 @@ def _packets(
     return found[:needed]
 
 
-def _mux(file, stream, packets: list, shift_s: Fraction) -> None:
-    """Write packets, each in its turn of decoding: as late as lets every one come before its picture."""
-    in_time = sorted(time_s for time_s, _ in packets)
-    early_s = max(
-        (due_s - time_s for due_s, (time_s, _) in zip(in_time, packets, strict=True)), default=0
-    )
-    for due_s, (time_s, packet) in zip(in_time, packets, strict=True):
-        base = packet.time_base
-        packet.pts = round((time_s + shift_s) / base)
-        packet.dts = min(round((due_s + shift_s - early_s) / base), packet.pts)
-        packet.stream = stream
-        file.mux(packet)
+class _Track:
+    """A stream of the reel."""
+
+    def __init__(self, file, like) -> None:
+        self.file, self.stream = file, file.add_stream_from_template(like)
+        self.stream.time_base = Fraction(1, TICKS)
+        self.decoded = None  # when the last packet is decoded, in ticks
+
+    def add(self, packets: list[tuple[Fraction, av.Packet]], shift_s: Fraction) -> None:
+        """Write packets, each in its turn of decoding: as late as lets every one come before its picture.
+
+        A clip whose pictures want to be decoded before those of the last clip waits for them.
+        """
+        in_time = sorted(time_s for time_s, _ in packets)
+        early_s = max(
+            (due_s - time_s for due_s, (time_s, _) in zip(in_time, packets, strict=True)),
+            default=Fraction(0),
+        )
+        for due_s, (time_s, packet) in zip(in_time, packets, strict=True):
+            shown, due = (round((one_s + shift_s) * TICKS) for one_s in (time_s, due_s - early_s))
+            if self.decoded is not None:
+                due = max(due, self.decoded + 1)
+            packet.duration = round(packet.duration * packet.time_base * TICKS)
+            packet.time_base = Fraction(1, TICKS)
+            packet.pts, packet.dts = shown, min(due, shown)
+            packet.stream = self.stream
+            self.decoded = packet.dts
+            self.file.mux(packet)
