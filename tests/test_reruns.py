@@ -97,11 +97,8 @@ def changes() -> dict[str, Callable[[Study], None]]:
         video = study.folder / "demo" / sheet["video"][0]
         timecode.make(video, timecode.steady(1, 60), size=(72, 40))
 
-    def another_model(study: Study) -> None:
-        settings = study.folder / "profiles/demo/study.yaml"
-        config = yaml.safe_load(settings.read_text())
-        config["compare"].append("added")
-        settings.write_text(yaml.safe_dump(config))
+    def in_study(old: str, new: str) -> Callable[[Study], None]:
+        return lambda study: study.edit(study.folder / "profiles/demo/study.yaml", old, new)
 
     def another_version(study: Study) -> None:
         folder = study.folder / "packages/peft-99.0.dist-info"
@@ -133,7 +130,8 @@ def changes() -> dict[str, Callable[[Study], None]]:
             "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2"
         ),
         "a comment or a docstring": in_code("prompts.py", *comment),
-        "a model added to `compare`": another_model,
+        "how a model answers (`max_new_tokens`)": in_study("max_new_tokens: 4\n", "max_new_tokens: 5\n"),
+        "a model added to `compare`": in_study("compare:\n", "compare:\n- added\n"),
         "the version of `peft`": another_version,
     }
 

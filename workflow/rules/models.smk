@@ -28,7 +28,7 @@ rule fit:
         code=digest("touchline.fit"),
         backend_code=plan.backend_code,
         packages=plan.packages,
-        arguments=plan.backend_arguments,
+        arguments=plan.fit_arguments,
         data=plan.training_arguments,
     message:
         "Train {wildcards.model}"

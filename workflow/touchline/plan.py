@@ -171,6 +171,11 @@ class Plan:
     def base_folder(self, base: str) -> str:
         return BASES.format(base=base)
 
+    def fit_arguments(self, wildcards) -> str:
+        entry = self.models[wildcards.model]
+        own = backends.training_settings_of(entry, self.config["labels"])
+        return flags(backend=entry["backend"], settings=own)
+
     def training_manifests(self, wildcards) -> list[str]:
         matches = self.matches_of("train", labelled=True)
         return self.manifests_of(matches) if self.sees(wildcards.model) else []

@@ -42,8 +42,10 @@ class Backend(NamedTuple):
     """Where a backend is, and what it needs.
 
     `trains`: it has a `fit`, which writes a log of its steps (`log.parquet`) where it `logs`; `sees`:
-    it can read video; `converses`: it is asked in words, so it takes open questions; `relabels`: it reads files with SoccerNet's labels, so its settings get `labels`,
-    label → action. Those with the environment `models` run a language model here.
+    it can read video; `converses`: it is asked in words, so it takes open questions; `relabels`: it
+    reads files with SoccerNet's labels, so its settings get `labels`, label → action; `answering`: those
+    of its settings that `fit` does not read, so that another value does not train again. Backends with
+    the environment `models` run a language model here.
     """
 
     module: str
@@ -52,13 +54,17 @@ class Backend(NamedTuple):
     converses: bool = False
     logs: bool = False
     relabels: bool = False
+    answering: tuple[str, ...] = ()
     environment: str = "tables"  # envs/*.yaml
 
 
+_DECODING = ("max_new_tokens", "candidates")
 BACKENDS = {
     "constant": Backend("touchline.backends.constant", trains=False),
     "linear": Backend("touchline.backends.linear", trains=True),
-    "tcn": Backend("touchline.backends.tcn", trains=True, environment="networks"),
+    "tcn": Backend(
+        "touchline.backends.tcn", trains=True, answering=("length_s",), environment="networks"
+    ),
     "external": Backend("touchline.backends.external", trains=False, relabels=True),
     "vlm": Backend(
         "touchline.backends.vlm",
@@ -66,10 +72,16 @@ BACKENDS = {
         sees=True,
         converses=True,
         logs=True,
+        answering=_DECODING,
         environment="models",
     ),
     "causal_lm": Backend(
-        "touchline.backends.causal_lm", trains=True, converses=True, logs=True, environment="models"
+        "touchline.backends.causal_lm",
+        trains=True,
+        converses=True,
+        logs=True,
+        answering=_DECODING,
+        environment="models",
     ),
     "openai_api": Backend(
         "touchline.backends.openai_api", trains=False, converses=True, environment="api"
@@ -96,6 +108,12 @@ def settings_of(entry: dict, labels: dict[str, str]) -> dict:
     """Return a backend's `settings`; `labels` are the configuration's."""
     own = {key: entry[key] for key in entry if key not in _OTHERS_SETTINGS}
     return own | {"labels": labels} if BACKENDS[entry["backend"]].relabels else own
+
+
+def training_settings_of(entry: dict, labels: dict[str, str]) -> dict:
+    """Return those of a backend's `settings` that its training depends on."""
+    settings, answering = settings_of(entry, labels), BACKENDS[entry["backend"]].answering
+    return {key: settings[key] for key in settings if key not in answering}
 
 
 def load_module(name: str) -> ModuleType:
