@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from tables import CONFIG, read_game, read_sheet
 from touchline import bootstrap, sheet
-from touchline.backends import Match, constant, load_module
+from touchline.backends import Match, constant, load_module, load_training
 from touchline.matching import answer_intervals, count, truth_intervals
 from touchline.score import Answered, decide
 
@@ -87,7 +87,9 @@ def main() -> None:
                 folder.mkdir(parents=True, exist_ok=True)
                 began, before = time.monotonic(), cpu_s()
                 settings = {**CONFIG["models"][args.backend], **args.settings, "seed": seed}
-                backend.fit(read(args.soccernet, "train"), settings, folder, folder / "checkpoints")
+                load_training(args.backend).fit(
+                    read(args.soccernet, "train"), settings, folder, folder / "checkpoints"
+                )
                 print(
                     f"seed {seed}: trained in {time.monotonic() - began:.0f} s, "
                     f"{(cpu_s() - before) / 60:.1f} core-minutes",

@@ -35,8 +35,9 @@ from touchline.bootstrap import f1
 from touchline.encode import Encoder
 from touchline.examples import Example
 from touchline.intervals import around
+from touchline.lm_settings import Settings
 from touchline.schedule import Schedule
-from touchline.spotter import Settings, Spotter
+from touchline.spotter import Spotter
 
 TRAINING, HELD_OUT = 0.5, 0.22  # chance of an action; those too near another one are left out
 INPUTS = {"both": BOTH, "video": VIDEO}

@@ -19,7 +19,7 @@ import polars as pl
 import torch
 
 from prefix import ACTIONS, WORDS, make_chunk
-from touchline import base, finetune, schema, spotter, tiny
+from touchline import base, finetune, lm_settings, schema, tiny
 from touchline.digest import checksum
 from touchline.encode import Encoder
 from touchline.encoding import encoder as video_encoder
@@ -57,14 +57,14 @@ def film(folder: Path, chunks: int) -> Path:
     return manifest
 
 
-def training_set(manifest: Path, settings: spotter.Settings) -> TrainingSet:
+def training_set(manifest: Path, settings: lm_settings.Settings) -> TrainingSet:
     """Return the chunks of a manifest with seven questions each."""
     lines = make_chunk(2, 56, 56).lines
     said = dict.fromkeys(ACTIONS, "A Foul occurs at (00:12, 00:24).")
     rows = schema.read(manifest, schema.CHUNKS).iter_rows(named=True)
     listed = [Listed(to_chunk("a_match", row | {"lines": lines}), said) for row in rows]
     footage = Footage([manifest])
-    return TrainingSet(listed, lambda chunk: spotter.look(chunk, footage, settings))
+    return TrainingSet(listed, lambda chunk: lm_settings.look(chunk, footage, settings))
 
 
 def measure(folder: Path, examples: TrainingSet, steps: int, workers: int) -> dict[str, float]:
@@ -104,7 +104,7 @@ def main() -> None:
         texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
         tiny.make(folder, "qwen2_vl", texts, args.hidden, args.layers, args.layers)
         manifest = film(folder, args.steps * args.chunks_per_step)
-        examples = training_set(manifest, spotter.Settings(name))
+        examples = training_set(manifest, lm_settings.Settings(name))
         found = {workers: measure(folder, examples, args.steps, workers) for workers in (0, 2)}
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     print(f"{where}, {torch.get_num_threads()} threads for the model")

@@ -88,14 +88,15 @@ def test_a_module_imported_inside_a_function_counts(edit):
     assert digest("touchline.samples") != before
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_a_backend_counts_for_its_own_models_only(edit, name):
-    modules = {backend: entry.module for backend, entry in BACKENDS.items()}
-    infer, own = digest("touchline.infer"), {key: digest(value) for key, value in modules.items()}
-    file = "/".join(modules[name].split(".")[1:]) + ".py"
-    edit(file, None, "CHANGED = 1\n")
+PARTS = sorted({part for one in BACKENDS.values() for part in (one.module, one.training) if part})
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_backend_counts_for_its_own_models_only_and_answering_not_for_training(edit, name):
+    infer, own = digest("touchline.infer"), {part: digest(part) for part in PARTS}
+    edit("/".join(name.split(".")[1:]) + ".py", None, "CHANGED = 1\n")
     assert digest("touchline.infer") == infer
-    assert {key for key, value in modules.items() if digest(value) != own[key]} == {name}
+    assert {part for part in PARTS if digest(part) != own[part]} == {name}
 
 
 def test_a_digest_of_several_modules_takes_all_and_no_order():

@@ -17,8 +17,9 @@ from synthetic import ACTIONS, HELD_OUT, Shown, Spoken, batches, texts
 from touchline import base, matching, prefix, schema, tiny
 from touchline.encode import Chunk, Encoder
 from touchline.intervals import around
+from touchline.lm_settings import Settings
 from touchline.pretrain import pretrain
-from touchline.spotter import Settings, Spotter
+from touchline.spotter import Spotter
 
 CHUNKS = 60
 

@@ -125,12 +125,15 @@ def changes() -> dict[str, Callable[[Study], None]]:
         "`grid.length_s`": in_config("length_s: 60", "length_s: 30"),
         "`chunks.fps`": in_config("fps: 1 ", "fps: 2 "),
         "the text of the prompts": in_code("prompts.py", "soccer", "football"),
+        "how answers are read": in_code("answers.py", "TOLERANCE_S = 1.0", "TOLERANCE_S = 2.0"),
         "the code of `linear`": in_code("backends/linear.py", "FLOOR = 0.01", "FLOOR = 0.02"),
         "the code of the score": in_code(
             "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2"
         ),
         "a comment or a docstring": in_code("prompts.py", *comment),
-        "how a model answers (`max_new_tokens`)": in_study("max_new_tokens: 4\n", "max_new_tokens: 5\n"),
+        "how a model answers (`max_new_tokens`)": in_study(
+            "max_new_tokens: 4\n", "max_new_tokens: 5\n"
+        ),
         "a model added to `compare`": in_study("compare:\n", "compare:\n- added\n"),
         "the version of `peft`": another_version,
     }

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from planted import KEY, f1_of, make_match
-from touchline.backends import Match, constant, tcn
+from touchline.backends import Match, constant, tcn, tcn_fit
 from touchline.backends.spots import LEAST, choose
 from touchline.backends.steps import numbered, read_half, targets, window
 from touchline.intervals import iou, reach_s
@@ -29,7 +29,7 @@ SMALL = {"width": 32, "layers": 3, "epochs": 120, "min_count": 3, "networks": 2}
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    tcn.fit(map(make_match, range(5)), SMALL, folder, folder.with_name("checkpoints"))
+    tcn_fit.fit(map(make_match, range(5)), SMALL, folder, folder.with_name("checkpoints"))
     return folder
 
 
@@ -54,7 +54,7 @@ def test_answers_have_the_length_that_was_asked_for(trained):
 def test_it_learns_nothing_where_the_words_say_nothing(tmp_path):
     same = dict.fromkeys(("goal", "foul"), "ball to left and")
     made = (make_match(seed, phrases=same) for seed in range(3))
-    tcn.fit(made, SMALL | {"networks": 1}, tmp_path, tmp_path / "checkpoints")
+    tcn_fit.fit(made, SMALL | {"networks": 1}, tmp_path, tmp_path / "checkpoints")
     unseen = make_match(99, phrases=same)
     assert f1_of(tcn.load({}, tmp_path).answer(unseen), unseen) < 0.5
 
@@ -62,7 +62,7 @@ def test_it_learns_nothing_where_the_words_say_nothing(tmp_path):
 def test_a_confidence_is_the_share_of_the_answers_that_match(tmp_path):
     """Three in five phrases are said after an event, the others are nothing but words."""
     made = (make_match(seed, share_true=0.6) for seed in range(40))
-    tcn.fit(made, SMALL | {"epochs": 24}, tmp_path, tmp_path / "checkpoints")
+    tcn_fit.fit(made, SMALL | {"epochs": 24}, tmp_path, tmp_path / "checkpoints")
     model, hits, sure = tcn.load({}, tmp_path), [], []
     for match in (make_match(seed, share_true=0.6) for seed in range(100, 112)):
         name = pl.lit(match.name).alias("match")
@@ -79,7 +79,7 @@ def test_the_same_data_give_the_same_bytes_and_another_seed_others(trained, tmp_
     for name, seed in (("same", 0), ("other", 7)):
         (tmp_path / name).mkdir()
         settings = SMALL | {"seed": seed}
-        tcn.fit(map(make_match, range(5)), settings, tmp_path / name, tmp_path / f"{name} kept")
+        tcn_fit.fit(map(make_match, range(5)), settings, tmp_path / name, tmp_path / f"{name} kept")
     weights = (trained / "model.safetensors").read_bytes()
     assert (tmp_path / "same" / "model.safetensors").read_bytes() == weights
     assert (tmp_path / "other" / "model.safetensors").read_bytes() != weights
@@ -117,20 +117,22 @@ def test_a_match_without_commentary_one_of_10_s_and_none_at_all_are_answered(tra
 
 def test_train_matches_without_commentary_or_events_are_no_error(tmp_path):
     matches = [make_match(1, silent=True), make_match(2)._replace(labels=make_match(2).labels[:0])]
-    tcn.fit(matches, SMALL | {"epochs": 1}, tmp_path, tmp_path / "checkpoints")
+    tcn_fit.fit(matches, SMALL | {"epochs": 1}, tmp_path, tmp_path / "checkpoints")
     assert len(tcn.load({}, tmp_path).answer(make_match(99))) == 60
 
 
 def test_where_no_event_was_seen_none_is_answered(tmp_path):
     quiet = make_match(2)
     settings = {"width": 8, "layers": 1, "epochs": 1, "networks": 1}
-    tcn.fit([quiet._replace(labels=quiet.labels[:0])], settings, tmp_path, tmp_path / "checkpoints")
+    tcn_fit.fit(
+        [quiet._replace(labels=quiet.labels[:0])], settings, tmp_path, tmp_path / "checkpoints"
+    )
     assert set(tcn.load({}, tmp_path).answer(quiet)["status"]) == {"none"}
 
 
 def test_nothing_to_train_on_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match="nothing to train on"):
-        tcn.fit(iter([]), SMALL, tmp_path, tmp_path / "checkpoints")
+        tcn_fit.fit(iter([]), SMALL, tmp_path, tmp_path / "checkpoints")
 
 
 def test_networks_that_are_done_are_not_trained_again(trained, tmp_path):
@@ -138,7 +140,7 @@ def test_networks_that_are_done_are_not_trained_again(trained, tmp_path):
     first, second = (kept / f"network{number}.safetensors" for number in (0, 1))
     done = first.stat().st_mtime_ns
     second.unlink()
-    tcn.fit(map(make_match, range(5)), SMALL, tmp_path, kept)
+    tcn_fit.fit(map(make_match, range(5)), SMALL, tmp_path, kept)
     assert first.stat().st_mtime_ns == done
     assert second.exists()
     weights = (trained / "model.safetensors").read_bytes()

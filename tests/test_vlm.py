@@ -12,12 +12,13 @@ import torch
 from safetensors.torch import load_file
 
 from chunks import ACTIONS, chunk, film, labels, samples, tiny_base
-from touchline import base, examples, export, jobs, schema, spotter
-from touchline.backends import Match, causal_lm, vlm
+from touchline import base, examples, export, jobs, schema
+from touchline.backends import Match, causal_lm, vlm, vlm_fit
+from touchline.confidence import confidences
 from touchline.footage import Footage, Unread, list_unread
+from touchline.lm_settings import look, read_settings
 from touchline.problems import InputError
 from touchline.prompts import PromptSettings
-from touchline.spotter import confidences, read_settings
 from touchline.training_set import choose
 
 
@@ -76,7 +77,7 @@ def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_
         _, frame_s = footage.frames(1, 1, ["broadcast"], fps)
         assert frame_s[0] == 60
         assert np.diff(frame_s).tolist() == [1 / (fps or 1)] * (len(frame_s) - 1)
-        shown = spotter.look(chunk(number=1), footage, model.settings)
+        shown = look(chunk(number=1), footage, model.settings)
         prefix, _ = model.encoder.prompt(shown, ACTIONS)
         assert prefix.vision["video_grid_thw"].tolist() == [[pairs, 4, 8]]
 
@@ -98,7 +99,7 @@ def test_fit_writes_an_adapter_that_load_answers_with(tiny, manifests, tmp_path)
     events = labels((30.0, "goal"), (70.0, "foul"), (130.0, "goal"))
     study = [Match("a_match", samples(3), events, manifests)]  # the third chunk was set aside
     (tmp_path / "model").mkdir()
-    vlm.fit(study, settings, tmp_path / "model", tmp_path / "checkpoints")
+    vlm_fit.fit(study, settings, tmp_path / "model", tmp_path / "checkpoints")
     assert {path.name for path in (tmp_path / "model").iterdir()} >= {
         "adapter_config.json",
         "adapter_model.safetensors",
@@ -133,7 +134,7 @@ def train(
     settings = entry(tiny, lora=lora, training={"epochs": 3, "workers": 0} | training)
     folder.mkdir(exist_ok=True)
     study = [Match("a_match", asked, labels((30.0, "goal"), (70.0, "foul")), manifests)]
-    vlm.fit(study, settings, folder, folder / "checkpoints")
+    vlm_fit.fit(study, settings, folder, folder / "checkpoints")
     return pl.read_parquet(folder / "log.parquet")
 
 
@@ -198,7 +199,7 @@ def test_chunks_that_could_not_be_read_are_one_problem_per_half_and_reason():
 
 def test_a_split_without_samples_is_said(tiny, tmp_path):
     with pytest.raises(InputError, match="the train split has no samples"):
-        vlm.fit([], entry(tiny), tmp_path, tmp_path / "checkpoints")
+        vlm_fit.fit([], entry(tiny), tmp_path, tmp_path / "checkpoints")
 
 
 def copied(folder: Path, to: Path, but: str = "") -> Path:

@@ -167,11 +167,11 @@ def test_snakemake_may_be_killed_or_started_twice(study, undisturbed, cluster):
 
 @story
 def test_a_training_that_crashes_at_once_is_tried_twice_and_says_why(study, undisturbed, cluster):
-    spotter = study.folder / "workflow/touchline/spotter.py"
-    text = spotter.read_text()
+    adapt = study.folder / "workflow/touchline/adapt.py"
+    text = adapt.read_text()
     start = "    settings = read_settings(entry)\n    footage"
     assert start in text
-    spotter.write_text(text.replace(start, "    raise RuntimeError('no such thing')\n" + start))
+    adapt.write_text(text.replace(start, "    raise RuntimeError('no such thing')\n" + start))
     assert study.start(TARGET, nice=5).wait() == 1
     rows = study.attempts()
     assert [row["why"] for row in rows] == ["RuntimeError: no such thing"] * 2

@@ -26,7 +26,7 @@ rule fit:
         runtime=60,
     params:
         code=digest("touchline.fit"),
-        backend_code=plan.backend_code,
+        backend_code=plan.training_code,
         packages=plan.packages,
         arguments=plan.fit_arguments,
         data=plan.training_arguments,

@@ -18,8 +18,8 @@ from touchline import cli, prompts, schema
 from touchline.backends import Match
 from touchline.files import write_text
 from touchline.footage import Footage
+from touchline.lm_settings import Settings, read_settings, sources
 from touchline.problems import InputError
-from touchline.spotter import Settings, read_settings, sources
 from touchline.training_set import Listed, choose
 
 

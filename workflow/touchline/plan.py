@@ -144,6 +144,9 @@ class Plan:
     def backend_code(self, wildcards) -> str:
         return digest(BACKENDS[self.models[wildcards.model]["backend"]].module)
 
+    def training_code(self, wildcards) -> str:
+        return digest(BACKENDS[self.models[wildcards.model]["backend"]].training)
+
     def environment(self, wildcards) -> str:
         return f"../../envs/{self.environment_name(wildcards.model)}.yaml"
 

@@ -68,7 +68,8 @@ def owner(path: Path) -> str:
 def modules(command: str) -> list[str]:
     """Return the project modules that a job's command runs: its stage, and its model's backend."""
     found = re.findall(r"python -m (touchline\.\w+)", command)
-    found += [BACKENDS[name].module for name in re.findall(r"--backend (\w+)", command)]
+    part = "training" if "touchline.fit" in found else "module"
+    found += [getattr(BACKENDS[name], part) for name in re.findall(r"--backend (\w+)", command)]
     return found
 
 

@@ -58,9 +58,7 @@ def _coding(source: Source) -> tuple:
     return tuple((one.name, one.extradata) for one in streams)
 
 
-def _add(
-    tracks: dict[str, "_Track"], source: Source, piece: Piece, at_s: Fraction
-) -> Cut | None:
+def _add(tracks: dict[str, "_Track"], source: Source, piece: Piece, at_s: Fraction) -> Cut | None:
     """Copy the packets of a piece behind `at_s` of the reel."""
     start_s, end_s = max(Fraction(piece.start_s), Fraction(0)), Fraction(piece.end_s)
     packets = _packets(source, "video", start_s, end_s)

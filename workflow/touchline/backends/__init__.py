@@ -8,7 +8,8 @@ A backend is a module with
   the match's samples; what went wrong with single chunks is in its list `problems`, if it has one;
 - where it trains, `fit(study, settings, folder, checkpoints)`, which writes the trained model into an
   existing, empty folder; `study` yields one match of the train split at a time, and `checkpoints`
-  is a folder that outlives the job, for a training that goes on in the next one.
+  is a folder that outlives the job, for a training that goes on in the next one. Where a training
+  takes long, `fit` has a module of its own: a change of how answers are made does not train again.
 
 `settings` is the model's entry in the configuration without what others read. Modules are imported
 on use, so that a text-only study never loads torch.
@@ -41,15 +42,15 @@ class Match(NamedTuple):
 class Backend(NamedTuple):
     """Where a backend is, and what it needs.
 
-    `trains`: it has a `fit`, which writes a log of its steps (`log.parquet`) where it `logs`; `sees`:
-    it can read video; `converses`: it is asked in words, so it takes open questions; `relabels`: it
+    `training` is the module of its `fit`, if it trains, which writes a log of its steps (`log.parquet`)
+    where it `logs`; `sees`: it can read video; `converses`: it is asked in words, so it takes open questions; `relabels`: it
     reads files with SoccerNet's labels, so its settings get `labels`, label → action; `answering`: those
     of its settings that `fit` does not read, so that another value does not train again. Backends with
     the environment `models` run a language model here.
     """
 
     module: str
-    trains: bool
+    training: str | None = None
     sees: bool = False
     converses: bool = False
     logs: bool = False
@@ -60,15 +61,18 @@ class Backend(NamedTuple):
 
 _DECODING = ("max_new_tokens", "candidates")
 BACKENDS = {
-    "constant": Backend("touchline.backends.constant", trains=False),
-    "linear": Backend("touchline.backends.linear", trains=True),
+    "constant": Backend("touchline.backends.constant"),
+    "linear": Backend("touchline.backends.linear", training="touchline.backends.linear"),
     "tcn": Backend(
-        "touchline.backends.tcn", trains=True, answering=("length_s",), environment="networks"
+        "touchline.backends.tcn",
+        training="touchline.backends.tcn_fit",
+        answering=("length_s",),
+        environment="networks",
     ),
-    "external": Backend("touchline.backends.external", trains=False, relabels=True),
+    "external": Backend("touchline.backends.external", relabels=True),
     "vlm": Backend(
         "touchline.backends.vlm",
-        trains=True,
+        training="touchline.backends.vlm_fit",
         sees=True,
         converses=True,
         logs=True,
@@ -77,15 +81,13 @@ BACKENDS = {
     ),
     "causal_lm": Backend(
         "touchline.backends.causal_lm",
-        trains=True,
+        training="touchline.backends.causal_lm_fit",
         converses=True,
         logs=True,
         answering=_DECODING,
         environment="models",
     ),
-    "openai_api": Backend(
-        "touchline.backends.openai_api", trains=False, converses=True, environment="api"
-    ),
+    "openai_api": Backend("touchline.backends.openai_api", converses=True, environment="api"),
 }
 
 
@@ -95,7 +97,7 @@ _OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
 
 def is_trained(entry: dict) -> bool:
     """Say whether a model, by its entry in the configuration, is trained before it is asked."""
-    return BACKENDS[entry["backend"]].trains and entry.get("fine_tune", True)
+    return BACKENDS[entry["backend"]].training is not None and entry.get("fine_tune", True)
 
 
 def sees_video(entry: dict) -> bool:
@@ -118,6 +120,17 @@ def training_settings_of(entry: dict, labels: dict[str, str]) -> dict:
 
 def load_module(name: str) -> ModuleType:
     """Import a backend by its name in the configuration."""
-    if name not in BACKENDS:
-        raise InputError(f"no backend '{name}'. There are {', '.join(BACKENDS)}.")
-    return importlib.import_module(BACKENDS[name].module)
+    return importlib.import_module(_find(name, list(BACKENDS)).module)
+
+
+def load_training(name: str) -> ModuleType:
+    """Import the module that trains a backend."""
+    training = [backend for backend, entry in BACKENDS.items() if entry.training]
+    return importlib.import_module(_find(name, training).training)
+
+
+def _find(name: str, known: list[str]) -> Backend:
+    if name not in known:
+        what = "backend that trains" if name in BACKENDS else "backend"
+        raise InputError(f"{name}: there is no such {what}. There are {', '.join(known)}.")
+    return BACKENDS[name]

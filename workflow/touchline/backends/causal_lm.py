@@ -5,4 +5,3 @@ from functools import partial
 from touchline import spotter
 
 load = partial(spotter.load, vision=False)
-fit = partial(spotter.fit, vision=False)
