@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from tables import CONFIG, read_game, read_sheet
 from touchline import bootstrap, sheet
-from touchline.backends import Match, constant, load_module, load_training
+from touchline.backends import Match, constant, load_module
 from touchline.matching import answer_intervals, count, truth_intervals
 from touchline.score import Answered, decide
 
@@ -87,7 +87,7 @@ def main() -> None:
                 folder.mkdir(parents=True, exist_ok=True)
                 began, before = time.monotonic(), cpu_s()
                 settings = {**CONFIG["models"][args.backend], **args.settings, "seed": seed}
-                load_training(args.backend).fit(
+                load_module(args.backend, training=True).fit(
                     read(args.soccernet, "train"), settings, folder, folder / "checkpoints"
                 )
                 print(

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from planted import ACTIONS, KEY, PHRASES, f1_of, make_match
 from touchline import fit, infer, schema
-from touchline.backends import Match, constant, linear, load_module, load_training
+from touchline.backends import Match, constant, linear, load_module
 from touchline.backends.spots import suppress, to_predictions
 from touchline.matching import answer_intervals
 from touchline.problems import MATCH_SET_ASIDE, InputError, Problem
@@ -115,11 +115,18 @@ def test_nothing_to_train_on_is_a_sentence(tmp_path):
         linear.fit(iter([]), {}, tmp_path, tmp_path / "checkpoints")
 
 
-def test_an_unknown_backend_is_a_sentence_that_names_the_known_ones():
-    with pytest.raises(InputError, match=r"oracle: there is no such backend\. .*constant, linear"):
-        load_module("oracle")
-    with pytest.raises(InputError, match=r"constant: .* that trains\. There are linear, tcn"):
-        load_training("constant")
+@pytest.mark.parametrize(
+    ("name", "training", "message"),
+    [
+        ("oracle", False, "no backend 'oracle': there is no oracle.py"),
+        ("../secrets", True, "no backend '../secrets'"),
+        ("spots", False, "'spots' is no backend that has a function load"),
+        ("constant", True, "'constant' is no backend that has a function fit"),
+    ],
+)
+def test_what_is_no_backend_is_a_sentence(name, training, message):
+    with pytest.raises(InputError, match=message):
+        load_module(name, training)
 
 
 @pytest.mark.parametrize("seed", range(20))

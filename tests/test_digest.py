@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from touchline import digest as digest_module
-from touchline.backends import BACKENDS
+from touchline.backends import module_of
+from touchline.backends.table import BACKENDS
 from touchline.digest import checksum, digest, flags
 
 PACKAGE = Path(digest_module.__file__).parent
@@ -88,7 +89,7 @@ def test_a_module_imported_inside_a_function_counts(edit):
     assert digest("touchline.samples") != before
 
 
-PARTS = sorted({part for one in BACKENDS.values() for part in (one.module, one.training) if part})
+PARTS = sorted({module_of(name, training) for name in BACKENDS for training in (False, True)})
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -97,6 +98,12 @@ def test_a_backend_counts_for_its_own_models_only_and_answering_not_for_training
     edit("/".join(name.split(".")[1:]) + ".py", None, "CHANGED = 1\n")
     assert digest("touchline.infer") == infer
     assert {part for part in PARTS if digest(part) != own[part]} == {name}
+
+
+def test_a_new_backend_is_no_other_code_of_those_that_are_there(edit):
+    own = [digest("touchline.fit", part) for part in PARTS]
+    edit("backends/table.py", '    "linear"', '    "new": Backend(trains=True),\n    "linear"')
+    assert [digest("touchline.fit", part) for part in PARTS] == own
 
 
 def test_a_digest_of_several_modules_takes_all_and_no_order():

@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from touchline import attempts, cli, holder, jobs, schema
-from touchline.backends import Match, load_training
+from touchline.backends import Match, load_module, module_of
 from touchline.digest import checksum, digest
 from touchline.files import of_match, write_text
 from touchline.problems import InputError
@@ -39,7 +39,7 @@ def read_study(
 
 def training_key(backend: str, settings: dict, files: list[Path]) -> str:
     """Return what a training is: its code, settings and data. Checkpoints of another do not count."""
-    code = digest("touchline.fit", load_training(backend).__name__)
+    code = digest("touchline.fit", module_of(backend, training=True))
     content = [code, json.dumps(settings, sort_keys=True), *map(checksum, files)]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
 
@@ -140,7 +140,7 @@ def main(argv: list[str]) -> None:
         partial.mkdir(parents=True)
         used = []
         study = read_study(args.matches, *patterns, used)
-        load_training(args.backend).fit(study, args.settings, partial, checkpoints)
+        load_module(args.backend, training=True).fit(study, args.settings, partial, checkpoints)
         made_from = {"backend": args.backend, "settings": args.settings, "matches": used}
         made_from["checkpoints"] = checkpoints.name
         write_text(partial / "trained_on.json", json.dumps(made_from, indent=1))

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from touchline import backends, matches, spotting
-from touchline.backends import BACKENDS
+from touchline import matches, spotting
+from touchline.backends import module_of, table
+from touchline.backends.table import BACKENDS
 from touchline.digest import checksum, digest, flags, versions
 from touchline.problems import InputError
 
@@ -64,11 +65,11 @@ class Plan:
 
     def trains(self, model: str) -> bool:
         """Say whether a model is trained in this study."""
-        return backends.is_trained(self.models[model])
+        return table.is_trained(self.models[model])
 
     def sees(self, model: str) -> bool:
         """Say whether a model reads the chunks' videos."""
-        return backends.sees_video(self.models[model])
+        return table.sees_video(self.models[model])
 
     def pattern(self, language_models: bool) -> str:
         """Return a pattern of the models that are language models run here, or of the others."""
@@ -138,14 +139,14 @@ class Plan:
 
     def backend_arguments(self, wildcards) -> str:
         entry = self.models[wildcards.model]
-        own = backends.settings_of(entry, self.config["labels"])
+        own = table.settings_of(entry, self.config["labels"])
         return flags(backend=entry["backend"], settings=own)
 
     def backend_code(self, wildcards) -> str:
-        return digest(BACKENDS[self.models[wildcards.model]["backend"]].module)
+        return digest(module_of(self.models[wildcards.model]["backend"]))
 
     def training_code(self, wildcards) -> str:
-        return digest(BACKENDS[self.models[wildcards.model]["backend"]].training)
+        return digest(module_of(self.models[wildcards.model]["backend"], training=True))
 
     def environment(self, wildcards) -> str:
         return f"../../envs/{self.environment_name(wildcards.model)}.yaml"
@@ -176,7 +177,7 @@ class Plan:
 
     def fit_arguments(self, wildcards) -> str:
         entry = self.models[wildcards.model]
-        own = backends.training_settings_of(entry, self.config["labels"])
+        own = table.training_settings_of(entry, self.config["labels"])
         return flags(backend=entry["backend"], settings=own)
 
     def training_manifests(self, wildcards) -> list[str]:

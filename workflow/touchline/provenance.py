@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from touchline import attempts, cli
-from touchline.backends import BACKENDS
+from touchline.backends import module_of
 from touchline.digest import ENVIRONMENTS, checksum, digest, versions
 from touchline.files import write_text
 from touchline.problems import InputError
@@ -68,9 +68,8 @@ def owner(path: Path) -> str:
 def modules(command: str) -> list[str]:
     """Return the project modules that a job's command runs: its stage, and its model's backend."""
     found = re.findall(r"python -m (touchline\.\w+)", command)
-    part = "training" if "touchline.fit" in found else "module"
-    found += [getattr(BACKENDS[name], part) for name in re.findall(r"--backend (\w+)", command)]
-    return found
+    training = "touchline.fit" in found
+    return found + [module_of(name, training) for name in re.findall(r"--backend (\w+)", command)]
 
 
 def run_code(module: str, params: list[str]) -> str:
