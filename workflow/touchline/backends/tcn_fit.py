@@ -22,6 +22,7 @@ DEFAULTS = {
     "width": 128,
     "layers": 6,
     "epochs": 6,
+    "min_updates": 400,
     "min_count": 15,
     "networks": 4,
     "seed": 0,

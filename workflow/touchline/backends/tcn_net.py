@@ -17,9 +17,19 @@ from touchline.backends.steps import EXTRA, NEAR_S, Half, Window, targets, windo
 WINDOW = 256  # steps that are trained on at once, and windows of them
 BATCH = 16
 DROPOUT, WORD_DROPOUT = 0.2, 0.25
-RATE, WARMUP, WEIGHT_DECAY, BETAS = 2e-3, 0.1, 0.01, (0.9, 0.98)
+# Of the convolutions' matrices, which Muon turns, and of all other weights, which AdamW does.
+MATRIX_RATE, MATRIX_DECAY, RATE = 5e-3, 0.3, 1e-3
+WARMUP, BETAS = 0.1, (0.9, 0.98)
 AVERAGE = 0.995  # of the weights over the last updates: share of the old at each
 RARE = -4.0  # log-odds that the training starts from: nearly always nothing happens
+
+
+class Drop(nn.Module):
+    """Leaves out numbers at random, each for all steps of a window."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (B, T, width)
+        kept = functional.dropout(x.new_ones(len(x), 1, x.shape[-1]), DROPOUT, self.training)
+        return x * kept
 
 
 class Layer(nn.Module):
@@ -30,7 +40,7 @@ class Layer(nn.Module):
         self.apart = apart
         self.norm = nn.LayerNorm(width)
         self.mix, self.out = nn.Linear(3 * width, width), nn.Linear(width, width)
-        self.drop = nn.Dropout(DROPOUT)
+        self.drop = Drop()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (B, T, width)
         around = functional.pad(self.norm(x), (0, 0, self.apart, self.apart))
@@ -45,7 +55,7 @@ class Network(nn.Module):
         super().__init__()
         self.words = nn.EmbeddingBag(max(words, 1), width, mode="sum")
         self.extra = nn.Linear(EXTRA, width)
-        self.drop = nn.Dropout(DROPOUT)
+        self.drop = Drop()
         self.layers = nn.ModuleList(Layer(width, 2**number) for number in range(layers))
         self.norm, self.out = nn.LayerNorm(width), nn.Linear(width, actions)
         nn.init.constant_(self.out.bias, RARE)
@@ -82,17 +92,15 @@ def train(
     with torch.no_grad():
         network.words.weight[: len(words)] = torch.from_numpy(words)
     total_s = sum(half.end_s for half in halves)
-    updates = max(1, round(settings["epochs"] * total_s / (step_s * WINDOW * BATCH)))
-    words_only, others = [network.words.weight], list(network.parameters())[1:]
-    optimiser = torch.optim.AdamW(
-        [{"params": words_only, "weight_decay": 0.0}, {"params": others}],
-        RATE,
-        betas=BETAS,
-        weight_decay=WEIGHT_DECAY,
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, RATE, total_steps=updates + 1, pct_start=WARMUP
-    )
+    passes = round(settings["epochs"] * total_s / (step_s * WINDOW * BATCH))
+    updates = max(settings["min_updates"], passes)
+    optimisers = _optimisers(network)
+    schedules = [
+        torch.optim.lr_scheduler.OneCycleLR(
+            one, one.defaults["lr"], updates + 1, pct_start=WARMUP, cycle_momentum=False
+        )
+        for one in optimisers
+    ]
     average = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=_average)
     drawn = _windows(halves, step_s, draw)
     line = tqdm(range(updates), desc=f"network {seed}", unit="update", position=place)
@@ -105,14 +113,27 @@ def train(
             found, torch.from_numpy(np.stack(near)), reduction="none"
         ).sum(dim=-1)
         loss = loss[torch.from_numpy(np.stack([one.inside for one in windows]))].mean()
-        optimiser.zero_grad()
+        network.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
+        for one in (*optimisers, *schedules):
+            one.step()
         average.update_parameters(network)
         line.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
     return average.module.state_dict()
+
+
+def _optimisers(network: Network) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices of the layers and AdamW for everything else."""
+    matrices = [weight for weight in network.layers.parameters() if weight.ndim == 2]
+    inside = set(map(id, matrices))
+    rest = [weight for weight in network.parameters() if id(weight) not in inside]
+    return [
+        torch.optim.Muon(
+            matrices, MATRIX_RATE, weight_decay=MATRIX_DECAY, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(rest, RATE, betas=BETAS, weight_decay=0.0, fused=True),
+    ]
 
 
 @torch.no_grad()
