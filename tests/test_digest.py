@@ -10,7 +10,7 @@ import pytest
 
 from touchline import digest as digest_module
 from touchline.backends import module_of
-from touchline.backends.table import BACKENDS
+from touchline.backends.catalogue import BACKENDS
 from touchline.digest import checksum, digest, flags
 
 PACKAGE = Path(digest_module.__file__).parent
@@ -102,7 +102,7 @@ def test_a_backend_counts_for_its_own_models_only_and_answering_not_for_training
 
 def test_a_new_backend_is_no_other_code_of_those_that_are_there(edit):
     own = [digest("touchline.fit", part) for part in PARTS]
-    edit("backends/table.py", '    "linear"', '    "new": Backend(trains=True),\n    "linear"')
+    edit("backends/catalogue.py", '    "linear"', '    "new": Backend(trains=True),\n    "linear"')
     assert [digest("touchline.fit", part) for part in PARTS] == own
 
 

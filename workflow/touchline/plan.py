@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from touchline import matches, spotting
-from touchline.backends import module_of, table
-from touchline.backends.table import BACKENDS
+from touchline.backends import catalogue, module_of
+from touchline.backends.catalogue import BACKENDS
 from touchline.digest import checksum, digest, flags, versions
 from touchline.problems import InputError
 
@@ -65,11 +65,11 @@ class Plan:
 
     def trains(self, model: str) -> bool:
         """Say whether a model is trained in this study."""
-        return table.is_trained(self.models[model])
+        return catalogue.is_trained(self.models[model])
 
     def sees(self, model: str) -> bool:
         """Say whether a model reads the chunks' videos."""
-        return table.sees_video(self.models[model])
+        return catalogue.sees_video(self.models[model])
 
     def pattern(self, language_models: bool) -> str:
         """Return a pattern of the models that are language models run here, or of the others."""
@@ -139,7 +139,7 @@ class Plan:
 
     def backend_arguments(self, wildcards) -> str:
         entry = self.models[wildcards.model]
-        own = table.settings_of(entry, self.config["labels"])
+        own = catalogue.settings_of(entry, self.config["labels"])
         return flags(backend=entry["backend"], settings=own)
 
     def backend_code(self, wildcards) -> str:
@@ -177,7 +177,7 @@ class Plan:
 
     def fit_arguments(self, wildcards) -> str:
         entry = self.models[wildcards.model]
-        own = table.training_settings_of(entry, self.config["labels"])
+        own = catalogue.training_settings_of(entry, self.config["labels"])
         return flags(backend=entry["backend"], settings=own)
 
     def training_manifests(self, wildcards) -> list[str]:

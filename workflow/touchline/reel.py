@@ -20,7 +20,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from touchline import cli, clips, commentary, reel_page, schema
-from touchline.backends import Match, load_module, table
+from touchline.backends import Match, catalogue, load_module
 from touchline.chunk_plan import Settings as ChunkSettings
 from touchline.chunks import chunk_half
 from touchline.clock import parse_time
@@ -113,7 +113,7 @@ def answer(
 ) -> pl.DataFrame:
     """Return a model's answers (`schema.PREDICTIONS`) about each video, as half 1, 2, …"""
     entry = config["models"][model]
-    sees = table.sees_video(entry)
+    sees = catalogue.sees_video(entry)
     if not sees and lines.is_empty() and entry["backend"] not in ("constant", "external"):
         raise InputError(
             f"{model} reads commentary alone, and there is none. Give --commentary, or a model that "
@@ -133,7 +133,7 @@ def answer(
             manifests.append(work / f"{number}.parquet")
             folder = work / str(number)
             cli.report(chunk_half(video, match, number, folder, manifests[-1], chunking))
-    settings = table.settings_of(entry, config["labels"])
+    settings = catalogue.settings_of(entry, config["labels"])
     asked = load_module(entry["backend"]).load(settings, trained)
     answers = asked.answer(Match(match, samples, manifests=manifests))
     cli.report(getattr(asked, "problems", []))
@@ -154,7 +154,7 @@ def to_halves(table: pl.DataFrame, halves: dict[int, Half]) -> pl.DataFrame:
 def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
     """Return the folder of a trained model; raise `InputError` where it is needed and not there."""
     entry = config["models"][model]
-    if not table.is_trained(entry):
+    if not catalogue.is_trained(entry):
         return None
     folder = given or Path(f"results/models/{model}")
     if not folder.is_dir():

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from touchline import clips
-from touchline.backends.table import BACKENDS
+from touchline.backends.catalogue import BACKENDS
 from touchline.digest import flags
 from touchline.plan import LABELS, PREDICTIONS, STYLE, Plan, checksums
 from touchline.problems import InputError

@@ -12,7 +12,7 @@ A backend is a module of this package with
   long, `fit` is in a module of its own, `<backend>_fit`: then another way to answer does not train again.
 
 `settings` is the model's entry in the configuration without what others read. Modules are imported
-on use, so that a text-only study never loads torch. What the rules know about each backend is in `table`,
+on use, so that a text-only study never loads torch. What the rules know about each backend is in `catalogue`,
 apart from here: a new row there is not another code of those that are there already.
 """
 
