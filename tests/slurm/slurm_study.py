@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -147,9 +146,9 @@ class SlurmStudy:
                 found.append(int(process.name))
         return found
 
-    def kill_training(self) -> None:
+    def signal_training(self, number: int) -> None:
         for process in self.training_processes():
-            os.kill(process, signal.SIGKILL)
+            os.kill(process, number)
 
     def steps(self) -> int:
         return pl.read_parquet(self.model / "log.parquet").height

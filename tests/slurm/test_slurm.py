@@ -121,7 +121,7 @@ def test_a_kill_and_a_cancelled_job_cost_no_step(study, undisturbed, cluster):
     """SIGKILL is followed by a second job, which scancel ends; the same command goes on from there."""
     snakemake = study.start(TARGET, nice=5)
     study.wait_for_step(attempts=1)
-    study.kill_training()
+    study.signal_training(signal.SIGKILL)
     second = study.wait_for_step(attempts=2)
     cluster.slurm("scancel", second["job"])
     assert snakemake.wait() == 1
@@ -141,8 +141,10 @@ def test_snakemake_may_be_killed_or_started_twice(study, undisturbed, cluster):
     killed.kill()
     killed.wait()
     assert study.training_processes()  # the job goes on by itself
+    study.signal_training(signal.SIGSTOP)  # or it may be done before Snakemake has started
     interrupted = study.start(TARGET, nice=5)  # it cancels that job
     study.wait(lambda: "cancelling 1 job of a Snakemake that was ended" in study.said())
+    study.signal_training(signal.SIGCONT)
 
     assert study.start(TARGET, nice=5).wait() == 1
     assert "another Snakemake works here (process" in study.said()
