@@ -138,9 +138,7 @@ class Plan:
         )
 
     def backend_arguments(self, wildcards) -> str:
-        entry = self.models[wildcards.model]
-        own = catalogue.settings_of(entry, self.config["labels"])
-        return flags(backend=entry["backend"], settings=own)
+        return self._arguments(wildcards.model, catalogue.settings_of)
 
     def backend_code(self, wildcards) -> str:
         return digest(module_of(self.models[wildcards.model]["backend"]))
@@ -176,9 +174,11 @@ class Plan:
         return BASES.format(base=base)
 
     def fit_arguments(self, wildcards) -> str:
-        entry = self.models[wildcards.model]
-        own = catalogue.training_settings_of(entry, self.config["labels"])
-        return flags(backend=entry["backend"], settings=own)
+        return self._arguments(wildcards.model, catalogue.training_settings_of)
+
+    def _arguments(self, model: str, settings_of: Callable[[dict, dict], dict]) -> str:
+        entry = self.models[model]
+        return flags(backend=entry["backend"], settings=settings_of(entry, self.config["labels"]))
 
     def training_manifests(self, wildcards) -> list[str]:
         matches = self.matches_of("train", labelled=True)

@@ -106,7 +106,7 @@ class _Track:
     def __init__(self, file, like) -> None:
         self.file, self.stream = file, file.add_stream_from_template(like)
         self.stream.time_base = Fraction(1, TICKS)
-        self.decoded = None  # when the last packet is decoded, in ticks
+        self.decoded = float("-inf")  # when the last packet is decoded, in ticks
 
     def add(self, packets: list[tuple[Fraction, av.Packet]], shift_s: Fraction) -> None:
         """Write packets, each in its turn of decoding: as late as lets every one come before its picture.
@@ -120,11 +120,9 @@ class _Track:
         )
         for due_s, (time_s, packet) in zip(in_time, packets, strict=True):
             shown, due = (round((one_s + shift_s) * TICKS) for one_s in (time_s, due_s - early_s))
-            if self.decoded is not None:
-                due = max(due, self.decoded + 1)
             packet.duration = round(packet.duration * packet.time_base * TICKS)
             packet.time_base = Fraction(1, TICKS)
-            packet.pts, packet.dts = shown, min(due, shown)
+            packet.pts, packet.dts = shown, min(max(due, self.decoded + 1), shown)
             packet.stream = self.stream
             self.decoded = packet.dts
             self.file.mux(packet)

@@ -43,16 +43,16 @@ class Match(NamedTuple):
 
 def module_of(backend: str, training: bool = False) -> str:
     """Return the name of the module of a backend, or of the one that trains it."""
-    name = f"{__name__}.{backend}"
-    if not backend.isidentifier() or not find_spec(name):
-        raise InputError(f"no backend '{backend}': there is no {backend}.py in {__name__}.")
-    return f"{name}_fit" if training and find_spec(f"{name}_fit") else name
+    # By its name: the catalogue is no part of the code of a stage or a backend.
+    catalogue = importlib.import_module(f"{__name__}.catalogue").BACKENDS
+    known = [name for name, entry in catalogue.items() if entry.trains or not training]
+    if backend not in known:
+        what = "backend that trains" if training else "backend"
+        raise InputError(f"'{backend}': no such {what}. There are {', '.join(known)}.")
+    own = f"{__name__}.{backend}"
+    return f"{own}_fit" if training and find_spec(f"{own}_fit") else own
 
 
 def load_module(backend: str, training: bool = False) -> ModuleType:
     """Import a backend, or the module that trains it, by its name in the configuration."""
-    module = importlib.import_module(module_of(backend, training))
-    wanted = "fit" if training else "load"
-    if not hasattr(module, wanted):
-        raise InputError(f"'{backend}' is no backend that has a function {wanted}.")
-    return module
+    return importlib.import_module(module_of(backend, training))

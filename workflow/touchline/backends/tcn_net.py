@@ -92,8 +92,8 @@ def train(
     with torch.no_grad():
         network.words.weight[: len(words)] = torch.from_numpy(words)
     total_s = sum(half.end_s for half in halves)
-    passes = round(settings["epochs"] * total_s / (step_s * WINDOW * BATCH))
-    updates = max(settings["min_updates"], passes)
+    per_epoch = total_s / (step_s * WINDOW * BATCH)
+    updates = max(settings["min_updates"], round(settings["epochs"] * per_epoch))
     optimisers = _optimisers(network)
     schedules = [
         torch.optim.lr_scheduler.OneCycleLR(
