@@ -23,8 +23,8 @@ help: ## list the targets
 	touch $@
 
 demo: .venv/installed ## run the whole workflow on a few matches that are drawn by code
-	python -m touchline.demo --out demo
-	cd demo && python -m touchline.sheet --soccernet SoccerNet --echoes sn-echoes --splits splits.csv
+	touchline demo_matches --out demo
+	cd demo && touchline sheet --soccernet SoccerNet --echoes sn-echoes --splits splits.csv
 	snakemake --profile profiles/demo
 	@echo
 	@echo "report    demo/results/report.html"
@@ -35,7 +35,7 @@ demo: .venv/installed ## run the whole workflow on a few matches that are drawn 
 	@echo "chunks    demo/results/chunks/<match>/<half>/NNN.mkv, their frames' times in <half>.parquet"
 
 contact-sheet: .venv/installed ## draw one demo match's actions on one picture, demo/contact-sheet.png
-	python -m touchline.demo --contact-sheet demo/contact-sheet.png
+	touchline demo_matches --contact-sheet demo/contact-sheet.png
 
 dag: demo ## pictures of the demo's rules and of every job for one match (needs graphviz): demo/results/dag/
 	snakemake --profile profiles/demo results/dag/rules.svg
@@ -51,7 +51,7 @@ lint: .venv/installed ## check the code's form
 	ruff check
 	ruff format --check
 	snakefmt --check Snakefile workflow/rules
-	snakemake --lint --config sheet=tests/lint.csv
+	snakemake --lint --config sheet=tests/data/lint.csv
 
 format: .venv/installed ## put the code into its form
 	ruff check --fix
@@ -59,7 +59,7 @@ format: .venv/installed ## put the code into its form
 	snakefmt Snakefile workflow/rules
 
 soccernet: .venv/installed ## DATA=… [SPLIT=valid] [EVERY=5]: the study on a SoccerNet tree, in soccernet/
-	python -m touchline.sheet --soccernet "$(DATA)/SoccerNet" --echoes "$(DATA)/sn-echoes" \
+	touchline sheet --soccernet "$(DATA)/SoccerNet" --echoes "$(DATA)/sn-echoes" \
 		--lengths "$(DATA)/half_lengths.csv" --every $(EVERY) --out soccernet/matches.csv
 	snakemake --profile profiles/local --directory soccernet --config score='{"split": "$(SPLIT)"}'
 	@echo "report    soccernet/results/report.html"

@@ -17,11 +17,12 @@ from pathlib import Path
 
 import polars as pl
 
-from touchline import schema
-from touchline.backends import Match, openai_api
-from touchline.samples import make_samples
+from touchline.core import schema
+from touchline.data.samples import make_samples
+from touchline.models.api import openai_api
+from touchline.models.backend import Match
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from chat_server import ChatServer, answer
 
 ACTIONS = ["corner", "shots_on_target", "goal", "clearance", "foul", "free_kick", "substitution"]

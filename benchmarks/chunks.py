@@ -25,7 +25,7 @@ WORKFLOW = Path(__file__).parent.parent / "workflow"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(WORKFLOW)}
 FFMPEG = ("ffmpeg", "-nostdin", "-v", "error", "-y")
 OURS, DECODE, PER_CHUNK, FULL, FULL_FAST = (
-    "touchline.chunks",
+    "touchline.video.chunks",
     "(a) decoding alone",
     "(b) one ffmpeg per chunk",
     "(c) full rate, x264's default preset",
@@ -69,7 +69,7 @@ def commands(video: Path, out: Path) -> dict[str, list[list]]:
 def ours(video: Path, out: Path) -> list:
     arguments = ("--video", video, "--match", "m", "--half", "1", "--length-s", CHUNK_S)
     where = ("--folder", out / "1", "--manifest", out / "1.parquet")
-    return [sys.executable, "-m", "touchline.chunks", *arguments, *where]
+    return [sys.executable, "-m", "touchline", "chunks", *arguments, *where]
 
 
 def seconds(ways: list[list]) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """F1 of a text backend on SoccerNet's 100 valid games: the mean of several seeds, at several lengths of an answer.
 
     python benchmarks/commentary.py --soccernet DIR [--seeds 0 1 2] [--lengths 12 24 39]
-        [--backend tcn] [--settings '{"networks": 1}'] [--folder DIR]
+        [--backend tcn] [--settings '{"ensemble_size": 1}'] [--folder DIR]
 
 DIR is as for `make soccernet`. Trains on the 300 train games with the settings in config.yaml; every
 valid game is judged by thresholds tuned on the other folds, as in metrics.csv. The interval is of the
@@ -21,10 +21,13 @@ import polars as pl
 from tqdm import tqdm
 
 from tables import CONFIG, read_game, read_sheet
-from touchline import bootstrap, sheet
-from touchline.backends import Match, constant, load_module
-from touchline.matching import answer_intervals, count, truth_intervals
-from touchline.score import Answered, decide
+from touchline.data import sheet
+from touchline.evaluation import bootstrap
+from touchline.evaluation.matching import answer_intervals, count, truth_intervals
+from touchline.evaluation.score import Answered, decide
+from touchline.models import constant
+from touchline.models.backend import Match
+from touchline.models.catalogue import load_backend, load_trainer
 
 METRICS = CONFIG["metrics"]
 
@@ -57,7 +60,7 @@ def row(name: str, length_s: float, scores: list[pl.DataFrame]) -> str:
         key = "full", matching, bootstrap.ALL
         found = [bootstrap.resample(one, np.ones((1, matches)))[key][0] for one in scores]
         drawn = np.mean([bootstrap.resample(one, draws)[key] for one in scores], axis=0)
-        low, high = bootstrap.bounds(drawn, matches, METRICS["level"])
+        low, high = bootstrap.bounds(drawn, matches, METRICS["confidence_level"])
         cells += [f"{np.mean(found):.3f}", f"{low:.3f} to {high:.3f}"]
         cells.append(", ".join(f"{one:.3f}" for one in found) if len(found) > 1 else "–")
     return f"| {name} | {length_s:g} s | " + " | ".join(cells) + " |"
@@ -78,7 +81,7 @@ def main() -> None:
     parser.add_argument("--lengths", type=float, nargs="+", default=[12, 24, 39], help="in seconds")
     parser.add_argument("--folder", type=Path, help="keeps the models here, and uses those there")
     args = parser.parse_args()
-    backend = load_module(args.backend)
+    backend = load_backend(args.backend)
     with tempfile.TemporaryDirectory() as scratch:
         models = args.folder or Path(scratch)
         for seed in args.seeds:
@@ -87,7 +90,7 @@ def main() -> None:
                 folder.mkdir(parents=True, exist_ok=True)
                 began, before = time.monotonic(), cpu_s()
                 settings = {**CONFIG["models"][args.backend], **args.settings, "seed": seed}
-                load_module(args.backend, training=True).fit(
+                load_trainer(args.backend).fit(
                     read(args.soccernet, "train"), settings, folder, folder / "checkpoints"
                 )
                 print(

@@ -2,7 +2,7 @@
 
     python benchmarks/gpu_train.py [--steps 6] [--chunks-per-step 8] [--size 2b]
 
-NF4 + LoRA by `touchline.finetune` on chunks of 60 frames of 224 × 398 px with seven questions, once
+NF4 + LoRA by `touchline.models.lm.finetuning.trainer` on chunks of 60 frames of 224 × 398 px with seven questions, once
 with the shared prefix and once with one sample per sequence. `--size tiny` tries it out on a CPU.
 """
 
@@ -18,11 +18,13 @@ import transformers
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from prefix import ACTIONS, WORDS, make_chunk
-from touchline import base, finetune, tiny
-from touchline.encode import Encoder
-from touchline.examples import UNREAD, Collator, Example
-from touchline.prompts import PromptSettings, question, system_prompt
-from touchline.schedule import Schedule
+from touchline.demo import tiny_models
+from touchline.models.lm import loader
+from touchline.models.lm.finetuning import trainer
+from touchline.models.lm.finetuning.collator import UNREAD, Collator, Example
+from touchline.models.lm.lm_settings import Schedule
+from touchline.models.lm.tokenize import Encoder
+from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
 
 # Tera-operations/s (a multiplication and an addition are two) in bfloat16 without sparsity, from the
 # makers' data sheets.
@@ -62,9 +64,9 @@ def make_base(folder: Path, size: str) -> None:
     """Write Qwen2-VL-2B-Instruct's architecture with random weights, or a tiny one."""
     texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
     if size == "tiny":
-        tiny.make(folder, "qwen2_vl", texts)
+        tiny_models.make(folder, "qwen2_vl", texts)
         return
-    tokenizer = tiny.make_tokenizer(texts, vocabulary=1000)
+    tokenizer = tiny_models.make_tokenizer(texts, vocabulary=1000)
     config = transformers.Qwen2VLConfig(
         text_config={
             "vocab_size": 151936,
@@ -86,13 +88,13 @@ def make_base(folder: Path, size: str) -> None:
         vision_config={"depth": 32, "embed_dim": 1280, "hidden_size": 1536, "num_heads": 16},
         tie_word_embeddings=True,
         dtype=torch.bfloat16,
-        **tiny.vision_ids(tokenizer),
+        **tiny_models.vision_ids(tokenizer),
     )
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = transformers.AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.save_pretrained(folder)
-    tiny.make_processor("qwen2_vl", tokenizer).save_pretrained(folder)
+    tiny_models.make_processor("qwen2_vl", tokenizer).save_pretrained(folder)
 
 
 def count(folder: Path, frames: int) -> dict[str, float]:
@@ -102,7 +104,7 @@ def count(folder: Path, frames: int) -> dict[str, float]:
     passes the gradient on (as much as its forward), attention takes twice its forward, and the
     vision tower, which nothing trained lies before, has a forward alone.
     """
-    model, processor = base.load(str(folder), None, "auto", vision=True)
+    model, processor = loader.load(str(folder), None, "auto", vision=True)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings())
     counted = {}
     for way in ("separate", "shared"):
@@ -127,16 +129,16 @@ def count(folder: Path, frames: int) -> dict[str, float]:
 
 def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
     """Train some steps and return the medians of all but the first two."""
-    model, processor = base.load(str(folder), "nf4", "auto", vision=True)
+    model, processor = loader.load(str(folder), "nf4", "auto", vision=True)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings())
-    adapted = base.add_adapter(model, base.Lora(), seed=0)
-    per_step = args.chunks_per_step * (1 if shared else len(ACTIONS))
-    examples = Chunks(args.steps * args.chunks_per_step, shared, args.frames)
+    adapted = loader.add_adapter(model, loader.Lora(), seed=0)
+    per_step = args.batch_size * (1 if shared else len(ACTIONS))
+    examples = Chunks(args.steps * args.batch_size, shared, args.frames)
     prefix, questions = encoder.prompt(examples.chunk, examples.asked[0])
     branch = len(questions[0]) + len(encoder.answer_ids(examples[0].answers[ACTIONS[0]]))
     with tempfile.TemporaryDirectory() as checkpoints:
-        schedule = Schedule(chunks_per_step=per_step, save_every=10**6)
-        log = finetune.train(adapted, encoder, examples, schedule, Path(checkpoints))
+        schedule = Schedule(batch_size=per_step, save_steps=10**6)
+        log = trainer.train(adapted, encoder, examples, schedule, Path(checkpoints))
     late = log[2:]
     samples_per_s = late["samples_per_s"].median()
     tokens = len(prefix.ids) + branch * len(questions)

@@ -29,15 +29,18 @@ import lessons
 import minutes
 from lessons import BOTH, SETTINGS, VIDEO
 from minutes import ACTIONS, CHUNK_S, LEAGUE, Minute
-from touchline import base, finetune, matching, pretrain, schema, tiny
-from touchline.base import Lora
-from touchline.bootstrap import f1
-from touchline.encode import Encoder
-from touchline.examples import Example
-from touchline.intervals import around
-from touchline.lm_settings import Settings
-from touchline.schedule import Schedule
-from touchline.spotter import Spotter
+from touchline.core import schema
+from touchline.core.intervals import around
+from touchline.demo import pretrain, tiny_models
+from touchline.evaluation import matching
+from touchline.evaluation.bootstrap import f1
+from touchline.models.lm import loader
+from touchline.models.lm.answering import Spotter
+from touchline.models.lm.finetuning import trainer
+from touchline.models.lm.finetuning.collator import Example
+from touchline.models.lm.lm_settings import Schedule, Settings
+from touchline.models.lm.loader import Lora
+from touchline.models.lm.tokenize import Encoder
 
 TRAINING, HELD_OUT = 0.5, 0.22  # chance of an action; those too near another one are left out
 INPUTS = {"both": BOTH, "video": VIDEO}
@@ -56,7 +59,11 @@ class Size:
 
 QUICK = Size(steps=20, trained=16, held_out=4)
 SCHEDULE = Schedule(
-    chunks_at_once=8, learning_rate=3e-3, workers=0, gradient_checkpointing=False, save_every=10**6
+    micro_batch_size=8,
+    learning_rate=3e-3,
+    dataloader_workers=0,
+    gradient_checkpointing=False,
+    save_steps=10**6,
 )
 LORA = Lora(rank=16, alpha=32, dropout=0.0)
 
@@ -88,8 +95,8 @@ class League:
 
 def make_base(folder: Path, seed: int, size: Size) -> None:
     """Pretrain a base from random weights."""
-    tiny.make(folder, "qwen2_vl", lessons.texts(), hidden=128, layers=2, depth=1, seed=seed)
-    model, processor = base.load(str(folder), None, "cpu", vision=True)
+    tiny_models.make(folder, "qwen2_vl", lessons.texts(), hidden=128, layers=2, depth=1, seed=seed)
+    model, processor = loader.load(str(folder), None, "cpu", vision=True)
     batches = lessons.batches(model, processor, size.steps, seed)
     pretrain.pretrain(model, batches, size.steps, fall=0.6)
     model.save_pretrained(folder)
@@ -98,12 +105,12 @@ def make_base(folder: Path, seed: int, size: Size) -> None:
 def fine_tune(folder: Path, adapter: Path, seed: int, size: Size, inputs: tuple[str, ...]) -> None:
     """Fine-tune a base on the league and write the adapter."""
     examples = League(seed, size.trained, inputs)
-    model, processor = base.load(str(folder), "nf4", "cpu", vision=True)
+    model, processor = loader.load(str(folder), "nf4", "cpu", vision=True)
     encoder = Encoder(model, processor, ACTIONS, examples.settings)
-    adapted = base.add_adapter(model, LORA, seed)
+    adapted = loader.add_adapter(model, LORA, seed)
     with tempfile.TemporaryDirectory() as checkpoints:
         schedule = replace(SCHEDULE, seed=seed)
-        finetune.train(adapted, encoder, examples, schedule, Path(checkpoints))
+        trainer.train(adapted, encoder, examples, schedule, Path(checkpoints))
     adapted.save_pretrained(adapter)
 
 
@@ -147,11 +154,11 @@ def answer(spotter: Spotter, drawn: list[Minute], see: Callable[[int], dict]) ->
 def ask(folder: Path, adapter: Path | None, seed: int, size: Size, inputs: str) -> dict[str, float]:
     """Return the F1 of each row of the table that this model makes."""
     drawn = held_out(seed, size)
-    model, processor = base.load(str(folder), "nf4", "cpu", vision=True)
+    model, processor = loader.load(str(folder), "nf4", "cpu", vision=True)
     settings = replace(SETTINGS, inputs=INPUTS[inputs])
     encoder = Encoder(model, processor, ACTIONS, settings)
     if adapter:
-        model = base.load_adapter(model, str(folder), adapter)
+        model = loader.load_adapter(model, str(folder), adapter)
     spotter = Spotter(model, encoder, Settings(str(folder), max_new_tokens=30, prompt=settings))
 
     def blank(number: int) -> dict:

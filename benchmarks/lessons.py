@@ -13,11 +13,12 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 import minutes
 from minutes import ACTIONS, CHUNK_S, FRAME_S, LASTS_S, Minute
-from touchline import clock, prompts
-from touchline.actions import with_article
-from touchline.encode import Encoder
-from touchline.prefix import Packed, collate, pack
-from touchline.prompts import FRAMES_PER_MARK, PromptSettings
+from touchline.core import clock
+from touchline.core.actions import with_article
+from touchline.models.lm.shared_prefix import Packed, collate, pack
+from touchline.models.lm.tokenize import Encoder
+from touchline.prompts import prompt_text
+from touchline.prompts.prompt_text import FRAMES_PER_MARK, PromptSettings
 
 BOTH, VIDEO, COMMENTARY = ("video", "commentary"), ("video",), ("commentary",)
 SETTINGS = PromptSettings(clock="chunk", instructions=False, examples=False, time_marks=True)
@@ -80,8 +81,8 @@ def answer(
 ) -> str:
     """Return the study's answer about an action, if these are all that happens."""
     times_s = [events_s[action]] if action in events_s else []
-    intervals = prompts.answer_intervals(times_s, 0.0, minute.chunk.end_s)
-    return prompts.answer(action, intervals, minute.chunk.half, 0.0, settings)
+    intervals = prompt_text.answer_intervals(times_s, 0.0, minute.chunk.end_s)
+    return prompt_text.answer(action, intervals, minute.chunk.half, 0.0, settings)
 
 
 def _when(
@@ -137,16 +138,16 @@ def texts() -> list[str]:
         text
         for action in ACTIONS
         for text in (
-            prompts.question(action),
+            prompt_text.question(action),
             f"When does {with_article(action)} happen?",
             _sentence(action),
-            prompts.answer(action, [(0.0, 12.0)], 1, 0.0, SETTINGS),
-            prompts.answer(action, [], 1, 0.0, SETTINGS),
+            prompt_text.answer(action, [(0.0, 12.0)], 1, 0.0, SETTINGS),
+            prompt_text.answer(action, [], 1, 0.0, SETTINGS),
         )
     ]
     asked = ["What happens at 00:12?", "At 00:12.", "Nothing."]
     return 20 * [
-        prompts.system_prompt(ACTIONS, SETTINGS),
+        prompt_text.system_prompt(ACTIONS, SETTINGS),
         *phrases,
         *minutes.FILLERS,
         *about,

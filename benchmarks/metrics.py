@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 from tabulate import tabulate
 
-from touchline import metrics, schema
-from touchline.bootstrap import ALL, KEY, differences, draw, f1
+from touchline.core import schema
+from touchline.evaluation import metrics
+from touchline.evaluation.bootstrap import ALL, KEY, differences, draw, f1
 
 ACTIONS = ["corner", "shots_on_target", "goal", "clearance", "foul", "free_kick", "substitution"]
 LEVEL = 0.95

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from touchline.encode import Chunk
+from touchline.models.lm.tokenize import Chunk
 
 CHUNK_S = 60.0
 FRAME_S = 2.0  # a frame every so many seconds

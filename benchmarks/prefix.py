@@ -21,11 +21,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from touchline import base, tiny
-from touchline.encode import Chunk, Encoder
-from touchline.finetune import peak_mib
-from touchline.prefix import answer, collate, pack
-from touchline.prompts import PromptSettings, question, system_prompt
+from touchline.demo import tiny_models
+from touchline.models.lm import loader
+from touchline.models.lm.finetuning.trainer import peak_mib
+from touchline.models.lm.shared_prefix import answer, collate, pack
+from touchline.models.lm.tokenize import Chunk, Encoder
+from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
 
 ACTIONS = (
     "corner",
@@ -75,7 +76,7 @@ def make_chunk(frames: int, width: int, height: int, words: int) -> Chunk:
 def measure(way: str, folder: Path, chunk: Chunk, steps: int, tokens: int) -> dict:
     """Train `steps` steps and answer once, with all questions of a sequence or one."""
     sees = bool(chunk.frames)
-    model, processor = base.load(str(folder), None, "auto", vision=sees)
+    model, processor = loader.load(str(folder), None, "auto", vision=sees)
     inputs = ("video", "commentary") if sees else ("commentary",)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings(inputs=inputs))
     prefix, questions = encoder.prompt(chunk, ACTIONS)
@@ -118,7 +119,7 @@ def _wait() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--family", default="qwen2_vl", choices=tiny.FAMILIES)
+    parser.add_argument("--family", default="qwen2_vl", choices=tiny_models.FAMILIES)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--steps", type=int, default=2)
@@ -135,7 +136,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
-        tiny.make(Path(folder), args.family, texts, args.hidden, args.layers, args.layers)
+        tiny_models.make(Path(folder), args.family, texts, args.hidden, args.layers, args.layers)
         found = {}
         for way in ("separate", "shared"):
             command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]

@@ -1,4 +1,4 @@
-"""Measure reading a chunk's frames with PyAV (`touchline.video.read_frames`) and with torchcodec.
+"""Measure reading a chunk's frames with PyAV (`touchline.video.frame_reader.read_frames`) and with torchcodec.
 
     PYTHONPATH=workflow python benchmarks/read_frames.py CHUNK.mkv [--rounds 50]
 
@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from torchcodec.decoders import VideoDecoder
 
-from touchline.video import read_frames
+from touchline.video.frame_reader import read_frames
 
 
 def milliseconds(function: Callable[[], object]) -> float:

@@ -21,17 +21,17 @@ from pathlib import Path
 import polars as pl
 
 from chunks import FFMPEG, seconds
-from touchline import schema
-from touchline.backends.spots import to_predictions
-from touchline.digest import flags
-from touchline.samples import make_samples
+from touchline.core import schema
+from touchline.data.samples import make_samples
+from touchline.models.peaks import to_predictions
+from touchline.study.job_arguments import flags
 
 MINUTES, HALF_MINUTES = 5, 45
 HALF_S = 60.0 * HALF_MINUTES
 DECODE, REEL, COPY = (
     "decoding both halves",
-    "touchline.highlights",
-    "touchline.highlights, stream copy",
+    "touchline.reels.highlights",
+    "touchline.reels.highlights, stream copy",
 )
 
 
@@ -84,7 +84,7 @@ def lay(folder: Path, halves: list[Path], clips: int) -> list:
         "answers": folder / "answers.parquet",
         "folder": folder / "reel",
     }
-    return [sys.executable, "-m", "touchline.highlights", *shlex.split(flags(**settings))]
+    return [sys.executable, "-m", "touchline", "highlights", *shlex.split(flags(**settings))]
 
 
 def main(folder: Path, rounds: int, threads: int, clips: int) -> None:

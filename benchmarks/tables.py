@@ -16,7 +16,8 @@ import polars as pl
 import yaml
 from tabulate import tabulate
 
-from touchline import commentary, labels, samples, schema, sheet
+from touchline.core import schema
+from touchline.data import commentary, labels, samples, sheet
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
 ACTIONS = CONFIG["samples"]["actions"]

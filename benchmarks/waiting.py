@@ -2,7 +2,7 @@
 
     python benchmarks/waiting.py [--steps 6] [--hidden 256] [--layers 4]
 
-NF4 + LoRA by `touchline.finetune` on chunk files of 60 frames of 224 × 398 px, each decoded when its
+NF4 + LoRA by `touchline.models.lm.finetuning.trainer` on chunk files of 60 frames of 224 × 398 px, each decoded when its
 turn comes, with 15 commentary lines and seven questions, on a Qwen2-VL with random weights. Once
 with two processes that load data, once with none, in turn.
 """
@@ -19,15 +19,18 @@ import polars as pl
 import torch
 
 from prefix import ACTIONS, WORDS, make_chunk
-from touchline import base, finetune, lm_settings, schema, tiny
-from touchline.digest import checksum
-from touchline.encode import Encoder
-from touchline.encoding import encoder as video_encoder
-from touchline.examples import Collator
-from touchline.footage import Footage
-from touchline.prompts import PromptSettings, question, system_prompt
-from touchline.schedule import Schedule
-from touchline.training_set import Listed, TrainingSet, to_chunk
+from touchline.core import schema
+from touchline.core.files import checksum
+from touchline.demo import tiny_models
+from touchline.models.lm import lm_settings, loader
+from touchline.models.lm.finetuning import trainer
+from touchline.models.lm.finetuning.collator import Collator
+from touchline.models.lm.finetuning.dataset import Listed, TrainingSet, to_chunk
+from touchline.models.lm.lm_settings import Schedule
+from touchline.models.lm.tokenize import Encoder
+from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
+from touchline.video.chunk_store import Footage
+from touchline.video.encoder import encoder as video_encoder
 
 FRAMES, WIDTH, HEIGHT = 60, 398, 224
 
@@ -69,18 +72,18 @@ def training_set(manifest: Path, settings: lm_settings.Settings) -> TrainingSet:
 
 def measure(folder: Path, examples: TrainingSet, steps: int, workers: int) -> dict[str, float]:
     """Train, and return the medians of all steps but the first two."""
-    model, processor = base.load(str(folder), "nf4", "auto", vision=True)
+    model, processor = loader.load(str(folder), "nf4", "auto", vision=True)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings())
     collator = Collator(encoder, examples)
     batch = collator([{"chunk": 0}])  # what is done once is not counted
     began = time.perf_counter()
     collator([{"chunk": 1}])
     loading_s = time.perf_counter() - began
-    adapted = base.add_adapter(model, base.Lora(), seed=0)
+    adapted = loader.add_adapter(model, loader.Lora(), seed=0)
     per_step = len(examples) // steps
-    schedule = Schedule(chunks_per_step=per_step, save_every=10**6, workers=workers)
+    schedule = Schedule(batch_size=per_step, save_steps=10**6, dataloader_workers=workers)
     with tempfile.TemporaryDirectory() as checkpoints:
-        log = finetune.train(adapted, encoder, examples, schedule, Path(checkpoints))[2:]
+        log = trainer.train(adapted, encoder, examples, schedule, Path(checkpoints))[2:]
     return {
         "tokens of a sequence": batch["input_ids"].shape[1],
         "loading a chunk, s": loading_s,
@@ -102,8 +105,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
-        tiny.make(folder, "qwen2_vl", texts, args.hidden, args.layers, args.layers)
-        manifest = film(folder, args.steps * args.chunks_per_step)
+        tiny_models.make(folder, "qwen2_vl", texts, args.hidden, args.layers, args.layers)
+        manifest = film(folder, args.steps * args.batch_size)
         examples = training_set(manifest, lm_settings.Settings(name))
         found = {workers: measure(folder, examples, args.steps, workers) for workers in (0, 2)}
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"

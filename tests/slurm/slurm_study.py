@@ -17,19 +17,19 @@ from safetensors.torch import load_file
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(HERE.parent / "helpers"))
 from chunks import tiny_base  # noqa: E402
 
 MODEL = "tiny"
-SAVE_EVERY = 10
+SAVE_STEPS = 10
 CHUNKS = 6  # in the train split, and as many steps in an epoch
-TRAINING = {"chunks_per_step": 1, "workers": 0, "gradient_checkpointing": False}
+TRAINING = {"batch_size": 1, "dataloader_workers": 0, "gradient_checkpointing": False}
 SETTINGS = {
     "backend": "causal_lm",
     "base": "base",
     "max_new_tokens": 8,
     "prompt": {"inputs": ["commentary"], "instructions": False, "examples": False},
-    "training": TRAINING | {"epochs": 40, "save_every": SAVE_EVERY},
+    "training": TRAINING | {"epochs": 40, "save_steps": SAVE_STEPS},
 }
 # The test's processes find the library through the workflow alone, as a user's do.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {
@@ -142,7 +142,7 @@ class SlurmStudy:
                 here = (process / "cwd").resolve() == self.folder
             except OSError:
                 continue
-            if here and b"touchline.fit" in command and command[0].endswith(b"python"):
+            if here and command[1:4] == [b"-m", b"touchline", b"fit"]:
                 found.append(int(process.name))
         return found
 
@@ -163,12 +163,12 @@ def lay(folder: Path) -> SlurmStudy:
         shutil.copy(ROOT / name, folder)
     (folder / "slurm").symlink_to("profiles/slurm")
     for stage, *arguments in (
-        ("demo", "--matches", "3", "--no-video", "--out", "."),
+        ("demo_matches", "--matches", "3", "--no-video", "--out", "."),
         ("sheet", "--soccernet", "SoccerNet", "--echoes", "sn-echoes", "--splits", "splits.csv",
          "--lengths", "half_lengths.csv"),
     ):  # fmt: skip
         environment = ENVIRONMENT | {"PYTHONPATH": str(ROOT / "workflow")}
-        command = [sys.executable, "-m", f"touchline.{stage}", *arguments]
+        command = [sys.executable, "-m", "touchline", stage, *arguments]
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
     tiny_base(folder / "base", "mistral")
     study = SlurmStudy(folder)
@@ -203,7 +203,7 @@ def assert_no_step_is_lost_or_trained_twice(attempts: list[dict], steps: int) ->
     assert attempts[0]["from_step"] == 0
     for before, after in pairwise(attempts):
         assert after["from_step"] == before["saved_step"], attempts
-        assert before["to_step"] - before["saved_step"] <= SAVE_EVERY, attempts
+        assert before["to_step"] - before["saved_step"] <= SAVE_STEPS, attempts
     assert attempts[-1]["to_step"] == attempts[-1]["saved_step"] == steps
     assert attempts[-1]["why"] == "done"
     assert all(row["ended"] and row["node"] for row in attempts)

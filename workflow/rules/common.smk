@@ -6,17 +6,23 @@ import shlex
 import sys
 from pathlib import Path
 
-LIBRARY = str(Path(workflow.basedir) / "workflow")
-sys.path.insert(0, LIBRARY)
-shell.prefix(f"export PYTHONPATH={shlex.quote(LIBRARY)}; ")
+RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+if RULES.is_dir():  # a checkout: its library comes first, also in a job's conda environment
+    sys.path.insert(0, str(RULES.parent))
+    setup = (
+        f"export PYTHONPATH={shlex.quote(str(RULES.parent))}; "
+        'touchline() { python -m touchline "$@"; }; '
+    )
+    shell.prefix(setup.replace("{", "{{").replace("}", "}}"))  # which Snakemake formats
 
-from touchline import fit, metrics, running
-from touchline.digest import digest, flags
-from touchline.plan import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES, Plan, checksums
-from touchline.reel_plan import Reels
+from touchline.core.config import WORKFLOW, complete
+from touchline.evaluation import metrics
+from touchline.jobs import checkpoints, study_lock
+from touchline.study.job_arguments import code_of
+from touchline.study.plan import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES, Plan, checksums
+from touchline.study.reel_plan import Reels
 
-validate(config, Path(workflow.basedir) / "workflow" / "schemas" / "config.schema.yaml")
-plan = Plan(config)
+plan = Plan(complete(config))
 reels = Reels(plan)
 
 
@@ -25,8 +31,12 @@ def relative(path):
     return os.path.relpath(path)
 
 
-# The Snakefile's own is read from a copy in Snakemake's cache, and comes last.
+# The workflow's own is read from a copy in Snakemake's cache, and comes last.
 SETTINGS = [
-    relative(path) for path in (Path(workflow.basedir) / "config.yaml", *workflow.configfiles[:-1])
+    relative(path) for path in (WORKFLOW.parent / "config.yaml", *workflow.configfiles[:-1])
 ]
-RULES = [workflow.main_snakefile, *sorted(Path(LIBRARY).glob("rules/*.smk"))]
+SNAKEFILES = [
+    workflow.main_snakefile,
+    WORKFLOW / "Snakefile",
+    *sorted(WORKFLOW.glob("rules/*.smk")),
+]

@@ -20,16 +20,16 @@ rule question:
         mem_mb=500,
         runtime=5,
     params:
-        code=digest("touchline.question"),
+        code=code_of("question"),
         arguments=reels.question_arguments,
     message:
         "Question {wildcards.query} to {wildcards.match}"
     shell:
-        "python -m touchline.question {params.arguments} --samples {input.samples} --out {output}"
+        "touchline question {params.arguments} --samples {input.samples} --out {output}"
         " > {log} 2>&1"
 
 
-rule ask:
+rule infer_question:
     input:
         samples="results/highlights/{query}/questions/{match}.parquet",
         model=plan.trained_model,
@@ -38,9 +38,9 @@ rule ask:
     output:
         "results/highlights/{query}/answers/{model}/{match}.parquet",
     log:
-        "results/logs/ask/{query}/{model}/{match}.log",
+        "results/logs/infer_question/{query}/{model}/{match}.log",
     benchmark:
-        "results/benchmarks/ask/{query}/{model}/{match}.tsv"
+        "results/benchmarks/infer_question/{query}/{model}/{match}.tsv"
     wildcard_constraints:
         model=plan.pattern(language_models=False),
     conda:
@@ -50,18 +50,18 @@ rule ask:
         runtime=30,
         api=plan.requests,
     params:
-        code=digest("touchline.infer"),
+        code=code_of("infer"),
         backend_code=plan.backend_code,
         arguments=plan.backend_arguments,
         data=plan.infer_arguments,
     message:
         "Answers of {wildcards.model} to {wildcards.query} in {wildcards.match}"
     shell:
-        "python -m touchline.infer {params.arguments} {params.data} --samples {input.samples}"
+        "touchline infer {params.arguments} {params.data} --samples {input.samples}"
         " --out {output} > {log} 2>&1"
 
 
-use rule ask as ask_language_model with:
+use rule infer_question as infer_question_language_model with:
     wildcard_constraints:
         model=plan.pattern(language_models=True),
     resources:
@@ -69,7 +69,7 @@ use rule ask as ask_language_model with:
         runtime=60,
 
 
-rule reel:
+rule highlights:
     input:
         answers=reels.answers,
         thresholds=reels.thresholds,
@@ -78,9 +78,9 @@ rule reel:
     output:
         directory("results/highlights/{query}/reels/{match}"),
     log:
-        "results/logs/reel/{query}/{match}.log",
+        "results/logs/highlights/{query}/{match}.log",
     benchmark:
-        "results/benchmarks/reel/{query}/{match}.tsv"
+        "results/benchmarks/highlights/{query}/{match}.tsv"
     conda:
         "../../envs/highlights.yaml"
     threads: 2
@@ -88,12 +88,12 @@ rule reel:
         mem_mb=1500,
         runtime=30,
     params:
-        code=digest("touchline.highlights"),
+        code=code_of("highlights"),
         arguments=reels.arguments,
     message:
         "Reel {wildcards.query} of {wildcards.match}"
     shell:
-        "python -m touchline.highlights {params.arguments} --answers {input.answers}"
+        "touchline highlights {params.arguments} --answers {input.answers}"
         " --samples {input.samples} --threads {threads} --folder {output} 2>&1 | tee {log}"
 
 
@@ -115,10 +115,10 @@ rule reel_page:
         mem_mb=500,
         runtime=10,
     params:
-        code=digest("touchline.reel_page"),
+        code=code_of("reel_page"),
         template=reels.template,
         arguments=reels.page_arguments,
     message:
         "Page of {wildcards.query}"
     shell:
-        "python -m touchline.reel_page {params.arguments} --out {output} > {log} 2>&1"
+        "touchline reel_page {params.arguments} --out {output} > {log} 2>&1"

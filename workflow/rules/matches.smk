@@ -19,13 +19,13 @@ rule labels:
         mem_mb=500,
         runtime=5,
     params:
-        code=digest("touchline.labels"),
+        code=code_of("labels"),
         content=plan.labels_content,
         arguments=plan.labels_arguments,
     message:
         "Labels of {wildcards.match}"
     shell:
-        "python -m touchline.labels {params.arguments} --out {output} > {log} 2>&1"
+        "touchline labels {params.arguments} --out {output} > {log} 2>&1"
 
 
 rule commentary:
@@ -43,13 +43,13 @@ rule commentary:
         mem_mb=500,
         runtime=5,
     params:
-        code=digest("touchline.commentary"),
+        code=code_of("commentary"),
         content=plan.commentary_content,
         arguments=plan.commentary_arguments,
     message:
         "Commentary of {wildcards.match}"
     shell:
-        "python -m touchline.commentary {params.arguments} --out {output} > {log} 2>&1"
+        "touchline commentary {params.arguments} --out {output} > {log} 2>&1"
 
 
 rule chunks:
@@ -69,11 +69,11 @@ rule chunks:
         mem_mb=1000,
         runtime=60,
     params:
-        code=digest("touchline.chunks"),
+        code=code_of("chunks"),
         arguments=plan.chunks_arguments,
     message:
         "Chunks of half {wildcards.half} of {wildcards.match}"
     shell:
-        "python -m touchline.chunks --video={input.video:q} --match {wildcards.match}"
+        "touchline chunks --video={input.video:q} --match {wildcards.match}"
         " --half {wildcards.half} {params.arguments} --folder {output.folder}"
         " --manifest {output.manifest} 2>&1 | tee {log}"

@@ -25,7 +25,7 @@ rule fit:
         mem_mb=4096,
         runtime=60,
     params:
-        code=digest("touchline.fit"),
+        code=code_of("fit"),
         backend_code=plan.training_code,
         packages=plan.packages,
         arguments=plan.fit_arguments,
@@ -34,7 +34,7 @@ rule fit:
         "Train {wildcards.model}"
     # SIGTERM reaches every process of a job: the shell and tee outlive the training, which saves.
     shell:
-        "trap : TERM; python -m touchline.fit {params.arguments} {params.data} --folder {output}"
+        "trap : TERM; touchline fit {params.arguments} {params.data} --folder {output}"
         " 2>&1 | (trap '' TERM; exec tee {log})"
 
 
@@ -68,7 +68,7 @@ rule infer:
         runtime=30,
         api=plan.requests,
     params:
-        code=digest("touchline.infer"),
+        code=code_of("infer"),
         backend_code=plan.backend_code,
         packages=plan.packages,
         arguments=plan.backend_arguments,
@@ -77,7 +77,7 @@ rule infer:
     message:
         "Answers of {wildcards.model} to {wildcards.match}"
     shell:
-        "python -m touchline.infer {params.arguments} {params.data} --samples {input.samples}"
+        "touchline infer {params.arguments} {params.data} --samples {input.samples}"
         " --out {output} > {log} 2>&1"
 
 
@@ -104,12 +104,11 @@ rule estimate:
         mem_mb=500,
         runtime=10,
     params:
-        code=digest("touchline.estimate"),
+        code=code_of("estimate"),
         backend_code=plan.backend_code,
         arguments=plan.backend_arguments,
         data=plan.estimate_arguments,
     message:
         "What {wildcards.model} would cost"
     shell:
-        "python -m touchline.estimate {params.arguments} {params.data} --out {output}"
-        " 2>&1 | tee {log}"
+        "touchline estimate {params.arguments} {params.data} --out {output}" " 2>&1 | tee {log}"

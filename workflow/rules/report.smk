@@ -26,16 +26,16 @@ rule average_map:
         mem_mb=3000,
         runtime=30,
     params:
-        code=digest("touchline.average_map"),
+        code=code_of("average_map"),
         arguments=plan.average_map_arguments,
     message:
         "Average-mAP of {wildcards.model}"
     shell:
-        "python -m touchline.average_map {params.arguments} --scores {input.scores}"
+        "touchline average_map {params.arguments} --scores {input.scores}"
         " --answers {input.answers} --folder {output.folder} --out {output.table} > {log} 2>&1"
 
 
-rule evaluation:
+rule tables:
     input:
         metrics="results/metrics.csv",
         answers=expand("results/scores/{model}.answers.parquet", model=plan.models),
@@ -53,21 +53,21 @@ rule evaluation:
         "results/cost.csv",
         "results/tables.md",
     log:
-        "results/logs/evaluation.log",
+        "results/logs/tables.log",
     benchmark:
-        "results/benchmarks/evaluation.tsv"
+        "results/benchmarks/tables.tsv"
     conda:
         "../../envs/tables.yaml"
     resources:
         mem_mb=2048,
         runtime=30,
     params:
-        code=digest("touchline.evaluation"),
+        code=code_of("tables"),
         arguments=plan.evaluation_arguments,
     message:
         "Tables of all models"
     shell:
-        "python -m touchline.evaluation {params.arguments} > {log} 2>&1"
+        "touchline tables {params.arguments} > {log} 2>&1"
 
 
 rule figures:
@@ -102,12 +102,12 @@ rule figures:
         mem_mb=2048,
         runtime=30,
     params:
-        code=digest("touchline.figures"),
+        code=code_of("figures"),
         arguments=plan.figures_arguments,
     message:
         "Figures"
     shell:
-        "python -m touchline.figures {params.arguments} > {log} 2>&1"
+        "touchline figures {params.arguments} > {log} 2>&1"
 
 
 rule report:
@@ -132,13 +132,13 @@ rule report:
         mem_mb=1000,
         runtime=15,
     params:
-        code=digest("touchline.report"),
+        code=code_of("report"),
         template=plan.report_template,
         arguments=plan.report_arguments,
     message:
         "The report"
     shell:
-        "python -m touchline.report {params.arguments} > {log} 2>&1"
+        "touchline report {params.arguments} > {log} 2>&1"
 
 
 rule provenance:
@@ -157,13 +157,13 @@ rule provenance:
         mem_mb=500,
         runtime=15,
     params:
-        code=digest("touchline.provenance"),
+        code=code_of("provenance"),
         arguments=plan.provenance_arguments,
         settings=SETTINGS,
     message:
         "What every file was made from"
     shell:
-        "python -m touchline.provenance {params.arguments} --settings {params.settings:q}"
+        "touchline provenance {params.arguments} --settings {params.settings:q}"
         " --record {output} > {log} 2>&1"
 
 
@@ -181,12 +181,12 @@ rule dag:
         mem_mb=1000,
         runtime=15,
     params:
-        code=digest("touchline.dag"),
-        rules=checksums(RULES),
+        code=code_of("dag"),
+        rules=checksums(SNAKEFILES),
         arguments=plan.dag_arguments,
         snakefile=relative(workflow.main_snakefile),
     message:
         "Pictures of the workflow"
     shell:
-        "python -m touchline.dag {params.arguments} --snakefile {params.snakefile:q}"
+        "touchline dag {params.arguments} --snakefile {params.snakefile:q}"
         " --rules {output.rules} --match {output.match} > {log} 2>&1"

@@ -25,18 +25,18 @@ rule score:
         mem_mb=2048,
         runtime=15,
     params:
-        code=digest("touchline.score"),
+        code=code_of("score"),
         arguments=plan.score_arguments,
     message:
         "Score of {wildcards.model}"
     shell:
-        "python -m touchline.score {params.arguments} --out {output.scores} --answers {output.answers}"
+        "touchline score {params.arguments} --out {output.scores} --answers {output.answers}"
         " --tally {output.tally} --thresholds {output.thresholds} > {log} 2>&1"
 
 
 rule metrics:
     input:
-        sheet=config["sheet"],
+        sheet=plan.config["sheet"],
         scores=expand("results/scores/{model}.parquet", model=plan.models),
         tallies=expand("results/scores/{model}.tally.parquet", model=plan.models),
         labels=expand(LABELS, match=plan.matches),
@@ -57,33 +57,33 @@ rule metrics:
         mem_mb=1000,
         runtime=15,
     params:
-        code=digest("touchline.metrics"),
+        code=code_of("metrics"),
         arguments=plan.metrics_arguments,
     message:
         "Metrics of all models"
     shell:
-        "python -m touchline.metrics --sheet {input.sheet:q} {params.arguments}"
+        "touchline metrics --sheet {input.sheet:q} {params.arguments}"
         " --problems {output.problems} --answers {output.answers} --out {output.metrics} > {log} 2>&1"
 
 
-rule loss:
+rule loss_figure:
     input:
         models=plan.logged_folders(),
     output:
         report(LOSS, caption="../report/loss.rst", category="Figures"),
     log:
-        "results/logs/loss.log",
+        "results/logs/loss_figure.log",
     benchmark:
-        "results/benchmarks/loss.tsv"
+        "results/benchmarks/loss_figure.tsv"
     conda:
         "../../envs/report.yaml"
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        code=digest("touchline.loss"),
+        code=code_of("loss_figure"),
         arguments=plan.loss_arguments,
     message:
         "Figure of the training loss"
     shell:
-        "python -m touchline.loss {params.arguments} --out {output} > {log} 2>&1"
+        "touchline loss_figure {params.arguments} --out {output} > {log} 2>&1"

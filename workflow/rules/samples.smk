@@ -17,10 +17,10 @@ rule samples:
         mem_mb=500,
         runtime=5,
     params:
-        code=digest("touchline.samples"),
+        code=code_of("samples"),
         arguments=plan.samples_arguments,
     message:
         "Samples of {wildcards.match}"
     shell:
-        "python -m touchline.samples --commentary {input.commentary} {params.arguments}"
+        "touchline samples --commentary {input.commentary} {params.arguments}"
         " --out {output} > {log} 2>&1"

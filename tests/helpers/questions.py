@@ -1,0 +1,39 @@
+"""A match to ask a server about, and a model's entry for it; for the tests of the API backend."""
+
+import polars as pl
+
+from touchline.core import schema
+from touchline.data.samples import make_samples
+from touchline.models.backend import Match
+
+ACTIONS = ["goal", "foul", "corner", "substitution", "clearance"]
+KEY = "sk-planted-0123456789abcdef"
+PRICES = {"input": 1.0, "output": 4.0, "cached": 0.25}
+
+
+def match(chunks: int = 4, silent: bool = False, name: str = "a-match") -> Match:
+    """Return a match of one half with as many chunks of five samples; every chunk has a line."""
+    lines = [
+        (1, 60.0 * number + 3, 60.0 * number + 9, f"and he plays it on, for the {number}. time")
+        for number in range(0 if silent else chunks)
+    ]
+    spoken = pl.DataFrame(lines, schema.COMMENTARY, orient="row")
+    return Match(name, make_samples(spoken, {1: 60.0 * chunks}, ACTIONS, 60.0, 0.0))
+
+
+def entry(server, **settings) -> dict:
+    """Return the settings of a model on a server; retries are quick."""
+    return {
+        "model": "a-model",
+        "base_url": server.address,
+        "api_key_variable": "TOUCHLINE_TEST_KEY",
+        "parameters": {"max_completion_tokens": 50},
+        "prices": PRICES,
+        "concurrency": 4,
+        "timeout_s": 5,
+    } | settings
+
+
+def content(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table of predictions without what depends on the time that the server took."""
+    return table.drop("seconds")

@@ -1,0 +1,125 @@
+import math
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchline.core.intervals import around, grid, place
+from touchline.core.iou import iou
+
+COLUMNS = ["a_start", "a_end", "b_start", "b_end"]
+
+
+def measure(*intervals):
+    frame = pl.DataFrame([[float(x) for x in row] for row in intervals], COLUMNS, orient="row")
+    return frame.select(iou(*map(pl.col, COLUMNS))).to_series().to_list()
+
+
+def chunks_holding(time_s, chunks, half=1):
+    rows = [(1, chunk, *span, "goal") for chunk, span in enumerate(chunks)]
+    samples = pl.DataFrame(rows, ["half", "chunk", "start_s", "end_s", "action"], orient="row")
+    moments = pl.DataFrame({"half": [half], "time_s": [float(time_s)], "action": ["goal"]})
+    return place(moments, samples)["chunk"].to_list()
+
+
+@given(
+    duration_s=st.integers(1, 6_000_000).map(lambda ms: ms / 1000),
+    chunk_s=st.integers(5, 600),
+    share=st.sampled_from([0, 1, 3, 4]),
+)
+def test_a_grid_covers_the_half_with_no_chunk_inside_another(duration_s, chunk_s, share):
+    overlap_s = chunk_s * share // 5
+    chunks = grid(duration_s, chunk_s, overlap_s)
+    assert chunks[0][0] == 0
+    assert chunks[-1][1] == duration_s
+    assert all(start_s < end_s for start_s, end_s in chunks)
+    for (start_s, end_s), (next_start_s, next_end_s) in pairwise(chunks):
+        assert end_s == start_s + chunk_s
+        assert next_start_s == end_s - overlap_s
+        assert next_end_s > end_s
+    if not overlap_s:
+        assert len(chunks) == math.ceil(duration_s / chunk_s)
+
+
+def test_the_last_chunk_is_whole_or_short_but_never_empty():
+    assert grid(120, 60) == [(0, 60), (60, 120)]
+    assert grid(120.5, 60)[-1] == (120, 120.5)
+    assert grid(3, 60) == [(0, 3)]
+    assert grid(100, 60, 20) == [(0, 60), (40, 100)]
+
+
+@pytest.mark.parametrize("arguments", [(0, 60), (-1, 60), (90, 60, 60), (90, 60, -1), (90, 0)])
+def test_a_grid_that_makes_no_sense_is_refused(arguments):
+    with pytest.raises(ValueError, match="no grid"):
+        grid(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "expected"),
+    [
+        ((0, 12, 0, 12), 1),
+        ((0, 12, 12, 24), 0),  # touching
+        ((0, 12, 20, 32), 0),  # apart
+        ((0, 12, 3, 6), 3 / 12),  # nested
+        ((3, 6, 0, 12), 3 / 12),
+        ((0, 12, 6, 18), 6 / 18),
+        ((5, 5, 0, 12), 0),  # no length
+        ((5, 5, 5, 5), 0),
+        ((5, 5, 7, 7), 0),
+    ],
+)
+def test_iou_is_overlap_over_the_whole_extent(intervals, expected):
+    assert measure(intervals) == [expected]
+
+
+seconds = st.integers(-50, 50)
+interval = st.tuples(seconds, seconds).map(sorted)
+
+
+@given(st.lists(st.tuples(interval, interval), min_size=1, max_size=20))
+def test_iou_equals_the_plain_formula_both_ways_round(pairs):
+    expected = []
+    for (a, b), (c, d) in pairs:
+        extent = max(b, d) - min(a, c)
+        expected.append(max(0, min(b, d) - max(a, c)) / extent if extent else 0.0)
+    assert measure(*((*one, *other) for one, other in pairs)) == expected
+    assert measure(*((*other, *one) for one, other in pairs)) == expected
+
+
+def test_an_interval_is_centred_and_not_cut():
+    assert around(2.0) == (-4, 8)
+    assert around(50.0, 3.0) == (48.5, 51.5)
+
+
+@pytest.mark.parametrize(
+    ("time_s", "chunks"),
+    [(0, [0]), (59.999, [0]), (60, [1]), (119.999, [1]), (120, [2]), (130.5, [2]), (130.6, [])],
+)
+def test_a_border_belongs_to_the_later_chunk_and_the_end_to_the_last(time_s, chunks):
+    assert chunks_holding(time_s, grid(130.5, 60)) == chunks
+
+
+@pytest.mark.parametrize(
+    ("time_s", "chunks"),
+    [(39, [0]), (40, [0, 1]), (59.9, [0, 1]), (60, [1]), (80, [1, 2]), (100, [2]), (110, [2])],
+)
+def test_a_moment_is_in_every_chunk_that_overlaps_it(time_s, chunks):
+    assert chunks_holding(time_s, grid(110, 60, 20)) == chunks
+
+
+def test_the_end_of_one_half_is_no_end_of_another():
+    rows = [(1, 0, 0.0, 60.0, "goal"), (2, 0, 0.0, 60.0, "goal"), (2, 1, 60.0, 90.0, "goal")]
+    samples = pl.DataFrame(rows, ["half", "chunk", "start_s", "end_s", "action"], orient="row")
+    moments = pl.DataFrame({"half": [1, 2], "time_s": [60.0, 60.0], "action": ["goal", "goal"]})
+    placed = place(moments.with_columns(team=pl.lit("home")), samples)
+    assert placed.select("half", "chunk", "team").rows() == [(1, 0, "home"), (2, 1, "home")]
+
+
+def test_moments_without_a_sample_are_dropped():
+    assert chunks_holding(10, grid(60, 60), half=2) == []
+    samples = pl.DataFrame({"half": [1], "chunk": [0], "start_s": [0.0], "end_s": [60.0]})
+    moments = pl.DataFrame({"half": [1, 1], "time_s": [5.0, 6.0], "action": ["goal", "foul"]})
+    placed = place(moments, samples.with_columns(action=pl.lit("foul")))
+    assert placed.select("action", "time_s").rows() == [("foul", 6.0)]

@@ -1,0 +1,181 @@
+"""The Batch API: questions are handed in once, answers are collected by a later run."""
+
+import json
+import threading
+
+import pytest
+
+from chat_server import ChatServer
+from questions import ACTIONS, KEY, content, entry, match
+from touchline.core.problems import InputError
+from touchline.models.api import batches, journal, openai_api
+from touchline.models.api.server import journal_path, read_settings
+
+
+@pytest.fixture(autouse=True)
+def workplace(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOUCHLINE_TEST_KEY", KEY)
+
+
+@pytest.fixture
+def server():
+    with ChatServer() as server:
+        yield server
+
+
+def run(server, a_match=None, **settings):
+    model = openai_api.load(entry(server, batch=True, **settings), None)
+    return model.answer(a_match or match())
+
+
+def wait(server, capsys, *arguments, **settings) -> str:
+    """Run a job that has to wait, and return what it says."""
+    with pytest.raises(SystemExit) as raised:
+        run(server, *arguments, **settings)
+    assert raised.value.code == 75
+    return capsys.readouterr().err
+
+
+def spent(server) -> journal.Spent:
+    own = journal.Journal(journal_path(read_settings(entry(server))))
+    try:
+        return own.do(journal.spent)
+    finally:
+        own.close()
+
+
+def test_a_batch_gives_the_table_of_single_requests_at_its_lower_price(server, capsys):
+    said = wait(server, capsys)
+    assert "waiting for batch batch_0 (validating, 20 questions)" in said
+    assert "20 samples, 20 still to be asked" in said
+    assert "batch_0 (validating)" in wait(server, capsys)
+    assert len(server.batches) == 1
+    server.finish("batch_0")
+    table = run(server)
+    assert run(server).equals(table)
+    assert len(server.batches) == 1
+    assert server.asked == []
+    with ChatServer() as other:
+        single = openai_api.load(entry(other), None).answer(match())
+    assert content(table).drop("cost_usd").equals(content(single).drop("cost_usd"))
+    assert table["cost_usd"].sum() == pytest.approx(single["cost_usd"].sum() / 2)
+    assert spent(server) == (20, pytest.approx(table["cost_usd"].sum()))
+
+
+def test_a_line_of_the_file_is_a_whole_request(server, capsys):
+    wait(server, capsys)
+    batch = server.batches["batch_0"]
+    assert batch["endpoint"] == "/v1/chat/completions"
+    line = json.loads(server.files[batch["input_file_id"]].splitlines()[0])
+    assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
+    assert line["body"]["max_completion_tokens"] == 50
+    assert len(line["custom_id"]) == 64
+    assert KEY.encode() not in b"".join(server.files.values())
+
+
+def test_what_a_batch_left_out_is_handed_in_again_and_not_charged(server, capsys):
+    wait(server, capsys, budget={"max_requests": 20})
+    server.finish("batch_0", "expired", leave_out=3)
+    said = wait(server, capsys, budget={"max_requests": 20})
+    assert "batch batch_0 expired: 17 answers" in said
+    assert "batch batch_1 (validating, 3 questions)" in said
+    assert len(server.finish("batch_1")) == 3
+    assert run(server)["status"].null_count() == 0
+    assert spent(server).requests == 20
+
+
+def test_a_failed_batch_says_why_and_the_next_run_starts_anew(server, capsys):
+    wait(server, capsys)
+    server.finish("batch_0", "failed", leave_out=20)
+    server.batches["batch_0"]["errors"] = {"object": "list", "data": [
+        {"code": "token_limit_exceeded", "message": "Enqueued token limit reached"}]}  # fmt: skip
+    with pytest.raises(InputError, match="batch_0 failed: Enqueued token limit reached"):
+        run(server)
+    assert spent(server) == (0, pytest.approx(0.0))
+    assert "batch_1" in wait(server, capsys)
+
+
+def test_a_job_that_dies_after_sending_a_batch_finds_it_again(server, capsys, monkeypatch):
+    class Death(BaseException):
+        pass
+
+    def die(*_, **__):
+        raise Death
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batches.book, "name_batch", die)
+        with pytest.raises(Death):
+            run(server)
+    assert len(server.batches) == 1
+    assert "batch_0" in wait(server, capsys)
+    assert len(server.batches) == 1
+    server.finish("batch_0")
+    assert len(run(server)) == 20
+
+
+def test_a_job_that_dies_before_sending_a_batch_sends_it_next_time(server, capsys, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(batches.io, "BytesIO", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(server)
+    assert server.batches == {}
+    wait(server, capsys, budget={"max_requests": 20})
+    assert len(server.batches) == 1
+
+
+def test_two_matches_with_the_same_prompts_hand_them_in_once(server, capsys):
+    silent = [match(silent=True, name=name) for name in ("one", "two")]
+    for each in silent:
+        wait(server, capsys, each, prompt={"clock": "chunk"})
+    assert list(server.batches) == ["batch_0"]
+    assert len(server.finish("batch_0")) == len(ACTIONS)
+    tables = [run(server, each, prompt={"clock": "chunk"}) for each in silent]
+    assert [(table["cost_usd"] > 0).sum() for table in tables] == [len(ACTIONS), 0]
+
+
+def test_two_jobs_that_hand_in_at_the_same_time_lose_no_batch(server):
+    server.batch_s = 0.5
+    matches = [match(name=name, chunks=chunks) for name, chunks in (("one", 2), ("two", 3))]
+    prompts = [{"clock": "half"}, {"clock": "match", "examples": False}]
+
+    def job(number):
+        with pytest.raises(SystemExit):
+            run(server, matches[number], prompt=prompts[number])
+
+    jobs = [threading.Thread(target=job, args=(number,)) for number in range(2)]
+    [one.start() for one in jobs]
+    [one.join() for one in jobs]
+    assert sorted(len(server.finish(id_)) for id_ in list(server.batches)) == [10, 15]
+    for number in range(2):
+        assert run(server, matches[number], prompt=prompts[number])["text"].null_count() == 0
+    assert len(server.batches) == 2
+
+
+def test_line_separators_in_an_answer_do_not_break_its_line(server, capsys):
+    wait(server, capsys)
+    server.finish("batch_0", text="No Goal occurs.\u2028\u0085 Truly.")
+    assert set(run(server)["text"]) == {"No Goal occurs.\u2028\u0085 Truly."}
+
+
+def test_a_batch_whose_requests_are_all_wrong_says_what_the_server_said(server, capsys):
+    wait(server, capsys)
+    server.finish("batch_0", leave_out=20)
+    wrong = {"error": {"message": "Unsupported parameter: temperature", "code": "unsupported"}}
+    line = {"custom_id": "x", "response": {"status_code": 400, "body": wrong}, "error": None}
+    server.files["file-errors"] = json.dumps(line).encode()
+    server.batches["batch_0"]["error_file_id"] = "file-errors"
+    with pytest.raises(InputError, match=r"batch_0 completed: .*Unsupported parameter"):
+        run(server)
+
+
+def test_a_batch_that_does_not_fit_the_budget_is_not_sent(server):
+    with pytest.raises(InputError, match="max_requests 19"):
+        run(server, budget={"max_requests": 19})
+    assert server.files == server.batches == {}
+
+
+def test_answers_of_single_requests_are_not_handed_in(server, capsys):
+    openai_api.load(entry(server), None).answer(match(chunks=3))
+    wait(server, capsys)
+    assert len(server.finish("batch_0")) == 5

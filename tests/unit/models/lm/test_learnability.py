@@ -1,0 +1,150 @@
+"""A tiny Qwen2-VL learns to spot from random weights, and does so by looking at what it should.
+
+Each test trains for a fixed number of steps and compares F1 on held-out chunks (many-to-many, IoU
+> 0.3) with a constant guess and with what is left when the truth, or what the model sees, is spoiled.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from polars.testing import assert_frame_equal
+
+from synthetic import ACTIONS, HELD_OUT, Shown, Spoken, batches, texts
+from touchline.core import schema
+from touchline.core.intervals import around
+from touchline.demo import tiny_models
+from touchline.demo.pretrain import pretrain
+from touchline.evaluation import matching
+from touchline.models.lm import loader, shared_prefix
+from touchline.models.lm.answering import Spotter
+from touchline.models.lm.lm_settings import Settings
+from touchline.models.lm.tokenize import Chunk, Encoder
+
+CHUNKS = 60
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Models this small gain nothing from a second thread, and lose much on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def learned(folder, world: Spoken | Shown, steps: int) -> Spotter:
+    """Return a model that was trained on the world from random weights."""
+    tiny_models.make(folder, "qwen2_vl", texts(world.settings), hidden=128, layers=2, depth=1)
+    model, processor = loader.load(str(folder), None, "cpu", vision=True)
+    encoder = Encoder(model, processor, ACTIONS, world.settings)
+    pretrain(model, batches(encoder, world, chunks=8), steps)
+    return Spotter(model, encoder, Settings(str(folder), max_new_tokens=30, prompt=world.settings))
+
+
+def answer(spotter: Spotter, world: Spoken | Shown, see=lambda chunk: chunk) -> pl.DataFrame:
+    """Return the answers to the held-out chunks, after `see` had its way with each."""
+    rows = [
+        row
+        for seed in range(CHUNKS)
+        for row in spotter.ask(see(world.draw(seed, HELD_OUT).chunk), ACTIONS)
+    ]
+    return pl.DataFrame(rows, schema=schema.PREDICTIONS).with_columns(match=pl.lit("held out"))
+
+
+def f1(world: Spoken | Shown, answered: pl.DataFrame, shift_s: float = 0.0) -> float:
+    """Score answers; the truth is moved by `shift_s`, round the end of the chunk."""
+    drawn = [world.draw(seed, HELD_OUT) for seed in range(CHUNKS)]
+    truths = pl.DataFrame(
+        [
+            ("held out", 1, one.chunk.chunk, action, *around((time_s + shift_s) % world.chunk_s))
+            for one in drawn
+            for action, time_s in one.events_s.items()
+        ],
+        schema=[*matching.SAMPLE, "start_s", "end_s"],
+        orient="row",
+    )
+    intervals = matching.answer_intervals(answered)
+    pairs = matching.pairs(intervals, truths)
+    false = len(intervals) - pairs["answer"].n_unique()
+    missed = len(truths) - pairs["truth"].n_unique()
+    return 2 * len(pairs) / (2 * len(pairs) + false + missed)
+
+
+def guess(world: Spoken | Shown) -> float:
+    """Return the F1 of the middle 12 s of every chunk."""
+    start_s, end_s = around(world.chunk_s / 2)
+    interval = [{"start_s": start_s, "end_s": end_s, "confidence": 1.0}]
+    rows = [
+        {"half": 1, "chunk": number, "action": action, "intervals": interval}
+        for number in range(CHUNKS)
+        for action in ACTIONS
+    ]
+    answered = pl.DataFrame(rows, schema_overrides=schema.PREDICTIONS)
+    return f1(world, answered.with_columns(match=pl.lit("held out")))
+
+
+def hide_prefix(owner: torch.Tensor, last: int | None = None, *, shown=None) -> torch.Tensor:
+    """Return the branch mask that `shown` gives, with the prefix hidden from the branches."""
+    mask = shown(owner, last)
+    rows = owner[:, -mask.shape[2] :]
+    hidden = (owner[:, None, :] == shared_prefix.PREFIX) & (rows[:, :, None] > shared_prefix.PREFIX)
+    return mask & ~hidden[:, None]
+
+
+def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(tmp_path, monkeypatch):
+    world = Spoken()
+    spotter = learned(tmp_path, world, steps=280)
+    answered = answer(spotter, world)
+    found = f1(world, answered)
+    assert guess(world) < 0.15
+    assert found >= 0.35
+    assert f1(world, answered, shift_s=20) < 0.15
+    silent = answer(spotter, world, lambda chunk: replace(chunk, lines=()))
+    assert f1(world, silent) < 0.15
+    monkeypatch.setattr(
+        shared_prefix, "branch_mask", partial(hide_prefix, shown=shared_prefix.branch_mask)
+    )
+    assert f1(world, answer(spotter, world)) < 0.15
+
+
+def test_what_was_denied_still_has_a_most_probable_interval(tmp_path):
+    world = Spoken()
+    plain = learned(tmp_path, world, steps=150)
+    also = Spotter(plain.model, plain.encoder, replace(plain.settings, candidates=True))
+    said, noted = answer(plain, world), answer(also, world)
+    assert noted.select("status", "text").equals(said.select("status", "text"))
+    denied = said["status"] == "none"
+    assert 0 < denied.sum() < len(denied)
+    kept = [
+        table.filter(~denied).explode("intervals").unnest("intervals") for table in (said, noted)
+    ]
+    assert_frame_equal(*(table.select("start_s", "end_s", "confidence") for table in kept))
+    candidates = noted.filter(denied).explode("intervals").unnest("intervals")
+    assert candidates["confidence"].is_between(0, 0.5).all()
+    assert candidates["start_s"].count() == denied.sum()
+
+
+def test_video_is_learned_and_it_is_the_video_that_is_seen(tmp_path, monkeypatch):
+    """An easier variant: chunks of 20 s, three actions."""
+    world = Shown()
+    spotter = learned(tmp_path, world, steps=240)
+    answered = answer(spotter, world)
+    assert guess(world) < 0.25
+    assert f1(world, answered) >= 0.5
+    assert f1(world, answered, shift_s=10) < 0.15
+
+    blank = answer(spotter, world, blanked)
+    assert f1(world, blank) < 0.25
+    monkeypatch.setattr(
+        shared_prefix, "branch_mask", partial(hide_prefix, shown=shared_prefix.branch_mask)
+    )
+    assert f1(world, answer(spotter, world)) < 0.25
+
+
+def blanked(chunk: Chunk) -> Chunk:
+    """Return the chunk with black pictures."""
+    return replace(chunk, frames={"broadcast": np.zeros_like(chunk.frames["broadcast"])})

@@ -1,0 +1,101 @@
+"""One command for one's own video: models of every kind, one video or several, and bad input."""
+
+import json
+
+import pytest
+import yaml
+
+import timecode
+from chunks import tiny_base
+from project import ROOT, stage
+from video_cases import watch
+
+WORDS = {"0": [18.0, 21.0, "What a goal!"], "1": [70.0, 73.0, "Corner kick."]}
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    path = tmp_path_factory.mktemp("film") / "my 50% 'match'.mp4"
+    return timecode.make(path, timecode.steady(25, 150))
+
+
+def reel(folder, *words, check=True):
+    return stage("reel", *words, cwd=folder, check=check)
+
+
+def content(folder) -> dict:
+    (path,) = folder.glob("reel/reels/*/reel.json")
+    return json.loads(path.read_text())
+
+
+def test_a_guess_needs_nothing_but_the_video(tmp_path, film):
+    done = reel(tmp_path, film, "--query", "top 2 goals", "--model", "constant")
+    assert "Understood: Goal; the 2 most confident." in done.stdout
+    made = content(tmp_path)
+    assert made["match"] == "my-50-match"
+    assert [clip["start_s"] for clip in made["clips"]] == [20, 80]
+    (video,) = tmp_path.glob("reel/reels/*/reel.mp4")
+    assert watch(video)[1] == [*range(500, 1000), *range(2000, 2500)]
+    assert (tmp_path / "reel/index.html").is_file()
+    assert sorted(path.name for path in (tmp_path / "reel").iterdir()) == ["index.html", "reels"]
+
+
+def test_a_video_of_a_whole_match_is_told_where_its_halves_are(tmp_path, film):
+    words = (film, "--query", "goals of the second half", "--model", "constant")
+    done = reel(tmp_path, *words)
+    assert "One video is taken for half 1. Give --halves" in done.stdout
+    assert content(tmp_path)["clips"] == []
+    reel(tmp_path, *words, "--halves", "0:05-1:10", "1:20-9:00")
+    made = content(tmp_path)
+    # The middles of the video's minutes that lie in half 2 is 135 s: its end is the video's.
+    assert [(clip["half"], clip["title"]) for clip in made["clips"]] == [
+        (2, "Goal 45:10"), (2, "Goal 45:55"),
+    ]  # fmt: skip
+    (video,) = tmp_path.glob("reel/reels/*/reel.mp4")
+    assert watch(video)[1] == [*range(2000, 2500), *range(3125, 3625)]
+
+
+def test_a_video_language_model_answers_an_open_question(tmp_path, film):
+    tiny_base(tmp_path / "base", "qwen2_vl")
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["models"]["tiny"] = {
+        "backend": "vlm", "base": str(tmp_path / "base"), "fine_tune": False, "fps": 0.1,
+        "max_new_tokens": 8, "candidates": True, "prompt": {"examples": False},
+    }  # fmt: skip
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "said.json").write_text(json.dumps({"segments": WORDS}))
+    words = ("--model", "tiny", "--config", "own.yaml", "--commentary", "said.json")
+    done = reel(tmp_path, film, "--query", "nice dribbles", *words)
+    assert 'an open question: "nice dribbles"' in done.stdout
+    made = content(tmp_path)
+    assert {hit["action"] for clip in made["clips"] for hit in clip["hits"]} <= {"nice dribbles"}
+    assert not (tmp_path / "reel/.chunks").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--query", "dribbles", "--model", "constant"), "constant) answers no open question"),
+        (("--query", "goals", "--model", "linear"), "there is no results/models/linear"),
+        (("--query", "goals", "--model", "mistral-7b"), "reads commentary alone, and there is none"),
+        (("--query", "goals", "--model", "nobody"), "no model nobody"),
+        (("--query", "", "--model", "constant"), "the query is empty"),
+        (("--query", "goals", "--model", "constant", "--halves", "5:00"), "write START-END"),
+        (("--query", "goals", "--model", "constant", "--halves", "9:00-8:00"), "at or after its end"),
+        (("--query", "goals", "--model", "constant", "--config", "no.yaml"), "cannot be read as YAML"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence(tmp_path, film, words, said):
+    done = reel(tmp_path, film, *words, check=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "reel").exists()
+
+
+def test_what_is_no_video_is_one_sentence(tmp_path):
+    (tmp_path / "a.mp4").write_text("no video")
+    for name in ("a.mp4", "b.mp4"):
+        done = reel(tmp_path, name, "--query", "goals", "--model", "constant", check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"error: {name}: ")

@@ -1,0 +1,107 @@
+"""Lists of a reel: read back by the tools that they are for, they are the same clips."""
+
+import csv
+from fractions import Fraction
+from pathlib import Path
+
+import opentimelineio as otio
+import pytest
+
+from touchline.reels import edit_lists
+from touchline.reels.clips import Clip, Hit
+from touchline.reels.edit_lists import Entry, list_rate
+
+HOSTILE = Path('/tmp/it\'s "50%" {a} & <b>.mkv')
+
+
+def entries(rate: Fraction, video: Path | None = HOSTILE) -> list[Entry]:
+    """Return three clips in whole frames: two of half 2 around one of half 1."""
+    made, at = [], 0
+    for half, first, frames in ((2, 90_000, 500), (1, 12, 333), (2, 17, 1)):
+        spans = (first / rate, (first + frames) / rate, at / rate, (at + frames) / rate)
+        start_s = float(spans[0])
+        hit = Hit("goal", start_s, start_s + 12, 0.5)
+        clip = Clip(half, start_s, float(spans[1]), (hit,))
+        made.append(Entry(clip, video, *map(float, spans)))
+        at += frames
+    return made
+
+
+def spans(timeline) -> list[tuple]:
+    return [
+        (clip.metadata["cmx_3600"]["reel"], clip.name, clip.source_range.start_time.to_frames(),
+         clip.source_range.duration.to_frames())
+        for clip in timeline.find_clips()
+    ]  # fmt: skip
+
+
+EXPECTED = [("H2", 90_000, 500), ("H1", 12, 333), ("H2", 17, 1)]
+
+
+@pytest.mark.parametrize("rate", edit_lists.RATES, ids=lambda rate: f"{float(rate):.2f}")
+def test_otio_and_edl_are_read_back_as_the_same_clips(tmp_path, rate):
+    made = entries(Fraction(rate))
+    edit_lists.write(tmp_path, "the goals\nof 'half' 2", made, list_rate(float(rate)), sound=True)
+    timeline = otio.adapters.read_from_file(str(tmp_path / "reel.otio"))
+    assert [track.kind for track in timeline.tracks] == ["Video", "Audio"]
+    for track in timeline.tracks:
+        found = spans(track)
+        assert [(reel, first, count) for reel, _, first, count in found] == EXPECTED
+        assert all(
+            clip.media_reference.target_url == HOSTILE.as_uri() for clip in track.find_clips()
+        )
+    edl = otio.adapters.read_from_file(
+        str(tmp_path / "reel.edl"), "cmx_3600", rate=list_rate(float(rate))
+    )
+    assert spans(edl) == spans(timeline.tracks[0])
+    assert edl.name == timeline.name == "the goals of 'half' 2"
+
+
+def test_a_rate_that_time_codes_are_not_made_for_gets_the_usual_one():
+    assert list_rate(29.97) == pytest.approx(30000 / 1001)
+    assert [list_rate(fps) for fps in (25.0, 24.7, 12.5, 0, None)] == [25] * 5
+    assert list_rate(50.0) == 50
+
+
+def test_the_other_lists_have_the_times_of_the_source(tmp_path):
+    edit_lists.write(tmp_path, "goals", entries(Fraction(25)), 25.0, sound=False)
+    rows = list(csv.reader((tmp_path / "losslesscut-half2.csv").read_text().splitlines()))
+    assert rows == [
+        ["3600.000000", "3620.000000", "Goal 105:06"],
+        ["0.680000", "0.720000", "Goal 45:07"],
+    ]
+    (row,) = csv.reader((tmp_path / "losslesscut-half1.csv").read_text().splitlines())
+    assert row[:2] == ["0.480000", "13.800000"]
+    chapters = (tmp_path / "chapters.txt").read_text().splitlines()
+    assert chapters[0] == "0:00 Goal 105:06 (half 2, 01:00:00:00 to 01:00:20:00)"
+    assert [line.split(" ")[0] for line in chapters] == ["0:00", "0:20", "0:33"]
+    vtt = (tmp_path / "reel.vtt").read_text()
+    assert vtt.startswith(
+        "WEBVTT\n\n1\n00:00:00.000 --> 00:00:20.000\nGoal 105:06\nhalf 2, 01:00:00:00 to"
+    )
+    assert vtt.count(" --> ") == 3
+
+
+def test_titles_cannot_break_a_list(tmp_path):
+    hit = Hit('a "b", <c>\n00:01 --> 00:02', 0, 12, 0.5)
+    made = [Entry(Clip(1, 0, 8, (hit,)), None, 0.0, 8.0, 0.0, 8.0)]
+    edit_lists.write(tmp_path, "x\nTITLE: y", made, 25.0, sound=False)
+    vtt = (tmp_path / "reel.vtt").read_text()
+    assert vtt.count(" --> ") == 1
+    assert "<c>" not in vtt
+    assert len((tmp_path / "chapters.txt").read_text().splitlines()) == 1
+    ((_, _, label),) = csv.reader((tmp_path / "losslesscut-half1.csv").read_text().splitlines())
+    assert label == made[0].title
+    for name in ("reel.otio", "reel.edl"):
+        (clip,) = otio.adapters.read_from_file(
+            str(tmp_path / name), **({"rate": 25} if "edl" in name else {})
+        ).find_clips()
+        assert clip.source_range.duration.to_frames() == 200
+
+
+def test_a_reel_without_clips_has_empty_lists_that_can_be_read(tmp_path):
+    edit_lists.write(tmp_path, "goals", [], 25.0, sound=False)
+    assert (tmp_path / "chapters.txt").read_text() == ""
+    assert (tmp_path / "reel.vtt").read_text() == "WEBVTT\n"
+    for name in ("reel.otio", "reel.edl"):
+        assert list(otio.adapters.read_from_file(str(tmp_path / name)).find_clips()) == []

@@ -1,0 +1,209 @@
+"""What runs again after a change: the table in the README, and a study that was moved.
+
+The table is made here. When it is right and the README is not, the failing test prints it.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+import yaml
+
+import timecode
+from chunks import tiny_base
+from project import ENVIRONMENT, ROOT, Study, lay_study, run
+
+BACKENDS = {"constant": "constant", "linear": "linear", "reading": "causal_lm", "watching": "vlm"}
+MATCHES = 5
+# How each rule announces a job.
+MESSAGES = {
+    "labels": "Labels of (?P<match>.*)",
+    "commentary": "Commentary of (?P<match>.*)",
+    "samples": "Samples of (?P<match>.*)",
+    "chunks": "Chunks of half . of (?P<match>.*)",
+    "fit": "Train (?P<model>.*)",
+    "infer": "Answers of (?P<model>.*) to (?P<match>.*)",
+    "score": "Score of (?P<model>.*)",
+    "metrics": "Metrics of all models",
+    "other": ".*",
+}
+SMALL = {
+    "fps": 0.1,
+    "max_new_tokens": 4,
+    "prompt": {"examples": False, "instructions": True},
+    "training": {"batch_size": 3, "dataloader_workers": 0, "gradient_checkpointing": False},
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Study:
+    """A finished study: two train, one valid and two test matches with videos, all kinds of models."""
+    study = lay_study(tmp_path_factory.mktemp("done"))
+    demo = study.folder / "demo"
+    timecode.make(demo / "film.mkv", timecode.steady(1, 60), size=(64, 36))
+    sheet = pl.read_csv(demo / "matches.csv").with_columns(duration_s=pl.lit(60.0))
+    kept = sheet[2:]  # two of the three train matches
+    for match, half in kept.select("match", "half").rows():
+        shutil.copy(demo / "film.mkv", demo / f"{match}-{half}.mkv")
+    video = pl.format("{}-{}.mkv", "match", "half")
+    kept.with_columns(video=video).write_csv(demo / "matches.csv")
+    tiny_base(demo / "watcher", "qwen2_vl")
+    tiny_base(demo / "reader", "mistral")
+    settings = study.folder / "profiles/demo/study.yaml"
+    config = yaml.safe_load(settings.read_text())
+    config["compare"] = list(BACKENDS)
+    config["samples"] = {"actions": ["goal", "foul"]}
+    config["chunks"]["when"] = "needed"
+    reading = {"prompt": SMALL["prompt"] | {"inputs": ["commentary"]}}
+    config["models"] |= {
+        "watching": {"backend": "vlm", "base": "watcher", "fine_tune": False} | SMALL,
+        "reading": {"backend": "causal_lm", "base": "reader"} | SMALL | reading,
+        "added": {"backend": "constant", "length_s": 20},
+    }
+    settings.write_text(yaml.safe_dump(config))
+    study.snakemake("--cores", 1)
+    return study
+
+
+def changes() -> dict[str, Callable[[Study], None]]:
+    """Return the kinds of change, as the README names them."""
+
+    def in_file(column: str, split: str, old: str, new: str) -> Callable[[Study], None]:
+        def change(study: Study) -> None:
+            sheet = pl.read_csv(study.folder / "demo/matches.csv")
+            study.edit(study.folder / "demo" / sheet.filter(split=split)[column][0], old, new)
+
+        return change
+
+    def in_code(module: str, old: str, new: str) -> Callable[[Study], None]:
+        return lambda study: study.edit(study.library / module, old, new)
+
+    def in_config(old: str, new: str) -> Callable[[Study], None]:
+        return lambda study: study.edit(study.folder / "config.yaml", old, new)
+
+    def in_sheet(change_rows: Callable[[list[str]], list[str]]) -> Callable[[Study], None]:
+        def change(study: Study) -> None:
+            path = study.folder / "demo/matches.csv"
+            path.write_text("\n".join(change_rows(path.read_text().splitlines())) + "\n")
+
+        return change
+
+    def another_video(study: Study) -> None:
+        sheet = pl.read_csv(study.folder / "demo/matches.csv").filter(split="test")
+        video = study.folder / "demo" / sheet["video"][0]
+        timecode.make(video, timecode.steady(1, 60), size=(72, 40))
+
+    def in_study(old: str, new: str) -> Callable[[Study], None]:
+        return lambda study: study.edit(study.folder / "profiles/demo/study.yaml", old, new)
+
+    def another_version(study: Study) -> None:
+        folder = study.folder / "packages/peft-99.0.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: peft\nVersion: 99.0\n")
+
+    position = ('"position": "', '"position": "1')
+
+    def another_match(rows: list[str]) -> list[str]:
+        """Add a match with the files of the last one."""
+        halves = [row.split(",") for row in rows[-2:]]
+        return rows + [",".join(["own-match", *cells[1:]]) for cells in halves]
+
+    comment = ('"""', '"""A word more. ')
+    return {
+        "one label of a test match": in_file("labels", "test", *position),
+        "one label of a train match": in_file("labels", "train", *position),
+        "a commentary file of a test match": in_file("commentary", "test", "0.", "1."),
+        "a commentary file of a train match": in_file("commentary", "train", "0.", "1."),
+        "a video of a test match": another_video,
+        "a test match added": in_sheet(another_match),
+        "a test match removed": in_sheet(lambda rows: rows[:-2]),
+        "a train match removed": in_sheet(lambda rows: rows[:1] + rows[3:]),
+        "`grid.length_s`": in_config("length_s: 60", "length_s: 30"),
+        "`chunks.fps`": in_config("fps: 1 ", "fps: 2 "),
+        "the text of the prompts": in_code("prompts.py", "soccer", "football"),
+        "how answers are read": in_code("answers.py", "TOLERANCE_S = 1.0", "TOLERANCE_S = 2.0"),
+        "the code of `linear`": in_code("backends/linear.py", "FLOOR = 0.01", "FLOOR = 0.02"),
+        "the code of the score": in_code(
+            "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2"
+        ),
+        "a comment or a docstring": in_code("prompts.py", *comment),
+        "how a model answers (`max_new_tokens`)": in_study(
+            "max_new_tokens: 4\n", "max_new_tokens: 5\n"
+        ),
+        "a model added to `compare`": in_study("compare:\n", "compare:\n- added\n"),
+        "the version of `peft`": another_version,
+    }
+
+
+def plan(study: Study) -> dict[tuple[str, str], list[str]]:
+    """Return the jobs of a dry run, (rule, model) to matches; model and match are empty without one."""
+    environment = ENVIRONMENT | {
+        "PYTHONPATH": f"{study.folder / 'packages'}:{ENVIRONMENT['PYTHONPATH']}",
+    }
+    done = subprocess.run(
+        ["snakemake", "--configfile", "profiles/demo/study.yaml", "--directory", "demo",
+         "--cores", "1", "--dry-run", "--quiet", "host"],
+        cwd=study.folder, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs: dict[tuple[str, str], list[str]] = {}
+    for message in re.findall(r"^Job \d+: (.*)$", done.stdout + done.stderr, re.MULTILINE):
+        for rule, pattern in MESSAGES.items():
+            if found := re.fullmatch(pattern, message):
+                groups = found.groupdict("")
+                key = (rule, groups.get("model", ""))
+                jobs.setdefault(key, []).append(groups.get("match", ""))
+                break
+    return jobs
+
+
+def describe(jobs: dict[tuple[str, str], list[str]]) -> str:
+    """Return the cells of a row: how many matches, or which models."""
+    cells = []
+    for rule in ("labels", "commentary", "samples", "chunks"):
+        matches = set(jobs.get((rule, ""), []))
+        cells.append("all" if len(matches) == MATCHES else str(len(matches)) if matches else "–")
+    for rule in ("fit", "infer", "score"):
+        models = {model: set(matches) for (name, model), matches in jobs.items() if name == rule}
+        known = [model for model in BACKENDS if rule != "fit" or model in ("linear", "reading")]
+        names = ", ".join(f"`{BACKENDS.get(model, 'added')}`" for model in sorted(models))
+        cell = "all" if set(models) == set(known) else names or "–"
+        one = rule == "infer" and models and all(len(matches) == 1 for matches in models.values())
+        cells.append(f"{cell}, 1 match" if one else cell)
+    cells.append("yes" if ("metrics", "") in jobs else "–")
+    return " | ".join(cells)
+
+
+def test_the_readme_says_what_runs_again_after_each_change(done, tmp_path):
+    assert plan(done) == {}
+    head = [
+        "change",
+        "labels",
+        "commentary",
+        "samples",
+        "chunks",
+        "fit",
+        "infer",
+        "score",
+        "tables",
+    ]
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
+    for number, (name, change) in enumerate(changes().items()):
+        shutil.copytree(done.folder, tmp_path / str(number), symlinks=True)
+        study = Study(tmp_path / str(number))
+        change(study)
+        lines.append(f"| {name} | {describe(plan(study))} |")
+        shutil.rmtree(study.folder)
+    table = "\n".join(lines)
+    assert table in (ROOT / "README.md").read_text(), table
+
+
+def test_a_study_that_was_moved_plans_nothing(done, tmp_path):
+    if shutil.which("rsync") is None and os.environ.get("CI") != "true":
+        pytest.skip("rsync is not installed")
+    run("rsync", "-a", f"{done.folder}/", tmp_path / "elsewhere", cwd=tmp_path)
+    assert plan(Study(tmp_path / "elsewhere")) == {}

@@ -1,1 +1,0 @@
-"""Asking a model behind OpenAI's API: requests, journal, budget, batches, and a server of our own."""

@@ -1,0 +1,98 @@
+"""YAML files of settings: read, validated against their schemas, and checked for renamed settings."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from touchline.core.problems import InputError
+
+WORKFLOW = Path(__file__).parents[2]
+SCHEMAS = WORKFLOW / "schemas"
+# The settings of version 0.1 that have another name: where (* is any name) → its old and new name.
+RENAMED = {
+    ("models", "*"): {
+        "negatives": "negative_fraction",
+        "width": "channels",
+        "networks": "ensemble_size",
+    },
+    ("models", "*", "training"): {
+        "chunks_per_step": "batch_size",
+        "chunks_at_once": "micro_batch_size",
+        "warmup": "warmup_ratio",
+        "save_every": "save_steps",
+        "log_every": "log_steps",
+        "workers": "dataloader_workers",
+    },
+    ("metrics",): {"level": "confidence_level"},
+    ("highlights",): {
+        "synonyms": "synonyms, in the file that highlights.vocabulary names",
+        "not_actions": "not_actions, in the file that highlights.vocabulary names",
+    },
+}
+
+
+def read_yaml(path: Path, schema: str) -> Any:
+    """Return the content of a YAML file; raise `InputError` where it cannot be read or is not valid.
+
+    `schema` is the name of one of workflow/schemas/*.schema.yaml.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: cannot be read as YAML ({error}). Correct it.") from error
+    _validate(content, schema, str(path))
+    return content
+
+
+def complete(config: dict) -> dict:
+    """Return a configuration with config.yaml's value for each setting that it lacks.
+
+    Raises `InputError` for one that is not valid.
+    """
+    default = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text(encoding="utf-8"))
+    whole = _update(default, config)
+    _validate(whole, "config", "configuration")
+    return whole
+
+
+def _update(default: dict, config: Mapping) -> dict:
+    """Return the mapping with the values of another, mapping by mapping."""
+    return default | {
+        name: _update(default[name], value)
+        if isinstance(value, Mapping) and isinstance(default.get(name), dict)
+        else value
+        for name, value in config.items()
+    }
+
+
+def _validate(content: Any, schema: str, where: str) -> None:
+    if schema == "config":
+        check_renamed(content)
+    rules = yaml.safe_load((SCHEMAS / f"{schema}.schema.yaml").read_text(encoding="utf-8"))
+    if error := next(jsonschema.Draft202012Validator(rules).iter_errors(content), None):
+        place = ".".join(map(str, error.path))
+        raise InputError(f"{where}: {place}: {error.message}. Correct it.")
+
+
+def check_renamed(config: object) -> None:
+    """Raise `InputError` for a setting that has another name by now, with that name."""
+    for place, names in RENAMED.items():
+        for path, found in _entries(config, place):
+            for old in names.keys() & found.keys():
+                where = ".".join([*path, old])
+                raise InputError(f"configuration: {where} is called {names[old]} now. Rename it.")
+
+
+def _entries(config: object, place: tuple[str, ...]) -> Iterator[tuple[list[str], dict]]:
+    """Yield the mappings at a place of the configuration, each with its path."""
+    if not isinstance(config, dict):
+        return
+    if not place:
+        yield [], config
+        return
+    for name in list(config) if place[0] == "*" else [place[0]]:
+        for path, found in _entries(config.get(name), place[1:]):
+            yield [str(name), *path], found

@@ -1,0 +1,104 @@
+"""A digest of code: what it computes, not how it is laid out, commented or worded.
+
+Snakemake's own `code` trigger does not see imported modules, so every rule carries the digest of
+its stage as a parameter: a stage runs again exactly when its module, or a project module that it
+imports (at any depth), does something else.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "touchline"
+# What no result depends on, and all that is imported through it alone.
+BYSTANDERS = (
+    "touchline.core.cli",  # prints errors and problems
+    "touchline.jobs",  # Slurm, attempts, locks and checkpoints: when a job runs, not what it makes
+    # A row about one backend says nothing of another; each backend's own code has its own digest.
+    "touchline.models.catalogue",
+)
+# Calls whose strings are for people: messages and the texts of --help. Exceptions count by their name.
+_TELLING = ("print", "Problem", "ArgumentParser", "add_argument_group", "tqdm")
+_HELP = ("help", "metavar", "description", "epilog", "prog")
+_ROOT = Path(__file__).parents[1]
+
+
+def digest(*modules: str) -> str:
+    """Return a short hash of the named modules and all project modules that they import.
+
+    Comments, docstrings, layout, the words of messages and help texts do not count, nor do
+    `BYSTANDERS`. Raises ModuleNotFoundError for an unknown module.
+    """
+    seen: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        module = waiting.pop()
+        if module not in seen and not _is_bystander(module):
+            seen.add(module)
+            waiting += _parsed(module)[1]
+    text = "\n".join(f"{module} {_parsed(module)[0]}" for module in sorted(seen))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _is_bystander(module: str) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in BYSTANDERS)
+
+
+def _path(module: str) -> Path | None:
+    parts = module.split(".")[1:]
+    for path in (_ROOT.joinpath(*parts, "__init__.py"), _ROOT.joinpath(*parts).with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+@cache
+def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
+    """Return (rendered code, imported project modules) of a module."""
+    path = _path(module)
+    if path is None:
+        raise ModuleNotFoundError(f"no module {module} in {_ROOT}")
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    imports = tuple(sorted(_imports(tree)))
+    for node in ast.walk(tree):
+        documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        elif isinstance(node, ast.Call):
+            _drop_words(node)
+    return ast.dump(tree), imports
+
+
+def _drop_words(call: ast.Call) -> None:
+    """Blank the strings that a call shows to people."""
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    if name == "add_argument":
+        call.keywords = [one for one in call.keywords if one.arg not in _HELP]
+    elif name in _TELLING or name.endswith("Error"):
+        call.args = [_BLANK if _is_text(one) else one for one in call.args]
+        call.keywords = [one for one in call.keywords if not _is_text(one.value)]
+
+
+_BLANK = ast.Constant("")
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Say whether an expression is a string written out in the code, or several joined by +."""
+    if isinstance(node, ast.BinOp):
+        return _is_text(node.left) or _is_text(node.right)
+    return isinstance(node, ast.JoinedStr) or (
+        isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {
+        name for name in found if name.split(".")[0] == PACKAGE and _path(name) and name != PACKAGE
+    }

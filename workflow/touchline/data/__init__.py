@@ -1,0 +1,1 @@
+"""What goes into a study: the sheet, labels, commentary and samples."""

@@ -1,0 +1,114 @@
+"""The labels of one match, from SoccerNet's JSON to a table of events."""
+
+import argparse
+import json
+from pathlib import Path
+
+import polars as pl
+
+from touchline.core import cli, schema
+from touchline.core.problems import MATCH_SET_ASIDE, ROW_LEFT_OUT, Problem, stop_on_any
+
+
+def read_labels(
+    path: Path | str, match: str, durations_s: dict[int, float], actions: dict[str, str]
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """Return the events of the halves in `durations_s` (columns `schema.LABELS`), and the problems.
+
+    `actions` maps SoccerNet's label to the study's action; any other label is a problem. `position`
+    is milliseconds from the start of the half's video. An event after the end of the video cannot
+    be seen in any chunk: it is left out and listed.
+    """
+    try:
+        annotations = json.loads(Path(path).read_text(encoding="utf-8"))["annotations"]
+        if not all(isinstance(annotation, dict) for annotation in annotations):
+            raise TypeError("an annotation is no object")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        problem = Problem(
+            match, "labels", f"is not SoccerNet's label JSON ({error!r}).",
+            "Fetch or write the file again, or leave the cell empty to answer the match unscored.",
+            MATCH_SET_ASIDE, file=str(path),
+        )  # fmt: skip
+        return pl.DataFrame(schema=schema.LABELS), [problem]
+
+    events, problems = [], []
+    for row, annotation in enumerate(annotations, start=1):
+        try:
+            event = _event(annotation, durations_s, actions)
+        except ValueError as error:
+            text, remedy = error.args
+            problems.append(
+                Problem(match, "labels", text, remedy, ROW_LEFT_OUT, file=str(path), row=row)
+            )
+        else:
+            events += [event] if event else []
+    frame = pl.DataFrame(events, schema=schema.LABELS, orient="row")
+    return frame.sort("half", "time_s", "label", maintain_order=True), problems
+
+
+def _event(annotation: dict, durations_s: dict, actions: dict) -> tuple | None:
+    """Return one event, or None for a half that is not in the study.
+
+    Raises ValueError(what is wrong, what to do).
+    """
+    try:
+        json.dumps(annotation, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a character (a lone surrogate) in it.", "Correct it.") from None
+    half_text = str(annotation.get("gameTime", "")).split(" - ")[0]
+    if not half_text.isdecimal():
+        raise ValueError(
+            f"gameTime '{annotation.get('gameTime')}' names no half.", "Write it as '1 - 05:30'."
+        )
+    half = int(half_text)
+    if half not in durations_s:
+        return None
+    label = str(annotation.get("label", ""))
+    if label not in actions:
+        raise ValueError(
+            f"unknown label '{label}'.", "Correct it, or add it under labels: in the configuration."
+        )
+    try:
+        time_s = int(annotation["position"]) / 1000
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"position '{annotation.get('position')}' is no whole number of milliseconds.",
+            "Correct it.",
+        ) from None
+    if time_s < 0:
+        raise ValueError(f"position {time_s} s is negative.", "Correct it.")
+    if time_s > durations_s[half]:
+        raise ValueError(
+            f"{label} at {time_s} s is past the end of half {half} ({durations_s[half]} s).",
+            "Correct the position, or the half's duration_s in the sheet.",
+        )
+    for name in ("team", "visibility"):
+        if not isinstance(annotation.get(name), str | None):
+            raise ValueError(f"{name} '{annotation[name]}' is no text.", "Correct it.")
+    return half, time_s, actions[label], label, annotation.get("team"), annotation.get("visibility")
+
+
+def main(argv: list[str]) -> None:
+    """Write the events of one match."""
+    parser = argparse.ArgumentParser(prog="touchline labels", description=__doc__)
+    parser.add_argument("--match", required=True, help="the match's name, for messages")
+    parser.add_argument("--file", type=Path, help="Labels-v2.json; without it there are no events")
+    parser.add_argument(
+        "--durations", type=json.loads, required=True, metavar="JSON",
+        help='seconds of each half in the study, such as \'{"1": 2700.0, "2": 2745.5}\'',
+    )  # fmt: skip
+    parser.add_argument(
+        "--actions", type=json.loads, required=True, metavar="JSON",
+        help='label → action, such as \'{"Corner": "corner"}\'',
+    )  # fmt: skip
+    parser.add_argument("--on-problem", choices=["set-aside", "stop"], default="set-aside")
+    parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    args = parser.parse_args(argv)
+    durations = {int(half): float(length) for half, length in args.durations.items()}
+    events, problems = pl.DataFrame(schema=schema.LABELS), []
+    if args.file:
+        events, problems = read_labels(args.file, args.match, durations, args.actions)
+    cli.report(problems)
+    if args.on_problem == "stop":
+        stop_on_any(problems)
+    schema.write(args.out, events, schema.LABELS, problems)

@@ -1,0 +1,187 @@
+"""Write matches.csv for a SoccerNet tree. Rows for other matches may be added to it by hand."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+from tqdm import tqdm
+
+from touchline.core import cli
+from touchline.core.problems import NOTED, InputError, Problem
+from touchline.data import matches
+from touchline.data.matches import SHEET, SPLITS, measure, slug
+
+LABELS_FILE = "Labels-v2.json"
+
+
+def from_soccernet(
+    soccernet: Path,
+    echoes: Path | None,
+    splits: dict[str, str],
+    lengths: dict[tuple[str, int], float],
+    commentary_order: list[str],
+    video_order: list[str],
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """Return the sheet of the games of `splits` that have a folder in the tree, and what it lacks.
+
+    `splits` maps a game path to its split, `lengths` (game, half) to seconds for halves without a
+    video. The first folder of `commentary_order` that has a half's file gives its commentary.
+    """
+    rows, problems = [], []
+    for game, split in tqdm(splits.items(), desc="games", unit="game", disable=None):
+        folder = soccernet / game
+        if not folder.is_dir():
+            continue
+        labels = folder / LABELS_FILE
+        for half in (1, 2):
+            film = _first(folder / f"{half}_{name}" for name in video_order)
+            duration, found = lengths.get((game, half)), []
+            if film:
+                duration, found = measure(film, slug(game), half)
+            problems += found
+            spoken = _first(
+                echoes / "Dataset" / version / game / f"{half}_asr.json"
+                for version in (commentary_order if echoes else [])
+            )
+            rows.append(
+                (slug(game), half, split, film, duration,
+                 str(labels) if labels.is_file() else None, spoken)
+            )  # fmt: skip
+            if duration is None and not found:
+                problems.append(
+                    Problem(
+                        slug(game), "sheet", "no video and no length.",
+                        "Add the half to the file of --lengths.", half=half, file=str(folder),
+                    )
+                )  # fmt: skip
+            if spoken is None:
+                problems.append(
+                    Problem(
+                        slug(game), "sheet", "no commentary.",
+                        "Nothing to do: the half stays in the study without commentary.",
+                        NOTED, half=half, file=str(folder),
+                    )
+                )  # fmt: skip
+    return pl.DataFrame(rows, schema=SHEET, orient="row"), problems
+
+
+def _first(paths: Iterator[Path]) -> str | None:
+    return next((str(path) for path in paths if path.is_file()), None)
+
+
+def soccernet_splits() -> dict[str, str]:
+    """Return the official split of each SoccerNet-v2 game, from the SoccerNet package."""
+    from SoccerNet.utils import getListGames
+
+    return {game: split for split in SPLITS for game in getListGames(split)}
+
+
+def _by_split(splits: dict[str, str]) -> list[list[tuple[str, str]]]:
+    """Return the (game, split) pairs of each split, in the order given."""
+    return [[pair for pair in splits.items() if pair[1] == split] for split in SPLITS]
+
+
+def read_pairs(path: Path, columns: list[str]) -> pl.DataFrame:
+    """Read a small CSV that must have these columns; raise `InputError` otherwise."""
+    kinds = {"half": pl.Int64, "duration_s": pl.Float64}
+    try:
+        table = pl.read_csv(path, infer_schema=False).select(columns)
+        return table.select(pl.col(name).cast(kinds.get(name, pl.String)) for name in columns)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{path}: not a CSV with columns {','.join(columns)} ({reason}). Correct it."
+        ) from error
+
+
+def read_splits(path: Path) -> dict[str, str]:
+    """Return the split of each game of a small CSV; raise `InputError` for an unknown split."""
+    pairs = read_pairs(path, ["game", "split"]).rows()
+    for row, (game, split) in enumerate(pairs, start=2):
+        if split not in SPLITS:
+            raise InputError(
+                f"{path}: row {row}: {game} has unknown split '{split}'. "
+                f"Write one of {', '.join(SPLITS)}."
+            )
+    return dict(pairs)
+
+
+def download(folder: Path, splits: list[str], files: list[str]) -> None:
+    """Fetch missing files with the SoccerNet package; its password is in `SOCCERNET_PASSWORD`.
+
+    The package reports each download to an analytics service of its authors.
+    """
+    password = os.environ.get("SOCCERNET_PASSWORD")
+    if not password:
+        raise InputError(
+            "SOCCERNET_PASSWORD is not set. SoccerNet gives you a password for the videos once you "
+            "have signed its agreement; put it into that environment variable."
+        )
+    from SoccerNet.Downloader import SoccerNetDownloader
+
+    downloader = SoccerNetDownloader(LocalDirectory=str(folder))
+    downloader.password = password
+    downloader.downloadGames(files=files, split=splits)
+
+
+def main(argv: list[str]) -> None:
+    """Write the sheet of a SoccerNet tree."""
+    parser = argparse.ArgumentParser(prog="touchline sheet", description=__doc__)
+    parser.add_argument(
+        "--soccernet", type=Path, required=True, metavar="DIR",
+        help="folder of the leagues: DIR/<league>/<season>/<game>/Labels-v2.json",
+    )  # fmt: skip
+    parser.add_argument(
+        "--echoes", type=Path, metavar="DIR",
+        help="SoccerNet-Echoes checkout: DIR/Dataset/<version>/<league>/<season>/<game>/1_asr.json",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, default=Path("matches.csv"), help="(%(default)s)")
+    parser.add_argument(
+        "--lengths", type=Path, metavar="CSV",
+        help="game,half,duration_s of the halves that have no video here",
+    )  # fmt: skip
+    parser.add_argument(
+        "--splits", type=Path, metavar="CSV",
+        help="game,split instead of the official splits of the SoccerNet package",
+    )  # fmt: skip
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="take every Nth game of each split"
+    )
+    parser.add_argument(
+        "--commentary", nargs="+", metavar="VERSION", default=["whisper_v1_en", "whisper_v1"],
+        help="Echoes versions, the most wanted first (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--videos", nargs="+", metavar="NAME", default=["224p.mkv", "720p.mkv"],
+        help="video files without the half's number, the most wanted first (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--download", nargs="+", metavar="FILE",
+        help="fetch these files of every game first, such as 1_224p.mkv 2_224p.mkv Labels-v2.json; "
+        "needs SOCCERNET_PASSWORD, and SoccerNet's package tells its authors of each download",
+    )  # fmt: skip
+    args = parser.parse_args(argv)
+    if args.every < 1:
+        parser.error("--every takes a number of 1 or more")
+    if args.download:
+        download(args.soccernet, list(SPLITS[:3]), args.download)
+    splits = read_splits(args.splits) if args.splits else soccernet_splits()
+    splits = {game: split for games in _by_split(splits) for game, split in games[:: args.every]}
+    lengths = {}
+    if args.lengths:
+        table = read_pairs(args.lengths, ["game", "half", "duration_s"])
+        lengths = {(game, half): length for game, half, length in table.iter_rows()}
+    rows, problems = from_soccernet(
+        args.soccernet, args.echoes, splits, lengths, args.commentary, args.videos
+    )
+    if rows.is_empty():
+        raise InputError(
+            f"{args.soccernet}: no game of the splits has a folder there. Name the folder that "
+            "holds the leagues (england_epl, …)."
+        )
+    matches.write(args.out, rows)
+    cli.report(problems)
+    games = rows.group_by("split").agg(pl.col("match").n_unique()).sort("split").iter_rows()
+    print(f"{args.out}: {', '.join(f'{count} {split}' for split, count in games)} matches")

@@ -1,0 +1,1 @@
+"""The demo's invented matches and tiny base models."""

@@ -1,0 +1,1 @@
+"""What happens, is said and is heard in an invented match."""

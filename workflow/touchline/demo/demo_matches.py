@@ -1,0 +1,233 @@
+"""Invent a few matches, in the folders and files of SoccerNet and SoccerNet-Echoes.
+
+touchline demo_matches --out demo
+touchline demo_matches --contact-sheet sheet.png --match 2
+
+REQUIRES nothing: no data, no network, no GPU.
+PRODUCES DIR/SoccerNet (labels and videos), DIR/sn-echoes (commentary), DIR/half_lengths.csv and
+    DIR/splits.csv; or FILE, the frames around every action of one of these matches.
+"""
+
+import argparse
+import csv
+import io
+import json
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from tqdm import tqdm
+
+from touchline.core.digest import digest
+from touchline.core.files import write_text
+from touchline.core.problems import InputError
+from touchline.demo.broadcast import speech
+from touchline.demo.broadcast.script import HALVES, SHORTEST_HALF_S, Script, invent
+from touchline.demo.drawing import contact_sheet, film
+
+FEWEST_MATCHES = 3
+STATE = ".made.json"
+_LEAGUE = "demo_coastal-league"
+_SEASON = "2024-2025"
+_FIRST_DAY = date(2024, 8, 17)
+
+
+@dataclass(frozen=True)
+class Game:
+    """An invented match in its place among the others; `split` is train, valid or test."""
+
+    script: Script
+    date: str
+    time: str
+    split: str
+
+    @property
+    def path(self) -> str:
+        """The game as SoccerNet writes it: league/season/date - time Home 1 - 0 Away."""
+        home, away = self.script.score()
+        teams = f"{self.script.home.name} {home} - {away} {self.script.away.name}"
+        return f"{_LEAGUE}/{_SEASON}/{self.date} - {self.time} {teams}"
+
+
+def games(matches: int, half_s: float, seed: int) -> list[Game]:
+    """Invent the games of a demo: about a third for test, a sixth for valid, the rest for train."""
+    test, valid = max(1, matches // 3), max(1, matches // 6)
+    splits = ["train"] * (matches - test - valid) + ["valid"] * valid + ["test"] * test
+    return [
+        Game(
+            script=invent(f"{seed}/{index}", half_s),
+            date=str(_FIRST_DAY + timedelta(days=index)),
+            time=("15-00", "17-30", "20-45")[index % 3],
+            split=split,
+        )
+        for index, split in enumerate(splits)
+    ]
+
+
+def labels(game: Game) -> dict:
+    """Return the game's labels as SoccerNet's Labels-v2.json has them."""
+    home, away = game.script.score()
+    year, month, day = game.date.split("-")
+    return {
+        "UrlLocal": f"{game.path}/",
+        "UrlYoutube": "",
+        "annotations": [
+            {
+                "gameTime": f"{event.half} - {event.time_ms // 60_000:02d}:"
+                f"{event.time_ms // 1000 % 60:02d}",
+                "label": event.label,
+                "position": str(event.time_ms),
+                "team": event.team,
+                "visibility": event.visibility,
+            }
+            for event in game.script.events
+        ],
+        "gameAwayTeam": game.script.away.name,
+        "gameDate": f"{day}/{month}/{year} - {game.time.replace('-', ':')}",
+        "gameHomeTeam": game.script.home.name,
+        "gameScore": f"{home} - {away}",
+    }
+
+
+def commentary(script: Script, half: int) -> dict:
+    """Return the commentary of a half as SoccerNet-Echoes has it: number -> [start, end, text]."""
+    spoken = speech.segments(script, half)
+    return {"segments": {str(index): list(segment) for index, segment in enumerate(spoken)}}
+
+
+def texts(made: list[Game]) -> dict[str, str]:
+    """Return every text file of the demo: path relative to its folder -> content."""
+    lengths = [("game", "half", "duration_s")]
+    splits = [("game", "split")]
+    files = {}
+    for game in made:
+        files[f"SoccerNet/{game.path}/Labels-v2.json"] = _json(labels(game))
+        splits.append((game.path, game.split))
+        for half in HALVES:
+            echoes = f"sn-echoes/Dataset/whisper_v1_en/{game.path}/{half}_asr.json"
+            files[echoes] = _json(commentary(game.script, half))
+            lengths.append((game.path, half, game.script.half_s))
+    return files | {"half_lengths.csv": _csv(lengths), "splits.csv": _csv(splits)}
+
+
+def videos(made: list[Game]) -> dict[str, tuple[Script, int]]:
+    """Return every video of the demo: path relative to its folder -> (script, half)."""
+    return {
+        f"SoccerNet/{game.path}/{half}_224p.mkv": (game.script, half)
+        for game in made
+        for half in HALVES
+    }
+
+
+def _json(content: dict) -> str:
+    return json.dumps(content, indent=4, ensure_ascii=False) + "\n"
+
+
+def _csv(rows: list[tuple]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def make(out: Path, matches: int, half_s: float, seed: int, video: bool) -> bool:
+    """Make the demo's files; return False when they are all there already, from this very code."""
+    wanted = {
+        "arguments": {"matches": matches, "half_s": half_s, "seed": seed, "video": video},
+        "code": digest("touchline.demo.demo_matches"),
+    }
+    before = _state(out)
+    if {key: before.get(key) for key in wanted} == wanted and _all_there(out, before):
+        return False
+    made = games(matches, half_s, seed)
+    files, halves = texts(made), videos(made) if video else {}
+    _remove(out, before.get("files", []))
+    for path, text in files.items():
+        write_text(out / path, text)
+    _render(out, halves)
+    write_text(out / STATE, _json(wanted | {"files": sorted([*files, *halves])}))
+    return True
+
+
+def _render(out: Path, halves: dict[str, tuple[Script, int]]) -> None:
+    """Render the videos, one process per core, a half at a time."""
+    if not halves:
+        return
+    cores = min(len(os.sched_getaffinity(0)), len(halves))
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        ProcessPoolExecutor(cores, mp_context=spawn) as pool,
+        tqdm(total=len(halves), desc="demo videos", unit="half") as progress,
+    ):
+        waiting = [pool.submit(film.render, out / path, *half) for path, half in halves.items()]
+        for half in as_completed(waiting):
+            half.result()
+            progress.update()
+
+
+def _state(out: Path) -> dict:
+    """Return what the last call made here, empty where there was none."""
+    try:
+        return json.loads((out / STATE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise InputError(
+            f"{out / STATE}: not JSON ({error}). Delete it to start afresh."
+        ) from error
+
+
+def _all_there(out: Path, state: dict) -> bool:
+    return all((out / path).is_file() for path in state["files"])
+
+
+def _remove(out: Path, paths: list[str]) -> None:
+    """Delete the files of an earlier call, and the folders that they leave empty."""
+    (out / STATE).unlink(missing_ok=True)
+    for path in paths:
+        (out / path).unlink(missing_ok=True)
+        for folder in list(Path(path).parents)[:-1]:
+            if (out / folder).is_dir() and not any((out / folder).iterdir()):
+                (out / folder).rmdir()
+
+
+def main(argv: list[str]) -> None:
+    parser = argparse.ArgumentParser(
+        prog="touchline demo_matches", description=__doc__.split("\n")[0]
+    )
+    wanted = parser.add_mutually_exclusive_group(required=True)
+    wanted.add_argument("--out", type=Path, metavar="DIR", help="make the matches here")
+    wanted.add_argument(
+        "--contact-sheet", type=Path, metavar="FILE", help="draw one match's actions as a PNG"
+    )
+    parser.add_argument("--matches", type=int, default=6, help="how many (default 6)")
+    parser.add_argument("--half-s", type=float, default=180.0, help="length of a half (180)")
+    parser.add_argument("--seed", type=int, default=1, help="other seeds, other matches (1)")
+    parser.add_argument("--no-video", action="store_true", help="labels and commentary only")
+    parser.add_argument("--match", type=int, default=1, help="match of the contact sheet (1)")
+    args = parser.parse_args(argv)
+    _check(args)
+    if args.contact_sheet:
+        game = games(args.matches, args.half_s, args.seed)[args.match - 1]
+        contact_sheet.write(args.contact_sheet, game.script)
+        print(f"{args.contact_sheet}: {game.path}")
+        return
+    made = make(args.out, args.matches, args.half_s, args.seed, not args.no_video)
+    print(f"{args.out}: {'made' if made else 'already made, nothing to do'}")
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.matches < FEWEST_MATCHES:
+        raise InputError(
+            f"--matches {args.matches}: train, valid and test need {FEWEST_MATCHES} matches or more."
+        )
+    if not SHORTEST_HALF_S <= args.half_s <= 3600:
+        raise InputError(
+            f"--half-s {args.half_s:g}: a half lasts {SHORTEST_HALF_S:g} to 3600 seconds."
+        )
+    if args.out and args.out.exists() and not args.out.is_dir():
+        raise InputError(f"--out {args.out}: there is a file of that name; name a folder.")
+    if not 1 <= args.match <= args.matches:
+        raise InputError(f"--match {args.match}: there are matches 1 to {args.matches}.")

@@ -1,0 +1,152 @@
+"""What the broadcaster lays over the picture: score bug, captions, the goal banner, the wipe.
+
+Sizes are (width, height) of the frame in px; everything scales with the frame's height.
+"""
+
+from functools import lru_cache
+
+from PIL import Image, ImageDraw
+
+from touchline.demo.broadcast.names import Colour, Team
+from touchline.demo.drawing.stadium import Size, blurred_stand
+from touchline.reels.lettering import font
+
+_DARK = (18, 22, 44)
+_LIGHT = (244, 244, 248)
+_HALF_STARTS_S = {1: 0, 2: 45 * 60}
+
+
+def clock(half: int, time_s: float) -> str:
+    """Return the clock on the screen: the second half starts at 45:00."""
+    minutes, seconds = divmod(int(_HALF_STARTS_S[half] + time_s), 60)
+    return f"{minutes:02d}:{seconds:02d}"
+
+
+def score_bug_box(size: Size) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom) of the score bug in a frame, px."""
+    text = _text_px(size)
+    left, top = round(size[1] * 0.05), round(size[1] * 0.05)
+    return left, top, left + round(text * 11.4), top + round(text * 1.5)
+
+
+def _text_px(size: Size) -> int:
+    return max(6, round(size[1] * 0.054))
+
+
+@lru_cache(maxsize=512)
+def score_bug(size: Size, home: Team, away: Team, score: tuple[int, int], now: str) -> Image.Image:
+    """Draw the score bug: code, score, code, clock."""
+    left, top, right, bottom = score_bug_box(size)
+    width, height, text = right - left, bottom - top, _text_px(size)
+    picture = Image.new("RGB", (width, height), _DARK)
+    draw = ImageDraw.Draw(picture)
+    middle = height / 2
+    stripe = max(1, text // 4)
+    draw.rectangle((0, 0, stripe, height), fill=home.shirt)
+    draw.text((text * 1.6, middle), home.code, fill=_LIGHT, font=font(text), anchor="mm")
+    draw.rectangle((text * 3, 0, text * 5.1, height), fill=_LIGHT)
+    draw.text(
+        (text * 4.05, middle), "{}-{}".format(*score), fill=_DARK, font=font(text), anchor="mm"
+    )
+    draw.text((text * 6.5, middle), away.code, fill=_LIGHT, font=font(text), anchor="mm")
+    draw.rectangle((text * 7.9, 0, text * 7.9 + stripe, height), fill=away.shirt)
+    draw.rectangle((text * 8.3, 0, width, height), fill=(50, 56, 90))
+    draw.text((text * 9.9, middle), now, fill=_LIGHT, font=font(text), anchor="mm")
+    return picture
+
+
+@lru_cache(maxsize=256)
+def caption(size: Size, team: Team, title: str, text: str) -> Image.Image:
+    """Draw a caption for the lower third: what it is, and about whom."""
+    px = _text_px(size)
+    width = max(
+        round(size[1] * 0.8), *(round(font(px).getlength(line) + 2 * px) for line in (title, text))
+    )
+    picture = Image.new("RGB", (width, round(px * 2.7)), _DARK)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, 0, px // 2, picture.height), fill=team.shirt)
+    draw.text((px, px * 0.8), title, fill=(250, 214, 60), font=font(px), anchor="lm")
+    draw.text((px, px * 1.95), text, fill=_LIGHT, font=font(px), anchor="lm")
+    return picture
+
+
+@lru_cache(maxsize=32)
+def banner(size: Size, team: Team) -> Image.Image:
+    """Draw the goal banner across the whole frame, in the team's colours."""
+    width, height = size[0], round(size[1] * 0.26)
+    picture = Image.new("RGB", (width, height), team.shirt)
+    draw = ImageDraw.Draw(picture)
+    rim = max(1, height // 12)
+    draw.rectangle((0, 0, width, rim), fill=(250, 214, 60))
+    draw.rectangle((0, height - rim - 1, width, height), fill=(250, 214, 60))
+    ink = _DARK if sum(team.shirt) > 420 else _LIGHT
+    middle = (width / 2, height / 2)
+    draw.text(middle, "G O A L !", fill=ink, font=font(round(height * 0.6)), anchor="mm")
+    return picture
+
+
+@lru_cache(maxsize=32)
+def wipe(size: Size, colours: tuple[Colour, Colour]) -> Image.Image:
+    """Draw the slanted bars (RGBA) that sweep over the frame before and after a replay."""
+    width, height = size
+    picture = Image.new("RGBA", (2 * width, height), (0, 0, 0, 0))
+    draw = ImageDraw.Draw(picture)
+    bar = width * 0.3
+    for place, colour in enumerate((colours[0], _LIGHT, colours[1], _LIGHT, colours[0])):
+        left = place * bar + width * 0.05
+        corners = [(left + height / 3, 0), (left + bar + height / 3, 0), (left + bar, height)]
+        draw.polygon([*corners, (left, height)], fill=colour)
+    return picture
+
+
+@lru_cache(maxsize=16)
+def replay_mark(size: Size) -> Image.Image:
+    """Draw the mark that says that this is a replay."""
+    px = _text_px(size)
+    picture = Image.new("RGB", (px * 5, round(px * 1.5)), (200, 20, 40))
+    middle = (picture.width / 2, picture.height / 2)
+    ImageDraw.Draw(picture).text(middle, "REPLAY", fill=_LIGHT, font=font(px), anchor="mm")
+    return picture
+
+
+@lru_cache(maxsize=32)
+def board(size: Size, off: int, on: int, variant: int) -> Image.Image:
+    """Draw the fourth official, near the camera, with the substitution board held up."""
+    width, height = size
+    picture = blurred_stand((width, height), variant).copy()
+    draw = ImageDraw.Draw(picture)
+    middle, unit = width / 2, height
+    skin, coat = (214, 170, 136), (24, 24, 30)
+    draw.polygon(
+        [(middle - unit * 0.2, height), (middle - unit * 0.15, unit * 0.76),
+         (middle + unit * 0.15, unit * 0.76), (middle + unit * 0.2, height)], fill=coat,
+    )  # fmt: skip
+    draw.ellipse(_around(middle, unit * 0.66, unit * 0.075, unit * 0.1), fill=skin)
+    draw.pieslice(_around(middle, unit * 0.65, unit * 0.08, unit * 0.105), 180, 360, (40, 30, 24))
+    arm = round(unit * 0.06)
+    for side in (-1, 1):
+        shoulder = (middle + side * unit * 0.15, unit * 0.79)
+        elbow = (middle + side * unit * 0.27, unit * 0.68)
+        draw.line([shoulder, elbow], fill=coat, width=arm)
+        hand = (middle + side * unit * 0.23, unit * 0.5)
+        draw.line([elbow, hand], fill=coat, width=arm)
+        draw.ellipse(_around(*hand, unit * 0.035, unit * 0.035), fill=skin)
+    left, top, right, bottom = (
+        middle - unit * 0.36, unit * 0.16, middle + unit * 0.36, unit * 0.5
+    )  # fmt: skip
+    draw.rounded_rectangle(
+        (left, top, right, bottom),
+        unit * 0.04,
+        fill=(8, 8, 10),
+        outline=(190, 190, 196),
+        width=max(1, round(unit * 0.012)),
+    )
+    digits = font(round(unit * 0.26))
+    for side, number, colour in ((-1, off, (255, 50, 40)), (1, on, (60, 240, 80))):
+        place = (middle + side * unit * 0.175, (top + bottom) / 2)
+        draw.text(place, str(number), fill=colour, font=digits, anchor="mm")
+    return picture
+
+
+def _around(x: float, y: float, across: float, up: float) -> tuple[float, float, float, float]:
+    return x - across, y - up, x + across, y + up

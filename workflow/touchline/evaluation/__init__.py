@@ -1,0 +1,1 @@
+"""Scores: matching, thresholds, bootstrap, metrics and tables."""

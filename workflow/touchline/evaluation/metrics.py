@@ -1,0 +1,165 @@
+"""The table of the study: precision, recall and F1 of every model, with what was left out."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+from tabulate import tabulate
+
+from touchline.core import cli, schema
+from touchline.core.files import of_match, whole
+from touchline.core.problems import NOTED, InputError, Problem, to_frame
+from touchline.data.matches import read as read_sheet
+from touchline.evaluation.bootstrap import ALL, KEY, bounds, draw, resample, with_all
+from touchline.evaluation.matching import with_ratios
+
+COUNTS = ["samples", "events", "predictions", "tp", "fp", "fn"]
+METRICS = ["model", "protocol", "matching", "action", *COUNTS,
+           "precision", "recall", "f1", "f1_low", "f1_high"]  # fmt: skip
+FAILED = ("unparsable", "refused", "cut_off", "skipped")
+
+
+def summarise(
+    scores: pl.DataFrame, resamples: int, seed: int, confidence_level: float
+) -> pl.DataFrame:
+    """Return the metrics of one model from its counts per match (columns `schema.SCORES`).
+
+    An undefined ratio (nothing answered, or nothing to find) is empty. f1_low and f1_high bound the
+    middle `confidence_level` of F1 over `resamples` draws of the matches with replacement (percentile
+    bootstrap); they are empty with fewer than two matches.
+    """
+    totals = with_all(scores).group_by(KEY, maintain_order=True).agg(pl.col(COUNTS).sum())
+    matches = scores["match"].n_unique()
+    resampled = resample(scores, draw(matches, resamples, seed))
+    ends = [(*row, *bounds(values, matches, confidence_level)) for row, values in resampled.items()]
+    names = dict.fromkeys(KEY, pl.String) | {"f1_low": pl.Float64, "f1_high": pl.Float64}
+    return with_ratios(totals).join(pl.DataFrame(ends, schema=names, orient="row"), on=KEY)
+
+
+def sum_up(answers: pl.DataFrame) -> pl.DataFrame:
+    """Return a row for a model from what became of its answers (columns `schema.TALLY`).
+
+    `failed` is the share of samples whose answer could not be read, was refused, or is not whole.
+    """
+    counts = ("samples", *schema.STATUSES)
+    known = (*schema.TOKENS, "seconds", "cost_usd")
+    return answers.select(
+        *(pl.col(name).sum() for name in counts), *map(schema.known_sum, known)
+    ).select(
+        *counts,
+        (pl.sum_horizontal(FAILED) / pl.col("samples")).alias("failed"),
+        *known,
+    )
+
+
+def rank(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
+    """Order the rows: models as given, protocols and matchings by name, `all` before the actions."""
+    return metrics.sort(
+        pl.col("model").replace_strict(models, range(len(models))),
+        "protocol",
+        "matching",
+        pl.col("action") != ALL,
+        "action",
+    ).select(METRICS)
+
+
+def show(path: Path | str) -> str:
+    """Return the pooled rows of a metrics table for the terminal; raise `InputError` without one."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such table. Run without --show to make it.")
+    ratios = dict.fromkeys(["precision", "recall", "f1", "f1_low", "f1_high"], pl.Float64)
+    pooled = pl.read_csv(path, schema_overrides={"model": pl.String} | ratios).filter(action=ALL)
+    rows = [
+        [
+            row["model"],
+            row["protocol"],
+            row["matching"],
+            *(row[name] for name in COUNTS),
+            *(_number(row[name]) for name in ("precision", "recall", "f1")),
+            " to ".join(filter(None, (_number(row["f1_low"]), _number(row["f1_high"])))),
+        ]
+        for row in pooled.iter_rows(named=True)
+    ]
+    headers = ["model", "protocol", "matching", *COUNTS, "precision", "recall", "F1", "95 %"]
+    return tabulate(rows, headers, disable_numparse=True, colalign=["left"] * 3 + ["right"] * 10)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def list_problems(
+    sheet_path: Path | None, tables: list[str], matches: list[str], models: list[str]
+) -> list[Problem]:
+    """Return every problem of the study: of the sheet, of each match's tables, and of the models'.
+
+    `tables` are paths with `{match}` and `*`, `models` are training logs and scores.
+    """
+    found = read_sheet(sheet_path)[1] if sheet_path else []
+    for match in matches:
+        for table in tables:
+            for path in of_match(table, match):
+                found += schema.problems(path)
+    for path in models:
+        found += [replace(problem, file=problem.file or path) for problem in schema.problems(path)]
+    return found
+
+
+def main(argv: list[str]) -> None:
+    """Write the metrics and the answers of all models and the problems met, and print the pooled rows."""
+    parser = argparse.ArgumentParser(prog="touchline metrics", description=__doc__)
+    parser.add_argument("--models", nargs="+", default=[])
+    parser.add_argument("--scores", default="results/scores/{model}.parquet", help="(%(default)s)")
+    parser.add_argument("--resamples", type=int, default=1000, help="(%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resampling (%(default)s)")
+    parser.add_argument("--confidence-level", type=float, default=0.95, help="(%(default)s)")
+    parser.add_argument("--sheet", type=Path, help="to list its problems")
+    parser.add_argument("--matches", nargs="*", default=[], help="whose problems are listed")
+    parser.add_argument(
+        "--tables", nargs="*", metavar="PATH",
+        default=["results/labels/{match}.parquet", "results/commentary/{match}.parquet"],
+        help="tables whose problems are listed, with {match} and * (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--logs", nargs="*", default=[], metavar="PATH",
+        help="such as results/models/qwen2-vl/log.parquet, whose problems are listed",
+    )  # fmt: skip
+    parser.add_argument("--problems", type=Path, default=Path("results/problems.csv"))
+    parser.add_argument(
+        "--tallies", default="results/scores/{model}.tally.parquet", help="(%(default)s)"
+    )
+    parser.add_argument("--answers", type=Path, default=Path("results/answers.csv"))
+    parser.add_argument("--out", type=Path, default=Path("results/metrics.csv"))
+    parser.add_argument("--show", action="store_true", help="only print the table that is there")
+    args = parser.parse_args(argv)
+    if not args.show:
+        scores = {model: args.scores.format(model=model) for model in args.models}
+        tables = [
+            summarise(
+                schema.read(path, schema.SCORES), args.resamples, args.seed, args.confidence_level
+            ).with_columns(model=pl.lit(model))
+            for model, path in scores.items()
+        ]
+        problems = list_problems(
+            args.sheet, args.tables, args.matches, [*args.logs, *scores.values()]
+        )
+        costly = [problem for problem in problems if problem.effect != NOTED]
+        cli.report(costly)
+        with whole(args.problems) as partial:
+            to_frame(problems).write_csv(partial)
+        answered = [
+            sum_up(schema.read(args.tallies.format(model=model), schema.TALLY)).select(
+                pl.lit(model).alias("model"), pl.all()
+            )
+            for model in args.models
+        ]
+        with whole(args.answers) as partial:
+            pl.concat(answered).write_csv(partial, float_precision=6)
+        with whole(args.out) as partial:
+            rank(pl.concat(tables), args.models).write_csv(partial, float_precision=6)
+        if problems:
+            print(
+                f"{len(problems)} problems, {len(costly)} of which cost something: {args.problems}"
+            )
+    print(show(args.out))

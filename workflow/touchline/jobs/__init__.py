@@ -1,0 +1,1 @@
+"""What lets a job outlive its time: Slurm, attempts, locks, checkpoints."""

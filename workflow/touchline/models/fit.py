@@ -1,0 +1,122 @@
+"""Train one model of the study on the train split."""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import shutil
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from touchline.core.digest import digest
+from touchline.core.files import checksum, of_match, write_text
+from touchline.core.problems import InputError
+from touchline.jobs import attempts, slurm, training_lock
+from touchline.jobs.unfinished import Unfinished
+from touchline.models.catalogue import load_trainer, trainer_of
+from touchline.models.training_data import read_matches
+
+# The module that says what a training reads; beside it, its backend alone can change the weights.
+TRAINING_DATA = "touchline.models.training_data"
+
+
+def training_key(backend: str, settings: dict, files: list[Path]) -> str:
+    """Return what a training is: its code, settings and data. Checkpoints of another do not count."""
+    code = digest(TRAINING_DATA, trainer_of(backend))
+    content = [code, json.dumps(settings, sort_keys=True), *map(checksum, files)]
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def attempt(folder: Path) -> Iterator[None]:
+    """Record one attempt at a training, which has its checkpoints to itself.
+
+    One that ran out of time goes back into Slurm's queue: it has come further by a step at least.
+    Raises `InputError` where the last two attempts have not, since a third would not either.
+    """
+    before = signal.signal(signal.SIGTERM, _leave)
+    try:
+        with training_lock.hold(folder):
+            _begin(folder)
+            try:
+                yield
+            except Unfinished as error:
+                attempts.end(folder, error.reason)
+                job = slurm.job_id()
+                if error.out_of_time and job and slurm.requeue(job):
+                    print(f"job {job} goes back into the queue, to go on", file=sys.stderr)
+                raise
+            except BaseException as error:
+                name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+                attempts.end(folder, f"{name}{error}")
+                raise
+            attempts.end(folder, attempts.DONE)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _begin(folder: Path) -> None:
+    reasons = attempts.stuck(folder)
+    if reasons:
+        raise InputError(
+            f"two attempts have come no further, so there is no third. {reasons}. Mend that, or give "
+            "the job more time (runtime), and run the same command again."
+        )
+    attempts.begin(folder)
+
+
+def _leave(number: int, _) -> None:
+    """End where the training itself does not watch for the signal: before its first step."""
+    raise Unfinished(f"{signal.Signals(number).name} outside the training's steps")
+
+
+def main(argv: list[str]) -> None:
+    """Train a model; its folder appears whole, when the training has ended.
+
+    Exit status 75 says that the state was saved, to go on when the same command is run again.
+    Under Slurm, a job whose time is up goes on by itself: it goes back into the queue.
+    """
+    parser = argparse.ArgumentParser(prog="touchline fit", description=__doc__)
+    parser.add_argument("--backend", required=True, help="such as linear")
+    parser.add_argument(
+        "--settings", type=json.loads, default={}, metavar="JSON", help="of the backend"
+    )
+    parser.add_argument("--matches", nargs="*", required=True, help="of the train split")
+    parser.add_argument(
+        "--samples", default="results/samples/{match}.parquet", help="(%(default)s)"
+    )
+    parser.add_argument("--labels", default="results/labels/{match}.parquet", help="(%(default)s)")
+    parser.add_argument(
+        "--manifests", metavar="PATH",
+        help="such as 'results/chunks/{match}/*.parquet', for models that read video",
+    )  # fmt: skip
+    parser.add_argument(
+        "--checkpoints", type=Path, default=Path("results/checkpoints"),
+        help="where a training leaves what a next run goes on from; Snakemake deletes it at the end of "
+        "the study (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--folder", type=Path, required=True, help="of the trained model")
+    args = parser.parse_args(argv)
+    patterns = [args.samples, args.labels, args.manifests]
+    files = [
+        path
+        for match in args.matches
+        for pattern in filter(None, patterns)
+        for path in of_match(pattern, match)
+    ]
+    checkpoints = args.checkpoints / training_key(args.backend, args.settings, files)
+    with attempt(checkpoints):
+        partial = args.folder.with_name(f".{args.folder.name}.partial")
+        for leftover in (partial, args.folder):
+            shutil.rmtree(leftover, ignore_errors=True)
+        partial.mkdir(parents=True)
+        used = []
+        study = read_matches(args.matches, *patterns, used)
+        load_trainer(args.backend).fit(study, args.settings, partial, checkpoints)
+        made_from = {"backend": args.backend, "settings": args.settings, "matches": used}
+        made_from["checkpoints"] = checkpoints.name
+        write_text(partial / "trained_on.json", json.dumps(made_from, indent=1))
+    shutil.copy(checkpoints / attempts.NAME, partial)
+    partial.rename(args.folder)

@@ -1,0 +1,34 @@
+"""Answer the samples of one match with one model."""
+
+import argparse
+import json
+from pathlib import Path
+
+from touchline.core import cli, schema
+from touchline.models.backend import Match
+from touchline.models.catalogue import load_backend
+
+
+def main(argv: list[str]) -> None:
+    """Write the answers to all samples of a match."""
+    parser = argparse.ArgumentParser(prog="touchline infer", description=__doc__)
+    parser.add_argument("--backend", required=True, help="such as constant or linear")
+    parser.add_argument(
+        "--settings", type=json.loads, default={}, metavar="JSON", help="of the backend"
+    )
+    parser.add_argument("--folder", type=Path, help="of the trained model, if the backend trains")
+    parser.add_argument("--match", required=True, help="the match's name")
+    parser.add_argument("--samples", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument(
+        "--manifests", type=Path, nargs="*", default=[], metavar="PARQUET",
+        help="of the match's chunk videos, for models that read video",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    args = parser.parse_args(argv)
+    samples = schema.read(args.samples, schema.SAMPLES)
+    model = load_backend(args.backend).load(args.settings, args.folder)
+    answers = model.answer(Match(args.match, samples, manifests=args.manifests))
+    key = ["half", "chunk", "action"]
+    assert answers.select(key).equals(samples.select(key)), "a backend answers every sample once"
+    cli.report(model.problems)
+    schema.write(args.out, answers, schema.PREDICTIONS, model.problems)

@@ -1,0 +1,35 @@
+"""Merge an adapter into its base: a folder of plain weights that needs no adapter.
+
+touchline merge --folder results/models/qwen2-vl --out qwen2-vl-merged
+
+REQUIRES the adapter's base, which is loaded unquantised.
+PRODUCES a base: weights (safetensors) and a processor or tokenizer.
+"""
+
+import argparse
+from pathlib import Path
+
+from transformers import AutoConfig
+
+from touchline.core.files import write_text
+from touchline.models.lm import loader
+
+
+def merge(folder: Path, out: Path) -> None:
+    """Write the merge of the adapter in `folder` and its base into `out`."""
+    name = loader.base_of(folder)
+    vision = AutoConfig.from_pretrained(name).model_type in loader.VISION_FAMILIES
+    model, processor = loader.load(name, quantize=None, device="cpu", vision=vision)
+    merged = loader.load_adapter(model, name, folder).merge_and_unload()
+    merged.save_pretrained(out)
+    processor.save_pretrained(out)
+    write_text(out / "merged_from.txt", f"{folder} on {name}\n")
+
+
+def main(argv: list[str]) -> None:
+    """Merge an adapter into its base."""
+    parser = argparse.ArgumentParser(prog="touchline merge", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="of the fine-tuned model")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    args = parser.parse_args(argv)
+    merge(args.folder, args.out)

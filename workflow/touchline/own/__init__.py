@@ -1,0 +1,1 @@
+"""A video of the user's own, without a study."""

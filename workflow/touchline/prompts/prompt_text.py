@@ -1,0 +1,243 @@
+"""The text of a sample: what every backend sends, and the answer that training teaches.
+
+A prompt is a prefix (`messages`: instructions, video, commentary, the chunk's span) and a
+`question`. All questions about a chunk share its prefix, so whatever names an action that is asked
+for is in the question alone. Times are seconds in the half (`_s`); text shows `settings.clock`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+from touchline.core import clock
+from touchline.core.actions import name, with_article
+from touchline.core.intervals import around
+
+INPUTS = ("video", "commentary")
+
+# Video processors merge frames by pairs, so a pair is the least that can be placed in time.
+FRAMES_PER_MARK = 2
+
+
+@dataclass(frozen=True)
+class PromptSettings:
+    """How prompts are written. Raises ValueError for a clock or an input that does not exist."""
+
+    clock: str = "half"
+    instructions: bool = True  # without them the system prompt is a line: for fine-tuned models
+    examples: bool = True
+    time_marks: bool = False
+    score_bug: bool = False
+    inputs: tuple[str, ...] = INPUTS
+
+    def __post_init__(self):
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        if self.clock not in clock.CLOCKS:
+            raise ValueError(f"no clock '{self.clock}'; there are {', '.join(clock.CLOCKS)}")
+        if not self.inputs or not set(self.inputs) <= set(INPUTS):
+            raise ValueError(f"inputs {list(self.inputs)}: give one or both of {list(INPUTS)}")
+
+
+def messages(
+    half: int,
+    start_s: float,
+    end_s: float,
+    lines: Iterable[dict],
+    actions: Sequence[str],
+    settings: PromptSettings,
+    frame_times_s: Sequence[float] | None = None,
+) -> list[dict]:
+    """Return the prefix of a chunk's prompts as chat messages of content parts.
+
+    The user's message is unfinished: `ask` adds the question. `lines` are commentary lines
+    (`schema.LINE`), `actions` the closed list, `frame_times_s` the times of the chunk's frames,
+    needed for time marks. A part of type `video` says its `source` (`broadcast` or `score_bug`)
+    and, between time marks, which `frames` it holds: [first, one past the last].
+    """
+    span = f"{_show(start_s, half, start_s, settings)} to {_show(end_s, half, start_s, settings)}"
+    parts = []
+    if "video" in settings.inputs:
+        parts += _video_parts(half, start_s, settings, frame_times_s)
+    if "commentary" in settings.inputs:
+        parts.append(_text(_commentary(half, start_s, lines, settings)))
+    parts.append(_text(f"The chunk runs from {span}.\n"))
+    return [
+        {"role": "system", "content": [_text(system_prompt(actions, settings))]},
+        {"role": "user", "content": parts},
+    ]
+
+
+def ask(prefix: list[dict], action: str) -> list[dict]:
+    """Return the whole prompt: the prefix with the question on `action` at its end."""
+    *before, user = prefix
+    return [*before, {**user, "content": [*user["content"], _text(question(action))]}]
+
+
+def without_system(chat: list[dict]) -> list[dict]:
+    """Return a prompt with the instructions at the start of the user's message."""
+    system, user = chat
+    return [{**user, "content": [*system["content"], _text("\n\n"), *user["content"]]}]
+
+
+def as_text(chat: list[dict]) -> list[dict]:
+    """Return chat messages with plain strings as contents, for models that take text alone.
+
+    Raises ValueError when there is a video among the parts.
+    """
+    if any(part["type"] != "text" for message in chat for part in message["content"]):
+        raise ValueError("a model that reads text alone was given a prompt with video")
+    return [
+        {**message, "content": "".join(part["text"] for part in message["content"])}
+        for message in chat
+    ]
+
+
+def question(action: str) -> str:
+    """Return what is asked about one action: all that differs between a chunk's prompts."""
+    return f"Find all the times at which {with_article(action)} occurs in this chunk."
+
+
+def answer_intervals(
+    events_s: Iterable[float], start_s: float, end_s: float
+) -> list[tuple[float, float]]:
+    """Return the intervals that training teaches for a chunk's events: 12 s, cut to the chunk."""
+    spans = (around(time_s) for time_s in sorted(set(events_s)))
+    return [(max(first, start_s), min(last, end_s)) for first, last in spans]
+
+
+def answer(
+    action: str,
+    intervals: Iterable[tuple[float, float]],
+    half: int,
+    start_s: float,
+    settings: PromptSettings,
+) -> str:
+    """Return the answer text: one sentence per (start_s, end_s), or that there is none.
+
+    Times are rounded to the second by `clock.format_time`.
+    """
+    sentences = [
+        f"{opening(action)}{_show(first, half, start_s, settings)}, "
+        f"{_show(last, half, start_s, settings)})."
+        for first, last in intervals
+    ]
+    return " ".join(sentences) or f"No {name(action)} occurs."
+
+
+def opening(action: str) -> str:
+    """Return how the sentence of an occurrence begins, up to its first time."""
+    article, rest = with_article(action).split(" ", 1)
+    return f"{article.capitalize()} {rest} occurs at ("
+
+
+def time_mark(time_s: float, half: int, start_s: float, settings: PromptSettings) -> str:
+    """Return the text that stands before the frames that start at `time_s`."""
+    return f"<{_show(time_s, half, start_s, settings)}>"
+
+
+_CLOCK_TEXT = {
+    "chunk": "Every time is minutes and seconds (mm:ss) since the start of the chunk.",
+    "half": "Every time is minutes and seconds (mm:ss) since the start of the half: 00:00 is its "
+    "kick-off, in the second half too, whatever the clock on the screen shows.",
+    "match": "Every time is minutes and seconds (mm:ss) on the match clock: the second half starts "
+    "at 45:00, extra time at 90:00 and its second period at 105:00.",
+}
+
+# (half, chunk's start_s, moments in the chunk) of the worked examples; their actions go round.
+EXAMPLES = (
+    (1, 2220.0, (11.0,)),
+    (2, 480.0, (8.0, 41.0)),
+    (1, 900.0, ()),
+    (2, 1560.0, (3.0,)),
+    (2, 2640.0, (29.0,)),
+)
+EXAMPLE_CHUNK_S = 60.0
+
+
+def system_prompt(actions: Sequence[str], settings: PromptSettings) -> str:
+    """Return the instructions, which are the same for every chunk and every question."""
+    if not settings.instructions:
+        return "You watch soccer broadcasts and say when an action happens."
+    names = ", ".join(name(action) for action in actions)
+    inputs = []
+    if "video" in settings.inputs:
+        inputs.append("the video of the chunk")
+    if "video" in settings.inputs and settings.score_bug:
+        inputs.append("a second video of the score and clock shown on the screen")
+    if "commentary" in settings.inputs:
+        inputs.append(
+            "the commentary, one line per utterance, as [start, end, text]; it may be wrong, late, "
+            "about another moment, or missing"
+        )
+    marks = " Before the frames of the video stands the time at which they start, as <mm:ss>."
+    paragraphs = [
+        "You watch soccer broadcasts and say when an action happens. A match comes in short chunks; "
+        "you are asked about one chunk and one action at a time.",
+        f"The actions are: {names}.",
+        f"You are given {'; '.join(inputs)}."
+        + (marks if settings.time_marks and "video" in settings.inputs else ""),
+        f"{_CLOCK_TEXT[settings.clock]} Use the same clock in your answer.",
+        "For each occurrence write one sentence of exactly this form, with the action's name from "
+        "the list and the start and the end of the 12 seconds around its moment, within the chunk:\n"
+        "A (or An) <action> occurs at (mm:ss, mm:ss).\n"
+        "If the action does not occur in the chunk, write:\n"
+        "No <action> occurs.\n"
+        "Most chunks do not contain the action. Do not explain and write nothing else.",
+    ]
+    if settings.examples:
+        paragraphs.append("Examples:\n" + "\n".join(_examples(actions, settings)))
+    return "\n\n".join(paragraphs)
+
+
+def _examples(actions: Sequence[str], settings: PromptSettings) -> Iterable[str]:
+    for action, (half, start_s, offsets_s) in zip(cycle(actions), EXAMPLES, strict=False):
+        end_s = start_s + EXAMPLE_CHUNK_S
+        moments_s = [start_s + offset_s for offset_s in offsets_s]
+        shown = [_show(time_s, half, start_s, settings) for time_s in (start_s, end_s, *moments_s)]
+        happens = (
+            f"{name(action)} at {' and '.join(shown[2:])}" if offsets_s else f"no {name(action)}"
+        )
+        text = answer(action, answer_intervals(moments_s, start_s, end_s), half, start_s, settings)
+        yield f"Chunk from {shown[0]} to {shown[1]}, {happens}. Answer: {text}"
+
+
+def _video_parts(
+    half: int, start_s: float, settings: PromptSettings, frame_times_s: Sequence[float] | None
+) -> list[dict]:
+    sources = ("broadcast", "score_bug") if settings.score_bug else ("broadcast",)
+    if not settings.time_marks:
+        return [{"type": "video", "source": source} for source in sources]
+    if frame_times_s is None:
+        raise ValueError("time marks need the times of the chunk's frames")
+    parts = []
+    for first in range(0, len(frame_times_s), FRAMES_PER_MARK):
+        frames = [first, min(first + FRAMES_PER_MARK, len(frame_times_s))]
+        parts.append(_text(time_mark(frame_times_s[first], half, start_s, settings)))
+        parts += [{"type": "video", "source": source, "frames": frames} for source in sources]
+    return parts
+
+
+def _commentary(half: int, start_s: float, lines: Iterable[dict], settings: PromptSettings) -> str:
+    shown = [
+        f"[{_show(line['start_s'], half, start_s, settings)}, "
+        f"{_show(line['end_s'], half, start_s, settings)}, {_one_line(line['text'])}]\n"
+        for line in lines
+    ]
+    return "Commentary:\n" + ("".join(shown) or "(none)\n")
+
+
+# A line of commentary must not be able to pose as another line or as a model's control token.
+_BRACKETS = str.maketrans("[]<>", "()()")
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(printable.translate(_BRACKETS).split())
+
+
+def _show(time_s: float, half: int, start_s: float, settings: PromptSettings) -> str:
+    return clock.show(time_s, settings.clock, half, start_s)
+
+
+def _text(text: str) -> dict:
+    return {"type": "text", "text": text}

@@ -1,0 +1,1 @@
+"""From a query to clips, reels, edit lists and a page."""

@@ -1,0 +1,120 @@
+"""The report: one page that opens without a network and leads with the answer."""
+
+import argparse
+import base64
+import json
+from pathlib import Path
+
+import polars as pl
+
+from touchline.core import schema
+from touchline.core.files import write_text
+from touchline.core.problems import NOTED
+from touchline.evaluation import ground_truth, table_format
+from touchline.evaluation.matching import with_ratios
+from touchline.report import html, qualitative, verdict
+from touchline.report.plot_style import colours
+
+ALL = "all"
+RULE = {"protocol": "full", "matching": "many"}
+
+
+def embed(path: Path) -> str:
+    """Return an SVG file as a data URI. As an image it can neither run scripts nor load anything."""
+    return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def spread(scores: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return (which, match) of the matches with the best, the median and the worst F1 of a model."""
+    totals = scores.filter(**RULE).group_by("match").agg(pl.col("tp", "fp", "fn").sum())
+    ranked = with_ratios(totals).with_columns(pl.col("f1").fill_null(0))
+    ranked = ranked.sort(["f1", "match"], descending=[True, False])
+    places = {0: "best", len(ranked) // 2: "median", len(ranked) - 1: "worst"}
+    return [
+        (f"{which}, F1 {ranked['f1'][place]:.3f}", ranked["match"][place])
+        for place, which in sorted(places.items())
+    ]
+
+
+def attempts(results: Path, models: list[str]) -> list[tuple[str, list[dict]]]:
+    """Return the attempts at each model's training that have a record."""
+    files = [(model, results / f"models/{model}/attempts.json") for model in models]
+    return [
+        (model, json.loads(path.read_text(encoding="utf-8")))
+        for model, path in files if path.is_file()
+    ]  # fmt: skip
+
+
+def answer_table(path: Path) -> table_format.Table:
+    """Return the table of what became of the models' answers."""
+    table = schema.read_csv(path)
+    rows = [["–" if cell is None else str(cell) for cell in row] for row in table.iter_rows()]
+    headers = [name.replace("_", " ") for name in table.columns]
+    return table_format.Table("answers", "How the models answered", "", headers, rows)
+
+
+def collect(results: Path, models: list[str], guesses: list[str], confidence_level: float) -> dict:
+    """Return what the page shows, from the files of a study."""
+    metrics = schema.read_csv(results / "metrics.csv")
+    differences = schema.read_csv(results / "differences.csv")
+    problems = schema.read_csv(results / "problems.csv")
+    scores = schema.read(results / f"scores/{models[0]}.parquet", schema.SCORES)
+    matches = scores["match"].unique().sort().to_list()
+    judged = verdict.judge(metrics, differences, guesses, len(matches), confidence_level)
+    samples_path = f"{results}/samples/{{match}}.parquet"
+    _, truths = ground_truth.read(matches, samples_path, f"{results}/labels/{{match}}.parquet")
+    answers = schema.read(results / f"scores/{judged.best}.answers.parquet", schema.ANSWERS)
+    own = schema.read(results / f"scores/{judged.best}.parquet", schema.SCORES)
+    pooled = metrics.filter(**RULE, action=ALL)
+    loss = results / "figures/loss.svg"
+    chosen = qualitative.choose(truths, answers)
+    return {
+        "verdict": judged,
+        "bars": pooled.sort("f1", descending=True, nulls_last=True, maintain_order=True).to_dicts(),
+        "longest": pooled.select("f1", "f1_high").max().row(0),
+        "colours": colours(models, guesses),
+        "matches": len(matches),
+        "events": len(truths),
+        "tables": [*table_format.read(results), answer_table(results / "answers.csv")],
+        "f1": embed(results / "figures/f1.svg"),
+        "precision_recall": embed(results / "figures/precision_recall.svg"),
+        "reliability": embed(results / "figures/reliability.svg"),
+        "loss": embed(loss) if loss.is_file() else None,
+        "attempts": attempts(results, models),
+        "timelines": [
+            (which, match, embed(results / f"figures/timelines/{match}.svg"))
+            for which, match in spread(own)
+        ],
+        "moments": {
+            kind: qualitative.describe(table, samples_path) for kind, table in chosen.items()
+        },
+        "problems": problems.filter(pl.col("effect") != NOTED).to_dicts(),
+        "noted": len(problems.filter(effect=NOTED)),
+    }
+
+
+def render(content: dict) -> str:
+    """Return the page."""
+    return html.render("page.html.j2", content)
+
+
+def main(argv: list[str]) -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(prog="touchline report", description=__doc__)
+    parser.add_argument("--models", nargs="+", required=True)
+    parser.add_argument("--guesses", nargs="*", default=[], help="the constant ones of the models")
+    parser.add_argument("--split", default="", help="the split in the tables")
+    parser.add_argument(
+        "--confidence-level", type=float, default=0.95, help="of the intervals (%(default)s)"
+    )
+    parser.add_argument("--resamples", type=int, default=1000, help="(%(default)s)")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="(%(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("results/report.html"))
+    args = parser.parse_args(argv)
+    content = collect(args.results, args.models, args.guesses, args.confidence_level)
+    settings = {
+        "split": args.split,
+        "confidence_level": args.confidence_level,
+        "resamples": args.resamples,
+    }
+    write_text(args.out, render(content | settings))

@@ -1,0 +1,1 @@
+"""What Snakemake is told: the plan of a study, its provenance and its graphs."""

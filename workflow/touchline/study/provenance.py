@@ -1,0 +1,232 @@
+"""What every file of a study was made from, by whom, when, with which code, and what has changed since.
+
+Snakemake keeps the inputs, settings and times of each job; to these come checksums, digests of the
+code, versions and the attempts at the trainings. `touchline provenance FILE` says it in words.
+"""
+
+import argparse
+import base64
+import getpass
+import hashlib
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from touchline.core.digest import digest
+from touchline.core.files import checksum, write_text
+from touchline.core.problems import InputError
+from touchline.jobs import attempts
+from touchline.models import catalogue
+from touchline.study.job_arguments import ENVIRONMENTS, modules_of, versions
+
+RECORD = Path("results/provenance.json")
+OTHER_CODE = "another version than the present one"
+METADATA = Path(".snakemake/metadata")
+LARGE = 100 * 2**20  # bytes: of more, such as a video, the size and time count
+
+
+def snakemake_records(folder: Path) -> Iterator[tuple[str, dict]]:
+    """Yield (output, record) of all that Snakemake has made; a long name is spread over folders."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            parts = [part.removeprefix("@") for part in path.relative_to(folder).parts]
+            name = base64.urlsafe_b64decode("".join(parts)).decode()
+            yield name, json.loads(path.read_text(encoding="utf-8"))
+
+
+def fingerprint(path: Path) -> str | None:
+    """Return what tells a file's content; of a folder, that of its files; None if it is not there."""
+    if path.is_file():
+        status = path.stat()
+        large = status.st_size > LARGE
+        return f"{status.st_size} bytes, {status.st_mtime_ns}" if large else checksum(path)
+    if not path.is_dir():
+        return None
+    sizes = {file: file.stat().st_size for file in sorted(path.rglob("*")) if file.is_file()}
+    large = sum(sizes.values()) > LARGE
+    lines = [
+        f"{file.relative_to(path)} {size if large else checksum(file)}"
+        for file, size in sizes.items()
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def owner(path: Path) -> str:
+    """Return the user who made a file, by number where the machine knows no name."""
+    try:
+        return path.owner()
+    except KeyError:
+        return str(path.stat().st_uid)
+
+
+def modules(command: str) -> list[str]:
+    """Return the project modules that a job's command runs: its stage, and its model's backend."""
+    stages = re.findall(r"\btouchline (\w+)", command)
+    backend_code = catalogue.trainer_of if "fit" in stages else catalogue.module_of
+    backends = re.findall(r"--backend (\w+)", command)
+    return [*(one for stage in stages for one in modules_of(stage)), *map(backend_code, backends)]
+
+
+def run_code(module: str, params: list[str]) -> str:
+    """Return the digest of the code that a job has run, of which Snakemake keeps the parameters."""
+    now = digest(module)
+    return now if repr(now) in params else OTHER_CODE
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of all packages that the environments name."""
+    pairs = " ".join(versions(path.stem) for path in sorted(ENVIRONMENTS.glob("*.yaml"))).split()
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def commit() -> str | None:
+    """Return the git commit of the code, with a word on changes; None where there is no git."""
+    here = Path(__file__).parent
+    command = [
+        "git",
+        "-C",
+        here,
+        "describe",
+        "--always",
+        "--abbrev=40",
+        "--exclude=*",
+        "--dirty=, with changes",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def collect(config: dict, settings: list[str]) -> dict:
+    """Return the record of the study in the working directory; `settings` are its configuration files."""
+    made, raw = {}, set(settings)
+    records = {name: record for name, record in snakemake_records(METADATA) if Path(name).exists()}
+    for name, record in records.items():
+        raw |= {path for path in record["input"] if path not in records}
+        command = record["shellcmd"] or ""
+        made[name] = {
+            "rule": record["rule"],
+            "began": moment(record["starttime"]),
+            "ended": moment(record["endtime"]),
+            "by": owner(Path(name)),
+            "inputs": record["input"],
+            "command": command,
+            "code": {module: run_code(module, record["params"]) for module in modules(command)},
+            "content": fingerprint(Path(name)),
+        }
+    models = sorted(path.name for path in Path("results/models").glob("*") if path.is_dir())
+    return {
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "by": getpass.getuser(),
+        "host": socket.gethostname(),
+        "commit": commit(),
+        "python": platform.python_version(),
+        "packages": installed(),
+        "settings": settings,
+        "config": config,
+        "attempts": {model: attempts.read(Path("results/models") / model) for model in models},
+        "raw": {path: fingerprint(Path(path)) for path in sorted(raw)},
+        "made": made,
+    }
+
+
+def moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def ancestors(record: dict, name: str) -> dict[str, None]:
+    """Return all files that a file was made from, raw ones and made ones, in the order of the data."""
+    seen: dict[str, None] = {}
+
+    def visit(path: str) -> None:
+        for source in record["made"].get(path, {}).get("inputs", []):
+            if source not in seen:
+                visit(source)
+                seen[source] = None
+
+    visit(name)
+    return seen
+
+
+def tell(record: dict, name: str) -> Iterator[str]:
+    """Yield the lines that say what a file was made from, and what has changed since."""
+    made = record["made"][name]
+    sources = ancestors(record, name)
+    yield f"{name} was made by the rule {made['rule']}, {made['ended']}, by {made['by']}, from:"
+    by_rule: dict[str, list[str]] = {}
+    for source in sources:
+        by_rule.setdefault(record["made"].get(source, {}).get("rule", "raw files"), []).append(
+            source
+        )
+    for rule, paths in by_rule.items():
+        shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+        yield f"  {rule}: {shown}"
+        jobs = [record["made"][path] for path in paths if path in record["made"]]
+        if jobs:
+            who = ", ".join(sorted({job["by"] for job in jobs}))
+            ends = sorted(job["ended"] for job in jobs)
+            code = {module: value for job in jobs for module, value in job["code"].items()}
+            yield f"    {ends[0]} to {ends[-1]}, by {who}"
+            yield f"    code: {', '.join(f'{module} {value}' for module, value in code.items())}"
+    for model, rows in record["attempts"].items():
+        if f"results/models/{model}" in sources and rows:
+            yield f"  {model} was trained in {len(rows)} attempt{'s' * (len(rows) > 1)}:"
+            for row in rows:
+                steps = f"steps {row['from_step']} to {row['to_step']}; " * bool(row["to_step"])
+                yield f"    {row['began']}, job {row['job']} on {row['node']}: {steps}{row['why']}"
+    yield f"Settings: {', '.join(record['settings'])}; all of them are in {RECORD}."
+    yield f"Git commit of the code: {record['commit'] or 'not known'}. Python {record['python']}."
+    changed = list(changes(record, [*sources, name]))
+    yield "Since then:" if changed else "Nothing of this has changed since."
+    yield from (f"  {line}" for line in changed)
+
+
+def changes(record: dict, names: list[str]) -> Iterator[str]:
+    """Yield what is not as it was when these files were made."""
+    known = record["raw"] | {name: made["content"] for name, made in record["made"].items()}
+    for path in [*record["settings"], *names]:
+        now = fingerprint(Path(path))
+        if now != known[path]:
+            yield f"{path} {'is gone' if now is None else 'has another content'}."
+    used = [record["made"][name]["code"] for name in names if name in record["made"]]
+    for module, value in sorted({pair for code in used for pair in code.items()}):
+        if digest(module) != value:
+            yield f"the code of {module} does something else."
+    now = installed()
+    for package, version in record["packages"].items():
+        if now.get(package) != version:
+            yield f"{package} was {version} and is {now.get(package, 'not installed')}."
+
+
+def main(argv: list[str]) -> None:
+    """Say what a file of a study was made from, or write the record of all of them."""
+    parser = argparse.ArgumentParser(prog="touchline provenance", description=__doc__)
+    parser.add_argument("file", nargs="?", help="such as results/metrics.csv")
+    parser.add_argument("--record", type=Path, default=RECORD, help="(%(default)s)")
+    parser.add_argument("--config", type=json.loads, metavar="JSON", help="write the record")
+    parser.add_argument(
+        "--settings", nargs="*", default=[], metavar="YAML", help="that config is from"
+    )
+    args = parser.parse_args(argv)
+    if args.config is not None:
+        write_text(args.record, json.dumps(collect(args.config, args.settings), indent=1))
+        return
+    if args.file is None:
+        raise InputError("name a file, such as results/metrics.csv.")
+    if not args.record.is_file():
+        raise InputError(
+            f"{args.record} is not there. Run snakemake, which writes it, where it was run."
+        )
+    record = json.loads(args.record.read_text(encoding="utf-8"))
+    name = os.path.relpath(args.file)
+    if name not in record["made"]:
+        raise InputError(
+            f"{args.record}: nothing about {name}: no rule has made it, or only since."
+        )
+    print("\n".join(tell(record, name)), file=sys.stdout)

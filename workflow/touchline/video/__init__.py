@@ -1,0 +1,1 @@
+"""From the video of a half to chunks and their frames, under the time contract."""

@@ -1,0 +1,188 @@
+"""Cut a half's video into chunks, each with the time of every frame.
+
+    touchline chunks --video FILE --match NAME --half 1 \\
+        --folder results/chunks/NAME/1 --manifest results/chunks/NAME/1.parquet
+
+The time contract: time 0 is the first picture of the video. Chunk i starts at exactly
+i * (length_s - overlap_s), wherever the source's key frames are. Frame k of a chunk is at its
+start_s + k / fps and shows what is on screen in the source at that moment; `frame_s` in the
+manifest is the time of that source frame. The chunk file's own time stamps count from the chunk's
+start. The last chunk may be shorter.
+
+The half is decoded once, from front to back, and each chunk is encoded as its pictures arrive. A
+chunk is moved to its name when it is whole; the manifest, with the checksums, is written last.
+"""
+
+import argparse
+import errno
+import json
+import os
+import re
+from pathlib import Path
+
+import polars as pl
+from tqdm import tqdm
+
+from touchline.core import schema
+from touchline.core.cli import report, run
+from touchline.core.problems import CHUNK_SET_ASIDE, InputError, Problem, stop_on_any
+from touchline.video.cutter import cut
+from touchline.video.frame_reader import VideoError
+from touchline.video.grid import Box, Settings
+
+# The names of chunks, and of what `files.whole` leaves when it is killed.
+_OURS = re.compile(r"\d{3,}(\.bug)?\.mkv|\..*\.partial\.mkv")
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def clear(folder: Path, manifest: Path) -> None:
+    """Delete the manifest, then the chunks, whole or not, that an earlier run left."""
+    manifest.unlink(missing_ok=True)
+    for file in folder.glob("*.mkv"):
+        if _OURS.fullmatch(file.name):
+            file.unlink()
+
+
+def chunk_half(
+    path: Path,
+    match: str,
+    half: int,
+    folder: Path,
+    manifest: Path,
+    settings: Settings,
+    *,
+    threads: int = 1,
+    stop_on_problem: bool = False,
+) -> list[Problem]:
+    """Write the chunks and, last, the manifest of a half; return the problems met.
+
+    A video that cannot be used gives an empty manifest that carries the problem. Raises
+    `InputError` on a full disk, and on any problem with `stop_on_problem`.
+    """
+    about = {"match": match, "stage": "chunks", "half": half, "file": str(path)}
+    clear(folder, manifest)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with tqdm(desc=f"{match} half {half}", unit=" s of video", disable=None) as bar:
+            rows, aside = cut(
+                path,
+                folder,
+                settings,
+                threads=threads,
+                progress=lambda time_s: bar.update(time_s - bar.n),
+            )
+        remedy = "It is left out of training and inference; fetch or encode the file again."
+        problems = [
+            Problem(**about, problem=f"chunk {i}: {why}.", remedy=remedy, effect=CHUNK_SET_ASIDE)
+            for i, why in sorted(aside.items())
+        ]
+    except VideoError as error:
+        rows, problems = [], [Problem(**about, problem=error.problem, remedy=error.remedy)]
+    except OSError as error:
+        if error.errno not in _FULL_DISK:
+            raise
+        raise InputError(
+            f"{folder}: the chunks do not fit on the disk ({error.strerror}). "
+            "Free some space and run it again; no part of a chunk was left."
+        ) from error
+    if stop_on_problem:
+        stop_on_any(problems)
+    _write(manifest, half, rows, problems)
+    return problems
+
+
+def _write(manifest: Path, half: int, rows: list[dict], problems: list[Problem]) -> None:
+    files = ("file", "bug_file")
+    for row in rows:
+        row |= {"half": half}
+        row |= {f: os.path.relpath(row[f], manifest.parent) for f in files if f in row}
+    schema.write(manifest, pl.DataFrame(rows, schema=schema.CHUNKS), schema.CHUNKS, problems)
+
+
+def _box(text: str) -> Box:
+    try:
+        fields = json.loads(text)
+        if not all(isinstance(value, int) for value in fields.values()):
+            raise TypeError
+        return Box(**fields)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not of the form {{"x": 10, "y": 8, "w": 90, "h": 20}} '
+            "(whole pixels of the source picture)"
+        ) from error
+
+
+def main(argv: list[str]) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="touchline chunks",
+        description="Cut a half's video into chunks and list them, with their frames' times, "
+        "in a manifest. Time 0 is the first picture; what is damaged is left out and listed.",
+        epilog="A file name that starts with a dash is given as --video=-name.mkv.",
+    )
+    defaults = Settings()
+    add = parser.add_argument
+    add("--video", type=Path, required=True, metavar="FILE", help="the half's video, a local file")
+    add("--match", required=True, metavar="NAME", help="the match, for messages and problems")
+    add("--half", type=int, required=True, metavar="N", help="the half: 1, 2, …")
+    add("--folder", type=Path, required=True, help="where the chunks go: 000.mkv, 001.mkv, …")
+    add("--manifest", type=Path, required=True, metavar="PARQUET", help="the table to write")
+    add(
+        "--length-s",
+        type=float,
+        default=defaults.length_s,
+        metavar="S",
+        help="seconds of a chunk (%(default)g)",
+    )
+    add(
+        "--overlap-s",
+        type=float,
+        default=defaults.overlap_s,
+        metavar="S",
+        help="seconds that a chunk shares with the next (%(default)g)",
+    )
+    add(
+        "--fps",
+        type=float,
+        default=defaults.fps,
+        metavar="N",
+        help="frames per second of a chunk (%(default)g)",
+    )
+    add(
+        "--height",
+        type=int,
+        default=defaults.height,
+        metavar="PX",
+        help="height of a chunk's picture, even (%(default)s); its width keeps the aspect",
+    )
+    add(
+        "--score-bug",
+        type=_box,
+        metavar="JSON",
+        help='also cut this box, in pixels of the source, into NNN.bug.mkv: {"x":10,"y":8,"w":90,"h":20}',
+    )
+    add("--threads", type=int, default=1, metavar="N", help="threads that decode (%(default)s)")
+    add(
+        "--on-problem",
+        choices=["set-aside", "stop"],
+        default="set-aside",
+        help="leave damaged parts out and list them in the manifest (the default), or stop",
+    )
+    args = parser.parse_args(argv)
+    report(
+        chunk_half(
+            args.video,
+            args.match,
+            args.half,
+            args.folder,
+            args.manifest,
+            Settings(args.length_s, args.overlap_s, args.fps, args.height, args.score_bug),
+            threads=args.threads,
+            stop_on_problem=args.on_problem == "stop",
+        )
+    )
+
+
+if __name__ == "__main__":
+    run(main)

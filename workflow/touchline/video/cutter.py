@@ -1,0 +1,144 @@
+"""The pass that cuts a video: each picture that the decoding brings goes to the chunks it is a frame of."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from touchline.core.files import checksum
+from touchline.core.intervals import exact
+from touchline.video.decoder import Box, Fault, Picture, decode, every_tick
+from touchline.video.encoder import encoder
+from touchline.video.frame_reader import Video, VideoError, probe
+from touchline.video.grid import Chunk, Settings, plan
+
+# A half with stoppages, a break and the studio around it stays under 2 hours; 4 are surely
+# no half, and would keep a job's slot for nothing.
+MAX_DURATION_S = 4 * 3600
+# 4 hours at 50 Mbit/s, more than any broadcast is delivered in.
+MAX_BYTES = 100 * 10**9
+# 8K. Twelve bytes a pixel are held while a picture is scaled: 400 MB.
+MAX_PIXELS = 7680 * 4320
+
+
+def check_size(path: Path) -> None:
+    """Raise `VideoError` for a file that is not worth reading through."""
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
+        raise VideoError(
+            path,
+            f"it has {path.stat().st_size / 1e9:.0f} GB; the limit is {MAX_BYTES / 1e9:.0f} GB.",
+            "Cut it to one half per file, or encode it smaller.",
+        )
+
+
+def check(path: Path, video: Video, score_bug: Box | None) -> None:
+    """Raise `VideoError` for a video beyond the limits or without the score bug's place."""
+    if video.duration_s > MAX_DURATION_S:
+        raise VideoError(
+            path,
+            f"it lasts {video.duration_s / 3600:.1f} hours; the limit is {MAX_DURATION_S // 3600}.",
+            "Cut it to one half per file.",
+        )
+    picture = f"{video.width}x{video.height} picture"
+    if video.width * video.height > MAX_PIXELS:
+        raise VideoError(path, f"its {picture} is beyond the limit of 7680x4320.", "Scale it down.")
+    if score_bug is not None and (
+        score_bug.x + score_bug.w > video.width or score_bug.y + score_bug.h > video.height
+    ):
+        raise VideoError(
+            path,
+            f"score_bug {score_bug._asdict()} reaches beyond its {picture}.",
+            "Give x, y, w and h in pixels of the source picture.",
+        )
+
+
+def cut(
+    path: Path,
+    folder: Path,
+    settings: Settings,
+    *,
+    threads: int = 1,
+    progress: Callable[[float], object] = lambda time_s: None,
+) -> tuple[list[dict], dict[int, str]]:
+    """Write the chunks of the video at `path` into `folder`, in one pass.
+
+    Returns the manifest's rows, with whole paths and without the half, and why each chunk that was
+    set aside was. `progress` is told the time in the half that is reached. Raises
+    `VideoError`, and OSError when a chunk cannot be written.
+    """
+    check_size(path)
+    video = probe(path)
+    check(path, video, settings.score_bug)
+    chunks = plan(video.duration_s, settings)
+    decoding = decode(
+        path,
+        video,
+        settings.rate,
+        settings.height,
+        score_bug=settings.score_bug,
+        wanted=settings.wanted,
+        threads=threads,
+    )
+    with decoding as (pictures, log):
+        _encode(pictures, chunks, folder, settings, progress)
+    aside = _set_aside(chunks, log.faults(), video)
+    rows = []
+    for i, chunk in enumerate(chunks):
+        row = {"chunk": i, "start_s": chunk.start_s, "end_s": chunk.end_s, "frame_s": []}
+        files = {"file": _file(folder, i, False)}
+        if settings.score_bug is not None:
+            files["bug_file"] = _file(folder, i, True)
+        for column, file in files.items():
+            if i in aside:
+                file.unlink()
+            else:
+                row |= {column: file, column.replace("file", "sha256"): checksum(file)}
+                row["frame_s"] = log.shown_s([tick / settings.rate for tick in chunk.ticks])
+        rows.append(row)
+    return rows, aside
+
+
+def _file(folder: Path, chunk: int, bug: bool) -> Path:
+    return folder / f"{chunk:03d}{'.bug' if bug else ''}.mkv"
+
+
+def _set_aside(chunks: list[Chunk], faults: list[Fault], video: Video) -> dict[int, str]:
+    """Return why, for each chunk that holds a fault or the end of a broken file."""
+    aside = {}
+    for fault in faults:
+        for i, chunk in enumerate(chunks):
+            if fault.start_s < chunk.end_s and fault.end_s > chunk.start_s:
+                at_s = max(fault.start_s, chunk.start_s)
+                aside.setdefault(
+                    i, f"its pictures from {at_s:.2f} s on are damaged ({fault.words})"
+                )
+    if video.broken:
+        last = len(chunks) - 1
+        aside[last] = f"the file breaks off at {video.duration_s:.2f} s, before its end"
+    return aside
+
+
+def _encode(
+    pictures: Iterator[Picture],
+    chunks: list[Chunk],
+    folder: Path,
+    settings: Settings,
+    progress: Callable[[float], object],
+) -> None:
+    """Give each picture to the chunks that it is a frame of; each file is closed with its last."""
+    open_files: dict[tuple[int, bool], tuple[ExitStack, Callable]] = {}
+    last_tick = max(chunk.ticks[-1] for chunk in chunks)
+    with ExitStack() as all_files:
+        for tick, bug, frame in every_tick(pictures, last_tick):
+            for i in settings.chunks_around(tick, len(chunks)):
+                if tick not in chunks[i].ticks:
+                    continue
+                if tick == chunks[i].ticks[0]:
+                    file = all_files.enter_context(ExitStack())
+                    encode = file.enter_context(
+                        encoder(_file(folder, i, bug), exact(settings.fps), frame)
+                    )
+                    open_files[i, bug] = file, encode
+                open_files[i, bug][1](chunks[i].ticks.index(tick), frame)
+                if tick == chunks[i].ticks[-1]:
+                    open_files.pop((i, bug))[0].close()
+            progress(float(tick / settings.rate))

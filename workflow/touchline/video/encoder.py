@@ -1,0 +1,40 @@
+"""How a chunk file is written: small H.264 in Matroska, the same bytes each time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.frame import PictureType
+
+from touchline.core.files import whole
+from touchline.video.frame_reader import local
+
+# H.264 that any player and browser shows. One thread, no B-frames: the same bytes each time, and
+# decoding order is display order. On frames a second apart, slower presets take three times as long
+# and save nothing at the same quality (51 dB on the video of `benchmarks/chunks.py`).
+ENCODER = "libx264"
+ENCODING = {"preset": "ultrafast", "crf": "23", "bf": "0", "threads": "1"}
+_BT601, _LIMITED_RANGE = 6, 1  # AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG
+
+
+@contextmanager
+def encoder(path: Path, fps: Fraction, like: av.VideoFrame) -> Iterator[Callable]:
+    """Yield the function that encodes frame k of the chunk at `path`, which appears when whole."""
+    with (
+        whole(path) as partial,
+        av.open(local(partial), "w", format="matroska", options={"fflags": "+bitexact"}) as file,
+    ):
+        stream = file.add_stream(ENCODER, rate=fps, options=ENCODING)
+        stream.width, stream.height, stream.pix_fmt = like.width, like.height, like.format.name
+        context = stream.codec_context
+        context.time_base, context.thread_count = 1 / fps, 1
+        context.colorspace, context.color_range = _BT601, _LIMITED_RANGE
+
+        def encode(k: int, frame: av.VideoFrame) -> None:
+            frame.pts, frame.time_base, frame.pict_type = k, 1 / fps, PictureType.NONE
+            file.mux(stream.encode(frame))
+
+        yield encode
+        file.mux(stream.encode())

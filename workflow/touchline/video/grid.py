@@ -1,0 +1,106 @@
+"""Where the chunks of a half and their frames lie: exact arithmetic, no video."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from touchline.core.intervals import exact, grid
+from touchline.core.problems import InputError
+
+# Ticks a second of the grid that holds every chunk's start and frames: ffmpeg counts through them all.
+MAX_RATE = 1000
+
+
+class Box(NamedTuple):
+    """A rectangle of the upright source picture, in pixels from its top left corner.
+
+    Cut down to even numbers, since the colours of a video are stored for every second pixel.
+    """
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a half is cut; raises `InputError` for settings that cannot be met."""
+
+    length_s: float = 60.0
+    overlap_s: float = 0.0
+    fps: float = 1.0
+    height: int = 224
+    score_bug: Box | None = None
+
+    def __post_init__(self):
+        if not 0 <= self.overlap_s < self.length_s < math.inf:
+            raise InputError(
+                f"chunks of {self.length_s} s cannot overlap by {self.overlap_s} s. "
+                "Set overlap_s to 0 or more and below length_s."
+            )
+        if self.height < 2 or self.height % 2:
+            raise InputError(f"height is {self.height}. Set it to an even number of pixels.")
+        if self.score_bug and (min(self.score_bug[:2]) < 0 or min(self.score_bug[2:]) < 2):
+            raise InputError(
+                f"score_bug is {self.score_bug._asdict()}. Set x and y to 0 or more, w and h to "
+                "2 or more, in pixels of the source picture."
+            )
+        if not 0 < self.fps <= MAX_RATE or self.rate > MAX_RATE:
+            raise InputError(
+                f"{self.fps} frames/s with chunks that start every "
+                f"{self.length_s - self.overlap_s:g} s need a grid finer than 1/{MAX_RATE} s. "
+                "Lower fps, or let length_s - overlap_s be a whole number of frames."
+            )
+
+    @property
+    def step(self) -> tuple[int, int]:
+        """Return (p, q): chunks start p ticks of the grid apart, and their frames are q apart."""
+        frames = (exact(self.length_s) - exact(self.overlap_s)) * exact(self.fps)
+        return frames.as_integer_ratio()
+
+    @property
+    def rate(self) -> Fraction:
+        """Return the grid's ticks per second: every chunk's start and every frame is on one."""
+        return exact(self.fps) * self.step[1]
+
+    @property
+    def wanted(self) -> str | None:
+        """Return ffmpeg's expression for "tick n is a frame of a chunk"; None when all are.
+
+        The chunk that started last before n started mod(n, p) ticks ago, the one before it p more.
+        """
+        p, q = self.step
+        if q == 1:
+            return None
+        at_once = math.ceil(exact(self.length_s) * self.rate / p)
+        return "+".join(f"not(mod(mod(n,{p})+{i * p},{q}))" for i in range(at_once))
+
+    def chunks_around(self, tick: int, count: int) -> range:
+        """Return which of `count` chunks can have a frame at a tick."""
+        per_step, _ = self.step
+        length = exact(self.length_s) * self.rate
+        return range(max(0, int((tick - length) // per_step)), min(tick // per_step, count - 1) + 1)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk's span in the half, in seconds, and the ticks of the grid that are its frames."""
+
+    start_s: float
+    end_s: float
+    ticks: range
+
+
+def plan(duration_s: float, settings: Settings) -> list[Chunk]:
+    """Return the chunks of a half, with every frame that is before the chunk's end."""
+    per_step, per_frame = settings.step
+    length = exact(settings.length_s) * settings.rate  # ticks, not always a whole number
+    end = exact(duration_s) * settings.rate
+    spans = grid(duration_s, settings.length_s, settings.overlap_s)
+    return [
+        Chunk(start_s, end_s, range(first, math.ceil(min(first + length, end)), per_frame))
+        for first, (start_s, end_s) in zip(itertools.count(0, per_step), spans, strict=False)
+    ]
