@@ -5,7 +5,7 @@
 
 DIR is as for `make soccernet`. Trains on the 300 train games with the settings in config.yaml; every
 valid game is judged by thresholds tuned on the other folds, as in metrics.csv. The interval is of the
-bootstrap over games, of the mean over the seeds. The constant guess has answers of the same lengths.
+bootstrap over games, of the mean over the seeds. The constant baseline has answers of the same lengths.
 """
 
 import argparse
@@ -105,8 +105,8 @@ def main() -> None:
         head = "F1, many | 95 % | seeds | F1, one | 95 % | seeds"
         print(f"\n| model | answers | {head} |\n| --- | --- |{' --- |' * 6}")
         for length_s in args.lengths:
-            guess = constant.load({"length_s": length_s}, None)
-            print(row("constant guess", length_s, [counts(*asked, guess)]))
+            baseline = constant.load({"length_s": length_s}, None)
+            print(row("constant baseline", length_s, [counts(*asked, baseline)]))
             answering = [
                 backend.load({"length_s": length_s}, models / str(seed)) for seed in args.seeds
             ]

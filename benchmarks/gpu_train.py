@@ -147,7 +147,7 @@ def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
         "samples/s": samples_per_s,
         "sequences/s": samples_per_s / len(questions),
         "tokens/s": samples_per_s / len(questions) * tokens,
-        "waiting for data": late["waiting"].median(),
+        "waiting for data": late["data_wait"].median(),
         "peak memory, MiB": late["peak_mib"].max(),
     }
 

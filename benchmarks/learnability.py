@@ -240,7 +240,7 @@ def all_seeds(folder: Path, seeds: int, processes: int, quick: bool) -> pl.DataF
     return pl.DataFrame(rows)
 
 
-def guess(drawn: list[Minute]) -> float:
+def baseline(drawn: list[Minute]) -> float:
     """Return the F1 of the middle 12 s of every minute, for every action."""
     start_s, end_s = around(CHUNK_S / 2)
     rows = [
@@ -280,10 +280,11 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         found = all_seeds(folder, args.seeds, args.processes, args.quick)
     drawn = [held_out(seed, size) for seed in range(args.seeds)]
-    guesses = [
-        {"model": "constant guess", "inputs": "none", "way": "", "f1": guess(one)} for one in drawn
+    baselines = [
+        {"model": "constant baseline", "inputs": "none", "way": "", "f1": baseline(one)}
+        for one in drawn
     ]
-    show(pl.concat([found.sort("model", "inputs", maintain_order=True), pl.DataFrame(guesses)]))
+    show(pl.concat([found.sort("model", "inputs", maintain_order=True), pl.DataFrame(baselines)]))
     events = sum(len(one.events_s) for of_seed in drawn for one in of_seed)
     pairs = args.seeds * size.held_out * len(ACTIONS)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

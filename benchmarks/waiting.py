@@ -88,8 +88,8 @@ def measure(folder: Path, examples: TrainingSet, steps: int, workers: int) -> di
         "tokens of a sequence": batch["input_ids"].shape[1],
         "loading a chunk, s": loading_s,
         "a step, s": per_step * len(ACTIONS) / log["samples_per_s"].median(),
-        "waiting, share of a step": log["waiting"].median(),
-        "waiting, largest share": log["waiting"].max(),
+        "waiting, share of a step": log["data_wait"].median(),
+        "waiting, largest share": log["data_wait"].max(),
     }
 
 

@@ -113,7 +113,7 @@ def arguments(**settings) -> list[str]:
     return shlex.split(flags(**settings))
 
 
-def guesses(seed: int, labels: pl.DataFrame) -> pl.DataFrame:
+def random_spots(seed: int, labels: pl.DataFrame) -> pl.DataFrame:
     """Return spots: some near events, some anywhere, with random confidences."""
     random = np.random.default_rng(seed)
     asked = labels.filter(pl.col("action").is_in(ACTIONS)).select("half", "time_s", "action")

@@ -169,7 +169,7 @@ def test_snakemake_may_be_killed_or_started_twice(study, undisturbed, cluster):
 
 @story
 def test_a_training_that_crashes_at_once_is_tried_twice_and_says_why(study, undisturbed, cluster):
-    adapt = study.folder / "workflow/touchline/adapt.py"
+    adapt = study.folder / "workflow/touchline/models/lm/finetuning/run.py"
     text = adapt.read_text()
     start = "    settings = read_settings(entry)\n    footage"
     assert start in text

@@ -19,7 +19,7 @@ from touchline.models import constant
 from touchline.models.backend import Match
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
-GUESSED = {
+BASELINE_COUNTS = {
     ("full", "many"): {"samples": 64267, "tp": 1935, "fp": 62346, "fn": 7166},
     ("full", "one"): {"samples": 64267, "tp": 1921},
     ("positives", "many"): {"samples": 8594, "tp": 1935, "fp": 6673, "fn": 7166},
@@ -57,7 +57,7 @@ def matches(halves, split=None):
         yield name, rows["labels"][0], dict(rows.select("half", "duration_s").iter_rows()), rows
 
 
-def test_the_constant_guess_on_the_valid_games(halves, config):
+def test_the_constant_baseline_on_the_valid_games(halves, config):
     counts = []
     for name, labels, durations, rows in matches(halves, "valid"):
         events, _ = read_labels(labels, name, durations, config["labels"])
@@ -75,7 +75,7 @@ def test_the_constant_guess_on_the_valid_games(halves, config):
     assert len(counts) == 100
     numbers = pl.col("samples", "tp", "fp", "fn")
     pooled = pl.concat(counts).group_by("protocol", "matching").agg(numbers.sum())
-    for (protocol, matching), expected in GUESSED.items():
+    for (protocol, matching), expected in BASELINE_COUNTS.items():
         row = pooled.row(
             by_predicate=(pl.col("protocol") == protocol) & (pl.col("matching") == matching),
             named=True,

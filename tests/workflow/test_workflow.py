@@ -140,7 +140,7 @@ def test_a_label_fix_of_a_train_match_trains_again(study):
     study.edit(study.folder / "demo" / trained, '"position": "', '"position": "1')
     plan = study.plan()
     assert plan["labels"] == plan["fit"] == 1
-    assert plan["infer"] == 3  # linear on valid and test; the constant guess stands
+    assert plan["infer"] == 3  # linear on valid and test; the constant baseline stands
     assert "samples" not in plan
 
 

@@ -47,7 +47,9 @@ def by_hand(folder, game, labels, spots):
 @pytest.mark.parametrize("metric", ["loose", "tight"])
 def test_average_map_is_that_of_the_evaluator_on_files_written_by_hand(tmp_path, metric):
     labels = {match: small_study.events(seed) for seed, match in enumerate("ab")}
-    spots = {match: small_study.guesses(seed, labels[match]) for seed, match in enumerate("ab")}
+    spots = {
+        match: small_study.random_spots(seed, labels[match]) for seed, match in enumerate("ab")
+    }
     small_study.lay(tmp_path, labels)
     small_study.answer(tmp_path, "linear", spots)
     for match in "ab":
@@ -111,7 +113,9 @@ def test_of_two_spots_in_half_a_second_the_most_confident_counts(tmp_path):
 
 def test_the_export_is_read_back_as_it_was(tmp_path):
     labels = {match: small_study.events(seed) for seed, match in enumerate("ab")}
-    spots = {match: small_study.guesses(seed, labels[match]) for seed, match in enumerate("ab")}
+    spots = {
+        match: small_study.random_spots(seed, labels[match]) for seed, match in enumerate("ab")
+    }
     small_study.lay(tmp_path, labels)
     small_study.answer(tmp_path, "linear", spots, threshold=0.9)
     judge(tmp_path)

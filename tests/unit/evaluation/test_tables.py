@@ -20,7 +20,7 @@ def study(tmp_path_factory):
     small_study.lay(folder, labels)
     for number, model in enumerate(("linear", "other")):
         spots = {
-            match: small_study.guesses(10 * number + seed, labels[match])
+            match: small_study.random_spots(10 * number + seed, labels[match])
             for seed, match in enumerate(MATCHES)
         }
         small_study.answer(folder, model, spots, threshold=0.3)

@@ -28,7 +28,7 @@ def content(folder) -> dict:
     return json.loads(path.read_text())
 
 
-def test_a_guess_needs_nothing_but_the_video(tmp_path, film):
+def test_a_baseline_needs_nothing_but_the_video(tmp_path, film):
     done = reel(tmp_path, film, "--query", "top 2 goals", "--model", "constant")
     assert "Understood: Goal; the 2 most confident." in done.stdout
     made = content(tmp_path)

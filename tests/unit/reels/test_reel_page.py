@@ -45,7 +45,7 @@ def page(tmp_path_factory):
     for match in MATCHES:
         spots = pl.DataFrame(SPOTS, schema=columns, orient="row")
         spots = spots.filter(action="corner") if match == "no-hit" else spots
-        for model, table in (("linear", spots), ("guess", spots.with_columns(time_s=30.0))):
+        for model, table in (("linear", spots), ("baseline", spots.with_columns(time_s=30.0))):
             path = results / f"predictions/{model}/{match}.parquet"
             schema.write(path, to_predictions(samples, table), schema.PREDICTIONS)
         schema.write(results / f"samples/{match}.parquet", samples, schema.SAMPLES)
@@ -66,8 +66,8 @@ def page(tmp_path_factory):
         highlights.main(shlex.split(flags(**arguments)))
     out = results / "highlights/goals/index.html"
     settings = {"name": "goals", "matches": MATCHES, "model": "linear", "out": out}
-    settings |= {"models": ["guess", "linear"], "guesses": ["guess"], "results": results}
-    reel_page.main(shlex.split(flags(**settings, thresholds={"guess": 0.0, "linear": 0.5})))
+    settings |= {"models": ["baseline", "linear"], "baselines": ["baseline"], "results": results}
+    reel_page.main(shlex.split(flags(**settings, thresholds={"baseline": 0.0, "linear": 0.5})))
     return out
 
 
@@ -202,6 +202,6 @@ def test_rows_are_the_truth_and_every_model_above_its_threshold(page):
     with opened(page) as found:
         section = found.page.locator("section").first
         names = section.locator(".lines").last.locator(".name").all_inner_texts()
-        assert names == ["reel", "truth", "guess", "linear"]
+        assert names == ["reel", "truth", "baseline", "linear"]
         rows = section.locator(".lines").last.locator(".track")
         assert [rows.nth(row).locator("button").count() for row in range(4)] == [2, 1, 3, 2]

@@ -38,13 +38,13 @@ def main(results: Path, *more: str) -> str:
 
 def test_every_model_has_a_faint_and_a_bold_line_in_its_own_colour(results):
     models = ["constant", "linear", "mistral", "qwen2-vl"]
-    arguments = ["--trained", *models[2:], "--models", *models, "--guesses", "constant"]
+    arguments = ["--trained", *models[2:], "--models", *models, "--baselines", "constant"]
     picture = main(results, *arguments)
     assert picture == main(results, *arguments)  # the same bytes
     lines = re.findall(r'<path [^>]*stroke="(#\w+)" stroke-width="([\d.]+)"', picture)
     thin = [colour for colour, width in lines if width == "1" and colour in COLOURS]
     bold = [colour for colour, width in lines if width == "2.2"]
-    # The third and fourth of the study: linear has the first colour, a guess has none of these.
+    # The third and fourth of the study: linear has the first colour, a baseline has none of these.
     assert thin == bold == [COLOURS[1], COLOURS[2]]
     assert all(f">{model}</text>" in picture for model in models[2:])
     assert ">linear</text>" not in picture

@@ -17,7 +17,7 @@ HOSTILE = "<script>document.title = 'run'</script> & <b>bold</b> ü"
 LOSS = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4" onload="x()"><rect width="4"/></svg>'
 
 
-def guess(samples):
+def baseline(samples):
     """Return the middle of every chunk."""
     middle = (pl.col("start_s") + pl.col("end_s")) / 2
     return samples.select("half", "action", time_s=middle, confidence=1.0)
@@ -30,15 +30,17 @@ def draw(**settings):
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A finished study of a model and a guess, with hostile text wherever text comes from outside."""
+    """A finished study of a model and a baseline, with hostile text wherever text comes from outside."""
     folder = tmp_path_factory.mktemp("study")
     labels = {match: small_study.events(seed) for seed, match in enumerate(MATCHES)}
     small_study.lay(folder, labels, text=HOSTILE)
     samples = schema.read(folder / "results/samples/a.parquet", schema.SAMPLES)
-    spots = {match: small_study.guesses(seed, labels[match]) for seed, match in enumerate(MATCHES)}
+    spots = {
+        match: small_study.random_spots(seed, labels[match]) for seed, match in enumerate(MATCHES)
+    }
     small_study.answer(folder, "linear", spots, threshold=0.4)
-    small_study.answer(folder, "guess", dict.fromkeys(MATCHES, guess(samples)))
-    small_study.finish(folder, ["guess", "linear"], MATCHES)
+    small_study.answer(folder, "baseline", dict.fromkeys(MATCHES, baseline(samples)))
+    small_study.finish(folder, ["baseline", "linear"], MATCHES)
     results = folder / "results"
     problem = Problem(HOSTILE, "labels", HOSTILE, HOSTILE, MATCH_SET_ASIDE)
     pl.DataFrame([problem.__dict__]).write_csv(results / "problems.csv")
@@ -46,7 +48,7 @@ def study(tmp_path_factory):
     attempt = {"job": "7", "began": "2026-01-01T00:00:00", "from_step": 0, "to_step": 8,
                "saved_step": 8, "ended": None, "why": HOSTILE}  # fmt: skip
     (results / "models/linear/attempts.json").write_text(json.dumps([attempt]))
-    models = {"models": ["guess", "linear"], "guesses": ["guess"], "results": results}
+    models = {"models": ["baseline", "linear"], "baselines": ["baseline"], "results": results}
     draw(**models, folder=results / "figures")
     (results / "figures/loss.svg").write_text(LOSS)
     report.main(
@@ -72,7 +74,7 @@ def test_the_page_opens_whole_without_a_network(study, width):
         page = found.page
         assert found.said == []
         assert found.asked == []
-        assert page.locator("h1").inner_text().startswith("linear is better than a guess, by 0.")
+        assert page.locator("h1").inner_text().startswith("linear is better than a baseline, by 0.")
         # Nothing sticks out sideways; wide tables scroll in their own box.
         assert page.evaluate("document.documentElement.scrollWidth") == width
         pictures = page.evaluate(
@@ -109,7 +111,7 @@ def test_the_page_has_every_table_and_what_other_stages_left(study):
 
 
 def test_the_page_does_without_a_loss_figure_and_attempts(study, tmp_path):
-    content = report.collect(study / "results", ["guess", "linear"], ["guess"], 0.95)
+    content = report.collect(study / "results", ["baseline", "linear"], ["baseline"], 0.95)
     content |= {"loss": None, "attempts": [], "problems": [], "split": "", "confidence_level": 0.9}
     page = report.render(content | {"resamples": 7})
     assert "Training" not in page
@@ -121,20 +123,20 @@ def test_the_page_of_a_single_match_is_whole(study, tmp_path):
     results = tmp_path / "results"
     small_study.lay(tmp_path, {"a": small_study.events(0)})
     samples = schema.read(results / "samples/a.parquet", schema.SAMPLES)
-    small_study.answer(tmp_path, "guess", {"a": guess(samples)})
-    small_study.finish(tmp_path, ["guess"], ["a"])
-    models = {"models": ["guess"], "guesses": ["guess"], "results": results}
+    small_study.answer(tmp_path, "baseline", {"a": baseline(samples)})
+    small_study.finish(tmp_path, ["baseline"], ["a"])
+    models = {"models": ["baseline"], "baselines": ["baseline"], "results": results}
     figures.main(small_study.arguments(**models, folder=results / "figures"))
     report.main(small_study.arguments(**models, out=results / "report.html"))
     with opened(results / "report.html", 390) as found:
-        assert found.page.locator("h1").inner_text() == "Only constant guesses were compared"
+        assert found.page.locator("h1").inner_text() == "Only constant baselines were compared"
         assert "Only 1 match was scored" in found.page.locator("header").inner_text()
         assert found.said == []
 
 
 def test_figures_are_of_every_match_and_the_same_bytes_again(study, tmp_path):
     results = study / "results"
-    draw(models=["guess", "linear"], guesses=["guess"], results=results, folder=tmp_path)
+    draw(models=["baseline", "linear"], baselines=["baseline"], results=results, folder=tmp_path)
     drawn = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*.svg"))
     assert [str(path) for path in drawn] == [
         "f1.svg", "precision_recall.svg", "reliability.svg", *(f"timelines/{match}.svg" for match in MATCHES),
@@ -145,8 +147,11 @@ def test_figures_are_of_every_match_and_the_same_bytes_again(study, tmp_path):
 
 
 def test_models_differ_in_colour_and_in_shape():
-    models = [f"m{number}" for number in range(6)] + ["guess"]
-    colours, shapes = plot_style.colours(models, ["guess"]), plot_style.shapes(models, ["guess"])
+    models = [f"m{number}" for number in range(6)] + ["baseline"]
+    colours, shapes = (
+        plot_style.colours(models, ["baseline"]),
+        plot_style.shapes(models, ["baseline"]),
+    )
     assert len(set(colours.values())) == len(set(shapes.values())) == 7
     assert plot_style.TRUTH_COLOUR not in colours.values()
 
@@ -154,8 +159,8 @@ def test_models_differ_in_colour_and_in_shape():
         red, green, blue = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
         return 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
 
-    # The first two, which most studies have, are told from white paper and the guess by contrast.
-    assert all((1.05 / (lightness(colours[name]) + 0.05)) > 3 for name in ("m0", "m1", "guess"))
+    # The first two, which most studies have, are told from white paper and the baseline by contrast.
+    assert all((1.05 / (lightness(colours[name]) + 0.05)) > 3 for name in ("m0", "m1", "baseline"))
 
 
 def test_moments_are_what_they_are_called(answered):

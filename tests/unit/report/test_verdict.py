@@ -25,18 +25,18 @@ def study(**models):
     return pl.DataFrame(rows), pl.DataFrame(pairs, schema_overrides=kinds)
 
 
-def say(metrics, differences, guesses=("guess",), matches=100):
-    return judge(metrics, differences, list(guesses), matches, 0.95)
+def say(metrics, differences, baselines=("baseline",), matches=100):
+    return judge(metrics, differences, list(baselines), matches, 0.95)
 
 
-def test_one_model_above_the_guess():
-    found = say(*study(guess=(0.05, 0.05), linear=(0.2, 0.19)))
+def test_one_model_above_the_baseline():
+    found = say(*study(baseline=(0.05, 0.05), linear=(0.2, 0.19)))
     assert found.best == "linear"
-    assert found.headline == "linear is better than a guess, by 0.150 F1"
+    assert found.headline == "linear is better than a baseline, by 0.150 F1"
     assert found.sentences == [
         "F1 0.2000 (95 % interval 0.1800–0.2200): 25 of 100 answers are right and "
         "50 of 100 events are found.",
-        "Against the guess “guess”, which looks at nothing, the difference in F1 is +0.1500, "
+        "Against the baseline “baseline”, which looks at nothing, the difference in F1 is +0.1500, "
         "paired interval +0.1300 to +0.1700.",
         "With one-to-one matching, where no repeated answer counts, its F1 is 0.1900; "
         "the order of the models is the same.",
@@ -44,17 +44,17 @@ def test_one_model_above_the_guess():
 
 
 def test_the_best_of_several_and_the_next():
-    found = say(*study(guess=(0.05, 0.05), a=(0.2, 0.1), b=(0.21, 0.05), c=(0.1, 0.08)))
-    assert found.headline == "b, the best of 3 models, is better than a guess, by 0.160 F1"
+    found = say(*study(baseline=(0.05, 0.05), a=(0.2, 0.1), b=(0.21, 0.05), c=(0.1, 0.08)))
+    assert found.headline == "b, the best of 3 models, is better than a baseline, by 0.160 F1"
     assert "The next model is a (difference in F1 +0.0100" in found.sentences[2]
     assert "That may be chance" in found.sentences[2]
     assert "a is then first" in found.sentences[3]
-    apart = say(*study(guess=(0.05, 0.05), a=(0.2, 0.1), b=(0.3, 0.2)))
+    apart = say(*study(baseline=(0.05, 0.05), a=(0.2, 0.1), b=(0.3, 0.2)))
     assert "chance" not in apart.sentences[2]
 
 
 def test_a_model_that_answers_the_same_is_no_lead():
-    metrics, differences = study(guess=(0.05, 0.05), a=(0.2, 0.1), twin=(0.2, 0.1))
+    metrics, differences = study(baseline=(0.05, 0.05), a=(0.2, 0.1), twin=(0.2, 0.1))
     twins = pl.col("other") == "twin"
     nothing = [pl.when(twins).then(0.0).otherwise(name).alias(name) for name in ("low", "high")]
     found = say(metrics, differences.with_columns(nothing))
@@ -64,37 +64,37 @@ def test_a_model_that_answers_the_same_is_no_lead():
 @pytest.mark.parametrize(
     ("f1", "headline"),
     [
-        (0.06, "linear is not shown to be better than a guess"),
-        (0.04, "linear is not shown to be better than a guess"),
-        (0.01, "No model is better than a guess"),
+        (0.06, "linear is not shown to be better than a baseline"),
+        (0.04, "linear is not shown to be better than a baseline"),
+        (0.01, "No model is better than a baseline"),
     ],
 )
-def test_a_model_that_is_not_above_the_guess_is_not_praised(f1, headline):
-    found = say(*study(guess=(0.05, 0.05), linear=(f1, f1)))
+def test_a_model_that_is_not_above_the_baseline_is_not_praised(f1, headline):
+    found = say(*study(baseline=(0.05, 0.05), linear=(f1, f1)))
     assert (found.best, found.headline) == ("linear", headline)
 
 
-def test_a_study_without_a_guess_has_no_floor_and_says_so():
-    found = say(*study(linear=(0.2, 0.2)), guesses=())
+def test_a_study_without_a_baseline_has_no_floor_and_says_so():
+    found = say(*study(linear=(0.2, 0.2)), baselines=())
     assert found.headline == "linear has the highest F1, 0.200"
-    assert "No constant guess was compared" in found.sentences[1]
+    assert "No constant baseline was compared" in found.sentences[1]
 
 
-def test_guesses_alone_are_no_competition():
-    found = say(*study(guess=(0.05, 0.05), other=(0.06, 0.06)), guesses=("guess", "other"))
-    assert found.headline == "Only constant guesses were compared"
+def test_baselines_alone_are_no_competition():
+    found = say(*study(baseline=(0.05, 0.05), other=(0.06, 0.06)), baselines=("baseline", "other"))
+    assert found.headline == "Only constant baselines were compared"
     assert found.best == "other"
 
 
 def test_few_matches_and_undefined_numbers():
-    metrics, differences = study(guess=(0.05, 0.05), linear=(0.2, 0.2))
+    metrics, differences = study(baseline=(0.05, 0.05), linear=(0.2, 0.2))
     undefined = ["precision", "recall", "f1", "f1_low", "f1_high"]
     metrics = metrics.with_columns(pl.lit(None, pl.Float64).alias(name) for name in undefined)
     gone = ["difference", "low", "high"]
     differences = differences.with_columns(pl.lit(None, pl.Float64).alias(name) for name in gone)
-    assert say(metrics, differences).headline == "linear is not shown to be better than a guess"
+    assert say(metrics, differences).headline == "linear is not shown to be better than a baseline"
     found = say(metrics, differences, matches=1)
-    assert found.headline == "Too few matches to say whether linear is better than a guess"
+    assert found.headline == "Too few matches to say whether linear is better than a baseline"
     assert found.sentences[0] == "F1 0.0000: there is nothing to find."
     assert "– (no interval)" in found.sentences[1]
     assert found.sentences[-1].startswith("Only 1 match was scored")

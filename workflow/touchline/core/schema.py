@@ -94,16 +94,24 @@ LOG = pl.Schema(
         "learning_rate": pl.Float64,
         "grad_norm": pl.Float64,
         "samples_per_s": pl.Float64,
-        "waiting": pl.Float64,  # share of the time in which the model waited for data
+        "data_wait": pl.Float64,  # share of the time in which the model waited for data
         "skipped": pl.Int64,  # chunks that could not be read; with no other, there is no loss
         "peak_mib": pl.Float64,  # of the GPU's memory, or of the process where there is no GPU
     }
 )
 
-# What became of a model's samples in one match: how many have each status (those of
-# `touchline.prompts.answer_parser`, and `skipped` for a sample that was not answered), and what they took.
-STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off", "skipped")
+# What became of a sample's question:
+# ok          the sentences that were asked for, and nothing else
+# none        the model says that the action does not occur
+# repaired    other words or times, with a clear meaning
+# unparsable  no times and no denial, or no times that can be in the chunk
+# refused     the model would not answer
+# cut_off     the answer ran into the limit on its length; what it said until then is kept
+# skipped     there is no answer: its chunk could not be read, or its server did not answer
+ANSWER_STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off")
+STATUSES = (*ANSWER_STATUSES, "skipped")
 TOKENS = ("prompt_tokens", "answer_tokens")
+# What became of a model's samples in one match: how many have each status, and what they took.
 TALLY = pl.Schema(
     {"match": pl.String, "samples": pl.Int64}
     | dict.fromkeys(STATUSES + TOKENS, pl.Int64)
@@ -123,6 +131,9 @@ ANSWERS = pl.Schema(
         "counted": pl.Boolean,
     }
 )
+
+# In the tables of scores: all actions pooled.
+ALL = "all"
 
 _PROBLEMS_KEY = "touchline.core.problems"
 

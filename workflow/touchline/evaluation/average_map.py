@@ -26,6 +26,7 @@ import polars as pl
 
 from touchline.core import actions, schema
 from touchline.core.files import whole, whole_folder
+from touchline.core.schema import ALL
 from touchline.data import spotting_json
 
 METRICS = ("loose", "tight")
@@ -35,7 +36,6 @@ SUBSETS = {
     "shown": ("_visible", pl.col("visibility").ne_missing("not shown")),
     "unshown": ("_unshown", pl.col("visibility").eq_missing("not shown")),
 }
-ALL = "all"
 AVERAGE_MAP = pl.Schema(
     {"metric": pl.String, "subset": pl.String, "action": pl.String, "events": pl.Int64}
     | {"classes": pl.Int64, "classes_present": pl.Int64}

@@ -9,7 +9,8 @@ import itertools
 import numpy as np
 import polars as pl
 
-ALL = "all"
+from touchline.core.schema import ALL
+
 KEY = ["protocol", "matching", "action"]
 DIFFERENCES = pl.Schema(
     {"model": pl.String, "other": pl.String}

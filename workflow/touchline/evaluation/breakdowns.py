@@ -7,10 +7,10 @@ truths of `touchline.evaluation.ground_truth`.
 import numpy as np
 import polars as pl
 
+from touchline.core.schema import ALL
 from touchline.evaluation.matching import SAMPLE, count, pairs, with_ratios
 from touchline.evaluation.thresholds import curves
 
-ALL = "all"
 CURVE_POINTS = 200
 BINS = 10  # of confidences
 HALF, COMMENTARY, VISIBILITY = "half", "commentary", "visibility"

@@ -10,8 +10,8 @@ import polars as pl
 from tabulate import tabulate
 
 from touchline.core import actions, schema
+from touchline.core.schema import ALL
 
-ALL = "all"
 PROTOCOLS = {"full": "every chunk", "positives": "with action"}
 RULE = ["full", "many"]  # what is meant where a table does not say it: the study's rule
 

@@ -1,6 +1,6 @@
 """The end of a training that saved its state, to go on when the same command runs again."""
 
-UNFINISHED = 75  # exit status
+UNFINISHED = 75  # exit status of a job that has to run again: a training, or answers still to come
 
 
 class Unfinished(SystemExit):

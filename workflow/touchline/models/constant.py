@@ -1,4 +1,4 @@
-"""A guess that looks at nothing: the middle of every chunk. A model that is not above it knows nothing."""
+"""A baseline that looks at nothing: the middle of every chunk. A model that is not above it knows nothing."""
 
 from pathlib import Path
 

@@ -9,14 +9,6 @@ from touchline.core import actions, clock
 from touchline.core.intervals import around
 from touchline.prompts import time_mentions
 
-# ok          the sentences that were asked for, and nothing else
-# none        the model says that the action does not occur
-# repaired    other words or times, with a clear meaning
-# unparsable  no times and no denial, or no times that can be in the chunk
-# refused     the model would not answer
-# cut_off     the answer ran into the limit on its length; what it said until then is kept
-STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off")
-
 # Times are written to the second, so an answer may pass the chunk's ends by half of one.
 ROUNDING_S = 0.5
 # A time this far outside of the chunk still means its end.

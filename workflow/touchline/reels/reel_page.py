@@ -192,7 +192,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--matches", nargs="*", default=[])
     parser.add_argument("--model", required=True, help="whose answers the reels are made of")
     parser.add_argument("--models", nargs="*", default=[], help="a row of each")
-    parser.add_argument("--guesses", nargs="*", default=[], help="the constant ones of them")
+    parser.add_argument("--baselines", nargs="*", default=[], help="the constant ones of them")
     parser.add_argument(
         "--thresholds", type=json.loads, default={}, metavar="JSON",
         help='of each model: a number, or "tuned"',
@@ -200,7 +200,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), help="(%(default)s)")
     parser.add_argument("--out", type=Path, required=True, metavar="HTML")
     args = parser.parse_args(argv)
-    results, colour = args.results, colours(args.models, args.guesses)
+    results, colour = args.results, colours(args.models, args.baselines)
     thresholds = {
         model: read_thresholds(results / f"scores/{model}.thresholds.csv")
         if own == "tuned"

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from touchline.core import actions, schema
 from touchline.core.files import whole_folder
+from touchline.core.schema import ALL
 from touchline.evaluation import ground_truth
 from touchline.evaluation.matching import pairs
 from touchline.report.plot_style import TRUTH, TRUTH_COLOUR, colours, finish, save, shapes
 
-ALL = "all"
 ALL_NAME = "All actions"
 CHARACTER_PX = 7.5  # room for a letter of a label, whichever font the reader has
 RULE = {"protocol": "full", "matching": "many"}
@@ -26,9 +26,9 @@ RULE = {"protocol": "full", "matching": "many"}
 class Models:
     """The models of a figure, in its order, and how they look."""
 
-    def __init__(self, names: list[str], guesses: list[str]) -> None:
+    def __init__(self, names: list[str], baselines: list[str]) -> None:
         self.names = names
-        self.colours, self.shapes = colours(names, guesses), shapes(names, guesses)
+        self.colours, self.shapes = colours(names, baselines), shapes(names, baselines)
 
     def colour(self, **legend) -> alt.Color:
         scale = alt.Scale(domain=self.names, range=[self.colours[name] for name in self.names])
@@ -149,17 +149,17 @@ def _named(column: str) -> pl.Expr:
 
 
 def matched(
-    truths: pl.DataFrame, answers: dict[str, pl.DataFrame], guesses: list[str]
+    truths: pl.DataFrame, answers: dict[str, pl.DataFrame], baselines: list[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return (truths with `found`, answers that count with `model`, `time_s` and `hit`).
 
-    A truth is found when any model but the guesses found it; time_s of an answer is its middle.
+    A truth is found when any model but the baselines found it; time_s of an answer is its middle.
     """
     found, tables = set(), []
     for model, table in answers.items():
         said = table.filter("counted")
         hits = pairs(said, truths)
-        found |= set() if model in guesses else set(hits["truth"])
+        found |= set() if model in baselines else set(hits["truth"])
         middle = (pl.col("start_s") + pl.col("end_s")) / 2
         number = pl.int_range(pl.len())
         tables.append(
@@ -177,21 +177,23 @@ def main(argv: list[str]) -> None:
     """Write all figures."""
     parser = argparse.ArgumentParser(prog="touchline figures", description=__doc__)
     parser.add_argument("--models", nargs="+", required=True)
-    parser.add_argument("--guesses", nargs="*", default=[], help="the constant ones of the models")
+    parser.add_argument(
+        "--baselines", nargs="*", default=[], help="the constant ones of the models"
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), help="(%(default)s)")
     parser.add_argument(
         "--folder", type=Path, default=Path("results/figures"), help="(%(default)s)"
     )
     args = parser.parse_args(argv)
     results = args.results
-    models = Models(args.models, args.guesses)
+    models = Models(args.models, args.baselines)
     metrics = schema.read_csv(results / "metrics.csv")
     save(f1_per_action(metrics, models), args.folder / "f1.svg")
     curve = schema.read_csv(results / "precision_recall.csv")
     save(precision_recall(curve, metrics, models), args.folder / "precision_recall.svg")
     bins = schema.read_csv(results / "reliability.csv")
-    bins = bins.filter(~pl.col("model").is_in(args.guesses))
-    others = Models([name for name in args.models if name not in args.guesses], [])
+    bins = bins.filter(~pl.col("model").is_in(args.baselines))
+    others = Models([name for name in args.models if name not in args.baselines], [])
     save(reliability(bins, others), args.folder / "reliability.svg")
     answers = {
         model: schema.read(results / f"scores/{model}.answers.parquet", schema.ANSWERS)
@@ -203,7 +205,7 @@ def main(argv: list[str]) -> None:
         f"{results}/samples/{{match}}.parquet",
         f"{results}/labels/{{match}}.parquet",
     )
-    truths, said = matched(truths, answers, args.guesses)
+    truths, said = matched(truths, answers, args.baselines)
     with whole_folder(args.folder / "timelines") as folder:
         for match in tqdm(samples["match"].unique(maintain_order=True), unit="match"):
             drawn = timeline(truths.filter(match=match), said.filter(match=match), models)

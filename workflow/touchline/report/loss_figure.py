@@ -24,13 +24,13 @@ def curve(log: pl.DataFrame) -> pl.DataFrame:
     return steps.with_columns(mean=mean).gather_every(-(-len(steps) // DRAWN) or 1)
 
 
-def draw(curves: pl.DataFrame, models: list[str], guesses: list[str]) -> alt.LayerChart:
+def draw(curves: pl.DataFrame, models: list[str], baselines: list[str]) -> alt.LayerChart:
     """Draw the curves (columns model, step, loss, mean); `models` are all of the study.
 
     So a model looks the same in every figure. A mark ends each curve, to tell them apart in print.
     """
     drawn = curves["model"].unique(maintain_order=True).to_list()
-    colour, shape = colours(models, guesses), shapes(models, guesses)
+    colour, shape = colours(models, baselines), shapes(models, baselines)
 
     def scale(kinds: dict[str, str]) -> alt.Scale:
         return alt.Scale(domain=drawn, range=[kinds[model] for model in drawn])
@@ -63,7 +63,9 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline loss_figure", description=__doc__)
     parser.add_argument("--trained", nargs="+", required=True, metavar="MODEL", help="to draw")
     parser.add_argument("--models", nargs="*", default=[], help="all of the study, for the colours")
-    parser.add_argument("--guesses", nargs="*", default=[], help="the constant ones of the models")
+    parser.add_argument(
+        "--baselines", nargs="*", default=[], help="the constant ones of the models"
+    )
     parser.add_argument(
         "--logs", default="results/models/{model}/log.parquet", help="(%(default)s)"
     )
@@ -75,5 +77,5 @@ def main(argv: list[str]) -> None:
         )
         for model in args.trained
     ]
-    chart = draw(pl.concat(curves), args.models or args.trained, args.guesses)
+    chart = draw(pl.concat(curves), args.models or args.trained, args.baselines)
     save(chart, args.out)

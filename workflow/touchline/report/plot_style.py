@@ -1,6 +1,6 @@
 """How figures and the page tell models apart: by colour, which colour-blind people see, and by shape.
 
-The colours are those of Okabe and Ito (2008), the darkest first; a constant guess is grey, the truth
+The colours are those of Okabe and Ito (2008), the darkest first; a constant baseline is grey, the truth
 black.
 """
 
@@ -13,24 +13,24 @@ from touchline.core.files import whole
 FONT = "Helvetica, Arial, sans-serif"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "triangle-right")
-GUESS_COLOUR, GUESS_SHAPE = "#777777", "cross"
+BASELINE_COLOUR, BASELINE_SHAPE = "#777777", "cross"
 TRUTH, TRUTH_COLOUR = "truth", "#000000"
 
 
-def colours(models: list[str], guesses: list[str]) -> dict[str, str]:
-    """Return the colour of each model; `guesses` are the constant ones."""
-    return _assign(models, guesses, COLOURS, GUESS_COLOUR)
+def colours(models: list[str], baselines: list[str]) -> dict[str, str]:
+    """Return the colour of each model; `baselines` are the constant ones."""
+    return _assign(models, baselines, COLOURS, BASELINE_COLOUR)
 
 
-def shapes(models: list[str], guesses: list[str]) -> dict[str, str]:
+def shapes(models: list[str], baselines: list[str]) -> dict[str, str]:
     """Return the Vega shape of each model."""
-    return _assign(models, guesses, SHAPES, GUESS_SHAPE)
+    return _assign(models, baselines, SHAPES, BASELINE_SHAPE)
 
 
-def _assign(models: list[str], guesses: list[str], kinds: tuple, guess: str) -> dict[str, str]:
-    others = [model for model in models if model not in guesses]
+def _assign(models: list[str], baselines: list[str], kinds: tuple, baseline: str) -> dict[str, str]:
+    others = [model for model in models if model not in baselines]
     chosen = {model: kinds[number % len(kinds)] for number, model in enumerate(others)}
-    return {model: chosen.get(model, guess) for model in models}
+    return {model: chosen.get(model, baseline) for model in models}
 
 
 def finish(chart: alt.Chart) -> alt.Chart:

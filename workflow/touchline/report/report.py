@@ -10,12 +10,12 @@ import polars as pl
 from touchline.core import schema
 from touchline.core.files import write_text
 from touchline.core.problems import NOTED
+from touchline.core.schema import ALL
 from touchline.evaluation import ground_truth, table_format
 from touchline.evaluation.matching import with_ratios
 from touchline.report import html, qualitative, verdict
 from touchline.report.plot_style import colours
 
-ALL = "all"
 RULE = {"protocol": "full", "matching": "many"}
 
 
@@ -53,14 +53,16 @@ def answer_table(path: Path) -> table_format.Table:
     return table_format.Table("answers", "How the models answered", "", headers, rows)
 
 
-def collect(results: Path, models: list[str], guesses: list[str], confidence_level: float) -> dict:
+def collect(
+    results: Path, models: list[str], baselines: list[str], confidence_level: float
+) -> dict:
     """Return what the page shows, from the files of a study."""
     metrics = schema.read_csv(results / "metrics.csv")
     differences = schema.read_csv(results / "differences.csv")
     problems = schema.read_csv(results / "problems.csv")
     scores = schema.read(results / f"scores/{models[0]}.parquet", schema.SCORES)
     matches = scores["match"].unique().sort().to_list()
-    judged = verdict.judge(metrics, differences, guesses, len(matches), confidence_level)
+    judged = verdict.judge(metrics, differences, baselines, len(matches), confidence_level)
     samples_path = f"{results}/samples/{{match}}.parquet"
     _, truths = ground_truth.read(matches, samples_path, f"{results}/labels/{{match}}.parquet")
     answers = schema.read(results / f"scores/{judged.best}.answers.parquet", schema.ANSWERS)
@@ -72,7 +74,7 @@ def collect(results: Path, models: list[str], guesses: list[str], confidence_lev
         "verdict": judged,
         "bars": pooled.sort("f1", descending=True, nulls_last=True, maintain_order=True).to_dicts(),
         "longest": pooled.select("f1", "f1_high").max().row(0),
-        "colours": colours(models, guesses),
+        "colours": colours(models, baselines),
         "matches": len(matches),
         "events": len(truths),
         "tables": [*table_format.read(results), answer_table(results / "answers.csv")],
@@ -102,7 +104,9 @@ def main(argv: list[str]) -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(prog="touchline report", description=__doc__)
     parser.add_argument("--models", nargs="+", required=True)
-    parser.add_argument("--guesses", nargs="*", default=[], help="the constant ones of the models")
+    parser.add_argument(
+        "--baselines", nargs="*", default=[], help="the constant ones of the models"
+    )
     parser.add_argument("--split", default="", help="the split in the tables")
     parser.add_argument(
         "--confidence-level", type=float, default=0.95, help="of the intervals (%(default)s)"
@@ -111,7 +115,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--results", type=Path, default=Path("results"), help="(%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("results/report.html"))
     args = parser.parse_args(argv)
-    content = collect(args.results, args.models, args.guesses, args.confidence_level)
+    content = collect(args.results, args.models, args.baselines, args.confidence_level)
     settings = {
         "split": args.split,
         "confidence_level": args.confidence_level,

@@ -1,12 +1,12 @@
-"""The answer of a study in sentences: which model is best, by how much, and is it better than a guess."""
+"""The answer of a study in sentences: which model is best, by how much, and is it better than a baseline."""
 
 from typing import NamedTuple
 
 import polars as pl
 
+from touchline.core.schema import ALL
 from touchline.evaluation.table_format import between, number, signed
 
-ALL = "all"
 FEW_MATCHES = 10  # below it a bootstrap over matches draws the same few again and again
 
 
@@ -53,19 +53,19 @@ def lead(differences: pl.DataFrame, model: str, other: str, matching: str = "man
 def judge(
     metrics: pl.DataFrame,
     differences: pl.DataFrame,
-    guesses: list[str],
+    baselines: list[str],
     matches: int,
     confidence_level: float,
 ) -> Verdict:
-    """Say which model is best; `guesses` are the models that look at nothing.
+    """Say which model is best; `baselines` are the models that look at nothing.
 
     `metrics` is metrics.csv, `differences` is differences.csv, `matches` how many were scored. An
-    undefined F1 counts as 0. The best guess is the floor.
+    undefined F1 counts as 0. The best baseline is the floor.
     """
     rows = metrics.filter(protocol="full", action=ALL).with_columns(pl.col("f1").fill_null(0))
     ranked = rows.filter(matching="many").sort("f1", descending=True, maintain_order=True)
-    real = [model for model in ranked["model"] if model not in guesses]
-    floor = next((model for model in ranked["model"] if model in guesses), None)
+    real = [model for model in ranked["model"] if model not in baselines]
+    floor = next((model for model in ranked["model"] if model in baselines), None)
     best = real[0] if real else floor
     row = ranked.row(by_predicate=pl.col("model") == best, named=True)
     percent = f"{100 * confidence_level:g} %"
@@ -74,13 +74,13 @@ def judge(
         above = lead(differences, best, floor)
         headline = _headline(best, above, len(real), matches)
         sentences.append(
-            f"Against the guess “{floor}”, which looks at nothing, the difference in F1 is {above}."
+            f"Against the baseline “{floor}”, which looks at nothing, the difference in F1 is {above}."
         )
     elif real:
         headline = f"{best} has the highest F1, {number(row['f1'], 3)}"
-        sentences.append("No constant guess was compared, so nothing says what F1 is for free.")
+        sentences.append("No constant baseline was compared, so nothing says what F1 is for free.")
     else:
-        headline = "Only constant guesses were compared"
+        headline = "Only constant baselines were compared"
     if len(real) > 1:
         above = lead(differences, best, real[1])
         if above == (0, 0, 0):
@@ -120,12 +120,12 @@ def _found(row: dict, percent: str) -> str:
 
 
 def _headline(best: str, above: Lead, models: int, matches: int) -> str:
-    """Say how the best model stands against the best guess."""
+    """Say how the best model stands against the best baseline."""
     if matches < FEW_MATCHES:
-        return f"Too few matches to say whether {best} is better than a guess"
+        return f"Too few matches to say whether {best} is better than a baseline"
     if above.is_certain and above.difference < 0:
-        return "No model is better than a guess"
+        return "No model is better than a baseline"
     name = f"{best}, the best of {models} models," if models > 1 else best
     if above.is_certain:
-        return f"{name} is better than a guess, by {number(above.difference, 3)} F1"
-    return f"{name} is not shown to be better than a guess"
+        return f"{name} is better than a baseline, by {number(above.difference, 3)} F1"
+    return f"{name} is not shown to be better than a baseline"

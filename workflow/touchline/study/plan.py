@@ -261,7 +261,7 @@ class Plan:
         return [LOSS] if self.logged() else []
 
     def loss_arguments(self, wildcards) -> str:
-        return flags(trained=self.logged(), models=list(self.models), guesses=self.guesses())
+        return flags(trained=self.logged(), models=list(self.models), baselines=self.baselines())
 
     def games(self) -> dict[str, str]:
         """Return the game folder of each scored match: SoccerNet's where its labels lie in one."""
@@ -276,12 +276,12 @@ class Plan:
     def evaluation_arguments(self, wildcards) -> str:
         return flags(models=list(self.models), **self.config["metrics"])
 
-    def guesses(self) -> list[str]:
+    def baselines(self) -> list[str]:
         """Return the models that look at nothing."""
         return [model for model, entry in self.models.items() if entry["backend"] == "constant"]
 
     def figures_arguments(self, wildcards) -> str:
-        return flags(models=list(self.models), guesses=self.guesses())
+        return flags(models=list(self.models), baselines=self.baselines())
 
     def provenance_arguments(self, wildcards) -> str:
         return flags(config=self.config)
@@ -298,7 +298,7 @@ class Plan:
     def report_arguments(self, wildcards) -> str:
         own = {name: self.config["metrics"][name] for name in ("confidence_level", "resamples")}
         split = self.config["score"]["split"]
-        return flags(models=list(self.models), guesses=self.guesses(), split=split, **own)
+        return flags(models=list(self.models), baselines=self.baselines(), split=split, **own)
 
     def metrics_arguments(self, wildcards) -> str:
         return flags(

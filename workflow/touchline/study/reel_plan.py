@@ -156,7 +156,7 @@ class Reels:
             matches=self.matches(wildcards.query),
             model=self.queries[wildcards.query].model,
             models=list(self.plan.models),
-            guesses=self.plan.guesses(),
+            baselines=self.plan.baselines(),
             thresholds={
                 model: entry.get("threshold", 0.0) for model, entry in self.plan.models.items()
             },

@@ -13,7 +13,7 @@ PROMPT = {"clock": "chunk", "instructions": False, "examples": False}
 
 
 def configure(study: Study, models: dict) -> None:
-    """Compare these models with the guess."""
+    """Compare these models with the baseline."""
     path = study.folder / "profiles/demo/study.yaml"
     config = yaml.safe_load(path.read_text())
     config["compare"] = ["constant", *models]

@@ -1,7 +1,7 @@
 """A tiny Qwen2-VL learns to spot from random weights, and does so by looking at what it should.
 
 Each test trains for a fixed number of steps and compares F1 on held-out chunks (many-to-many, IoU
-> 0.3) with a constant guess and with what is left when the truth, or what the model sees, is spoiled.
+> 0.3) with a constant baseline and with what is left when the truth, or what the model sees, is spoiled.
 """
 
 from dataclasses import replace
@@ -74,7 +74,7 @@ def f1(world: Spoken | Shown, answered: pl.DataFrame, shift_s: float = 0.0) -> f
     return 2 * len(pairs) / (2 * len(pairs) + false + missed)
 
 
-def guess(world: Spoken | Shown) -> float:
+def baseline(world: Spoken | Shown) -> float:
     """Return the F1 of the middle 12 s of every chunk."""
     start_s, end_s = around(world.chunk_s / 2)
     interval = [{"start_s": start_s, "end_s": end_s, "confidence": 1.0}]
@@ -100,7 +100,7 @@ def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(tmp_path, m
     spotter = learned(tmp_path, world, steps=280)
     answered = answer(spotter, world)
     found = f1(world, answered)
-    assert guess(world) < 0.15
+    assert baseline(world) < 0.15
     assert found >= 0.35
     assert f1(world, answered, shift_s=20) < 0.15
     silent = answer(spotter, world, lambda chunk: replace(chunk, lines=()))
@@ -133,7 +133,7 @@ def test_video_is_learned_and_it_is_the_video_that_is_seen(tmp_path, monkeypatch
     world = Shown()
     spotter = learned(tmp_path, world, steps=240)
     answered = answer(spotter, world)
-    assert guess(world) < 0.25
+    assert baseline(world) < 0.25
     assert f1(world, answered) >= 0.5
     assert f1(world, answered, shift_s=10) < 0.15
 

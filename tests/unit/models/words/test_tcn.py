@@ -40,8 +40,8 @@ def test_it_finds_a_planted_phrase_at_the_right_time_in_an_unseen_match(trained)
     answers = tcn.load({}, trained).answer(unseen)
     assert answers.schema == PREDICTIONS
     assert answers.select(KEY).equals(unseen.samples.select(KEY))
-    guess = f1_of(constant.load({}, None).answer(unseen), unseen)
-    assert f1_of(answers, unseen) > 0.9 > 3 * guess
+    baseline = f1_of(constant.load({}, None).answer(unseen), unseen)
+    assert f1_of(answers, unseen) > 0.9 > 3 * baseline
 
 
 def test_answers_have_the_length_that_was_asked_for(trained):

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from touchline.core import schema
 from touchline.core.problems import ROW_LEFT_OUT, InputError, Problem
+from touchline.jobs.unfinished import UNFINISHED
 from touchline.models.api import batches, journal, local_server
 from touchline.models.api.ask import Asker
 from touchline.models.api.completions import Request, cost_usd, make_request
@@ -31,7 +32,6 @@ from touchline.prompts.confidence import confidences
 
 # Where more of a match's samples stay without an answer, the server is to blame, not their prompts.
 MOST_FAILED = 0.01
-WAITING = 75  # exit status of a job whose answers are still to come
 
 
 class ApiModel:
@@ -76,7 +76,7 @@ class ApiModel:
                     waiting = asyncio.run(batches.advance(server, own, list(requests())))
                 if waiting:
                     print(waiting, file=sys.stderr)
-                    raise SystemExit(WAITING)
+                    raise SystemExit(UNFINISHED)
             else:
                 asker = Asker(server, own)
                 total = match.samples.height

@@ -362,6 +362,6 @@ def test_the_log_has_speed_waiting_and_memory(uninterrupted):
     log = pl.read_parquet(uninterrupted / "log.parquet")
     assert log.schema == schema.LOG
     assert log["loss"][-3:].mean() < log["loss"][:3].mean()
-    assert log["waiting"].is_between(0, 1).all()
+    assert log["data_wait"].is_between(0, 1).all()
     assert (log["samples_per_s"] > 0).all()
     assert (log["peak_mib"] > 100).all()

@@ -87,7 +87,7 @@ def _say(text: str) -> None:
 
 def log_table(history: list[dict]) -> pl.DataFrame:
     """Return the logged steps as a table (columns `schema.LOG`)."""
-    rows = [{name: row[name] for name in LOG} for row in history if "waiting" in row]
+    rows = [{name: row[name] for name in LOG} for row in history if "data_wait" in row]
     return pl.DataFrame(rows, schema=LOG).with_columns(pl.col("loss").fill_nan(None))
 
 
@@ -206,7 +206,7 @@ class PrefixTrainer(SFTTrainer):
             logs["loss"] = logs["loss"] * len(steps) / full if full else math.nan
             asked, lost = (sum(map(self.examples.questions, some)) for some in (chunks, left_out))
             logs["samples_per_s"] = (asked - lost) / seconds
-            logs["waiting"] = self._waited_s / seconds
+            logs["data_wait"] = self._waited_s / seconds
             logs["skipped"] = len(left_out)
             logs["peak_mib"] = peak_mib()
             self._logged_step, self._logged_at, self._waited_s = step, now, 0.0
