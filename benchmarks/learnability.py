@@ -30,7 +30,7 @@ import minutes
 from lessons import BOTH, SETTINGS, VIDEO
 from minutes import ACTIONS, CHUNK_S, LEAGUE, Minute
 from touchline.core import schema
-from touchline.core.intervals import around
+from touchline.core.intervals import interval_around
 from touchline.demo import pretrain, tiny_models
 from touchline.evaluation import matching
 from touchline.evaluation.bootstrap import f1
@@ -128,7 +128,7 @@ def score(drawn: list[Minute], answered: pl.DataFrame) -> float:
     samples = pl.DataFrame(rows, schema=matching.SAMPLE, orient="row")
     truths = pl.DataFrame(
         [
-            (one.chunk.match, 1, 0, action, *around(time_s))
+            (one.chunk.match, 1, 0, action, *interval_around(time_s))
             for one in drawn
             for action, time_s in one.events_s.items()
         ],
@@ -242,7 +242,7 @@ def all_seeds(folder: Path, seeds: int, processes: int, quick: bool) -> pl.DataF
 
 def baseline(drawn: list[Minute]) -> float:
     """Return the F1 of the middle 12 s of every minute, for every action."""
-    start_s, end_s = around(CHUNK_S / 2)
+    start_s, end_s = interval_around(CHUNK_S / 2)
     rows = [
         {"match": one.chunk.match, "half": 1, "chunk": 0, "action": action}
         for one in drawn

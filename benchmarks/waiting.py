@@ -29,8 +29,8 @@ from touchline.models.lm.finetuning.dataset import Listed, TrainingSet, to_chunk
 from touchline.models.lm.lm_settings import Schedule
 from touchline.models.lm.tokenize import Encoder
 from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
-from touchline.video.chunk_store import Footage
-from touchline.video.encoder import encoder as video_encoder
+from touchline.video.chunk_store import ChunkStore
+from touchline.video.encoder import open_encoder as video_encoder
 
 FRAMES, WIDTH, HEIGHT = 60, 398, 224
 
@@ -66,7 +66,7 @@ def training_set(manifest: Path, settings: lm_settings.Settings) -> TrainingSet:
     said = dict.fromkeys(ACTIONS, "A Foul occurs at (00:12, 00:24).")
     rows = schema.read(manifest, schema.CHUNKS).iter_rows(named=True)
     listed = [Listed(to_chunk("a_match", row | {"lines": lines}), said) for row in rows]
-    footage = Footage([manifest])
+    footage = ChunkStore([manifest])
     return TrainingSet(listed, lambda chunk: lm_settings.look(chunk, footage, settings))
 
 

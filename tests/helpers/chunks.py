@@ -12,7 +12,7 @@ from touchline.core.files import checksum
 from touchline.demo import tiny_models
 from touchline.models.lm.tokenize import Chunk
 from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
-from touchline.video.encoder import encoder
+from touchline.video.encoder import open_encoder
 
 ACTIONS = ("goal", "corner", "foul", "substitution")
 LINES = [
@@ -66,7 +66,7 @@ def film(folder: Path, chunks: int, set_aside: int | None = None) -> Path:
         file = f"{number:03d}.mkv"
         pictures = generator.integers(0, 255, (7, 56, 112, 3), dtype=np.uint8)
         frames = [av.VideoFrame.from_ndarray(one).reformat(format="yuv420p") for one in pictures]
-        with encoder(folder / file, Fraction(1), frames[0]) as encode:
+        with open_encoder(folder / file, Fraction(1), frames[0]) as encode:
             for place, frame in enumerate(frames):
                 encode(place, frame)
         start_s = 60.0 * number

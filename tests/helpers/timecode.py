@@ -11,7 +11,7 @@ from av.video.frame import PictureType
 ROWS, COLUMNS = 3, 5  # 15 bits: indices up to 32,767
 
 
-def draw(index: int, width: int, height: int) -> np.ndarray:
+def draw_index(index: int, width: int, height: int) -> np.ndarray:
     """Return the (height, width, 3) uint8 picture of an index, its lowest bit at the top left."""
     bits = (index >> np.arange(ROWS * COLUMNS)) & 1
     squares = np.where(bits.reshape(ROWS, COLUMNS), 235, 16).astype(np.uint8)
@@ -20,7 +20,7 @@ def draw(index: int, width: int, height: int) -> np.ndarray:
     return np.repeat(squares[rows[:, None], columns, None], 3, axis=2)
 
 
-def read(picture: np.ndarray) -> int:
+def read_index(picture: np.ndarray) -> int:
     """Return the index in an (H, W, 3) picture of any size, from the middle half of each square."""
     height, width = picture.shape[:2]
     index = 0
@@ -77,7 +77,7 @@ def make(
         for index, time in enumerate(times):
             noise = random.integers(0, grain + 1, (size[1], size[0], 1), np.uint8)
             picture = np.rot90(
-                np.where(draw(first + index, *size) > 128, 235 - noise, 16 + noise), -turns
+                np.where(draw_index(first + index, *size) > 128, 235 - noise, 16 + noise), -turns
             )
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             frame.pts = round((time + start_s) * 90_000)

@@ -54,5 +54,5 @@ def watch(path) -> tuple[list[Fraction], list[int]]:
         frames = list(file.decode(video=0))
         return (
             [frame.pts * frame.time_base for frame in frames],
-            [timecode.read(frame.to_ndarray(format="rgb24")) for frame in frames],
+            [timecode.read_index(frame.to_ndarray(format="rgb24")) for frame in frames],
         )

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from touchline.core import schema
-from touchline.core.files import whole, whole_folder, write_text
+from touchline.core.files import atomic_file, atomic_folder, write_text
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_file_appears_with_its_text_and_makes_its_folder(tmp_path):
 
 
 def _fail_halfway(path):
-    with whole(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text("ne")
         raise KeyboardInterrupt  # stands for any end, also one that is no Exception
 
@@ -38,19 +38,19 @@ def test_an_error_leaves_the_old_file_and_nothing_else(old):
 
 
 def _fill_halfway(path):
-    with whole_folder(path) as partial:
+    with atomic_folder(path) as partial:
         (partial / "new").write_text("new")
         raise KeyboardInterrupt
 
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
     path = tmp_path / "some/folder"
-    with whole_folder(path) as partial:
+    with atomic_folder(path) as partial:
         (partial / "old").write_text("old")
     with pytest.raises(KeyboardInterrupt):
         _fill_halfway(path)
     assert os.listdir(path) == ["old"]
-    with whole_folder(path) as partial:
+    with atomic_folder(path) as partial:
         (partial / "new").write_text("new")
     assert os.listdir(path) == ["new"]
     assert os.listdir(path.parent) == ["folder"]
@@ -63,7 +63,7 @@ def test_an_error_leaves_no_file_where_there_was_none(tmp_path):
 
 
 def test_the_old_file_stands_until_the_block_ends(old):
-    with whole(old) as partial:
+    with atomic_file(old) as partial:
         partial.write_text("new")
         assert old.read_text() == "old"
         assert partial.parent == old.parent, "a move within one file system"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.core.intervals import around, grid, place
+from touchline.core.intervals import assign_chunks, chunk_spans, interval_around
 from touchline.core.iou import iou
 
 COLUMNS = ["a_start", "a_end", "b_start", "b_end"]
@@ -21,7 +21,7 @@ def chunks_holding(time_s, chunks, half=1):
     rows = [(1, chunk, *span, "goal") for chunk, span in enumerate(chunks)]
     samples = pl.DataFrame(rows, ["half", "chunk", "start_s", "end_s", "action"], orient="row")
     moments = pl.DataFrame({"half": [half], "time_s": [float(time_s)], "action": ["goal"]})
-    return place(moments, samples)["chunk"].to_list()
+    return assign_chunks(moments, samples)["chunk"].to_list()
 
 
 @given(
@@ -31,7 +31,7 @@ def chunks_holding(time_s, chunks, half=1):
 )
 def test_a_grid_covers_the_half_with_no_chunk_inside_another(duration_s, chunk_s, share):
     overlap_s = chunk_s * share // 5
-    chunks = grid(duration_s, chunk_s, overlap_s)
+    chunks = chunk_spans(duration_s, chunk_s, overlap_s)
     assert chunks[0][0] == 0
     assert chunks[-1][1] == duration_s
     assert all(start_s < end_s for start_s, end_s in chunks)
@@ -44,16 +44,16 @@ def test_a_grid_covers_the_half_with_no_chunk_inside_another(duration_s, chunk_s
 
 
 def test_the_last_chunk_is_whole_or_short_but_never_empty():
-    assert grid(120, 60) == [(0, 60), (60, 120)]
-    assert grid(120.5, 60)[-1] == (120, 120.5)
-    assert grid(3, 60) == [(0, 3)]
-    assert grid(100, 60, 20) == [(0, 60), (40, 100)]
+    assert chunk_spans(120, 60) == [(0, 60), (60, 120)]
+    assert chunk_spans(120.5, 60)[-1] == (120, 120.5)
+    assert chunk_spans(3, 60) == [(0, 3)]
+    assert chunk_spans(100, 60, 20) == [(0, 60), (40, 100)]
 
 
 @pytest.mark.parametrize("arguments", [(0, 60), (-1, 60), (90, 60, 60), (90, 60, -1), (90, 0)])
 def test_a_grid_that_makes_no_sense_is_refused(arguments):
     with pytest.raises(ValueError, match="no grid"):
-        grid(*arguments)
+        chunk_spans(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_iou_equals_the_plain_formula_both_ways_round(pairs):
 
 
 def test_an_interval_is_centred_and_not_cut():
-    assert around(2.0) == (-4, 8)
-    assert around(50.0, 3.0) == (48.5, 51.5)
+    assert interval_around(2.0) == (-4, 8)
+    assert interval_around(50.0, 3.0) == (48.5, 51.5)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_interval_is_centred_and_not_cut():
     [(0, [0]), (59.999, [0]), (60, [1]), (119.999, [1]), (120, [2]), (130.5, [2]), (130.6, [])],
 )
 def test_a_border_belongs_to_the_later_chunk_and_the_end_to_the_last(time_s, chunks):
-    assert chunks_holding(time_s, grid(130.5, 60)) == chunks
+    assert chunks_holding(time_s, chunk_spans(130.5, 60)) == chunks
 
 
 @pytest.mark.parametrize(
@@ -106,20 +106,20 @@ def test_a_border_belongs_to_the_later_chunk_and_the_end_to_the_last(time_s, chu
     [(39, [0]), (40, [0, 1]), (59.9, [0, 1]), (60, [1]), (80, [1, 2]), (100, [2]), (110, [2])],
 )
 def test_a_moment_is_in_every_chunk_that_overlaps_it(time_s, chunks):
-    assert chunks_holding(time_s, grid(110, 60, 20)) == chunks
+    assert chunks_holding(time_s, chunk_spans(110, 60, 20)) == chunks
 
 
 def test_the_end_of_one_half_is_no_end_of_another():
     rows = [(1, 0, 0.0, 60.0, "goal"), (2, 0, 0.0, 60.0, "goal"), (2, 1, 60.0, 90.0, "goal")]
     samples = pl.DataFrame(rows, ["half", "chunk", "start_s", "end_s", "action"], orient="row")
     moments = pl.DataFrame({"half": [1, 2], "time_s": [60.0, 60.0], "action": ["goal", "goal"]})
-    placed = place(moments.with_columns(team=pl.lit("home")), samples)
+    placed = assign_chunks(moments.with_columns(team=pl.lit("home")), samples)
     assert placed.select("half", "chunk", "team").rows() == [(1, 0, "home"), (2, 1, "home")]
 
 
 def test_moments_without_a_sample_are_dropped():
-    assert chunks_holding(10, grid(60, 60), half=2) == []
+    assert chunks_holding(10, chunk_spans(60, 60), half=2) == []
     samples = pl.DataFrame({"half": [1], "chunk": [0], "start_s": [0.0], "end_s": [60.0]})
     moments = pl.DataFrame({"half": [1, 1], "time_s": [5.0, 6.0], "action": ["goal", "foul"]})
-    placed = place(moments, samples.with_columns(action=pl.lit("foul")))
+    placed = assign_chunks(moments, samples.with_columns(action=pl.lit("foul")))
     assert placed.select("action", "time_s").rows() == [("foul", 6.0)]

@@ -110,7 +110,7 @@ def test_the_halves_of_a_match_become_one_table_with_their_problems(file, tmp_pa
     assert schema.read(tmp_path / "c.parquet", schema.COMMENTARY).rows() == [
         (1, 0.0, 1.0, "a"), (2, 0.0, 1.0, "b"),
     ]  # fmt: skip
-    problems = schema.problems(tmp_path / "c.parquet")
+    problems = schema.read_problems(tmp_path / "c.parquet")
     assert [(problem.half, problem.effect) for problem in problems] == [
         (1, NOTED), (2, ROW_LEFT_OUT),
     ]  # fmt: skip

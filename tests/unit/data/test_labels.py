@@ -140,7 +140,7 @@ def test_problems_are_printed_and_travel_inside_the_table(file, tmp_path, capsys
     out = tmp_path / "labels.parquet"
     _main(out, "--file", str(file(_entry(), _entry(label="?"))))
     assert len(schema.read(out, schema.LABELS)) == 1
-    (problem,) = schema.problems(out)
+    (problem,) = schema.read_problems(out)
     assert problem.row == 2
     assert capsys.readouterr().err == f"problem: {problem}\n"
     assert not schema.is_set_aside(out)
@@ -156,7 +156,7 @@ def test_a_broken_file_marks_its_table_as_set_aside(tmp_path):
 def test_a_match_without_labels_has_an_empty_table(tmp_path):
     _main(tmp_path / "labels.parquet")
     assert schema.read(tmp_path / "labels.parquet", schema.LABELS).is_empty()
-    assert schema.problems(tmp_path / "labels.parquet") == []
+    assert schema.read_problems(tmp_path / "labels.parquet") == []
 
 
 def test_on_problem_stop_names_every_problem_and_writes_nothing(file, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.core import schema
-from touchline.core.intervals import grid
+from touchline.core.intervals import chunk_spans
 from touchline.core.problems import NOTED, InputError, Problem
 from touchline.data import samples
 
@@ -39,19 +39,19 @@ def _texts(segments, durations, length_s=60.0, overlap_s=0.0) -> dict:
     ],
 )
 def test_a_half_is_cut_into_chunks_of_which_the_last_may_be_shorter(duration_s, overlap_s, spans):
-    assert grid(duration_s, 60, overlap_s) == spans
+    assert chunk_spans(duration_s, 60, overlap_s) == spans
 
 
 @given(st.integers(1, 2 * 3600 * 25))
 def test_there_are_as_many_chunks_as_minutes_begun(frames):
-    spans = grid(frames / 25, 60)
+    spans = chunk_spans(frames / 25, 60)
     assert len(spans) == math.ceil(frames / (25 * 60))
     assert spans[-1][1] == frames / 25
 
 
 @given(st.integers(1, 7200 * 4), st.integers(5, 300), st.floats(0, 0.99))
 def test_chunks_cover_the_half_and_none_lies_inside_the_one_before(quarters, chunk_s, part):
-    spans = grid(quarters / 4, chunk_s, int(part * chunk_s))
+    spans = chunk_spans(quarters / 4, chunk_s, int(part * chunk_s))
     assert spans[0][0] == 0
     assert spans[-1][1] == quarters / 4
     for (_, end_s), (next_start_s, next_end_s) in pairwise(spans):

@@ -38,7 +38,7 @@ def test_rows_written_by_hand_are_taken_as_they_are(written):
         "My_match.1,1,train,,2700.5,l.json,c.json", "My_match.1,2,train,,60,l.json,",
         "", "other,4,challenge,,1,,",
     )  # fmt: skip
-    rows, problems = matches.read(path)
+    rows, problems = matches.read_sheet(path)
     assert problems == []
     assert dict(rows.schema) == dict(matches.SHEET)
     assert rows.rows() == [
@@ -52,14 +52,14 @@ def test_a_sheet_that_was_written_is_read_back(tmp_path):
     rows = pl.DataFrame(
         [("a", 1, "valid", None, 60.04, None, None)], schema=matches.SHEET, orient="row"
     )
-    matches.write(tmp_path / "matches.csv", rows)
+    matches.write_sheet(tmp_path / "matches.csv", rows)
     assert (tmp_path / "matches.csv").read_text().splitlines()[0] == HEADER
-    assert matches.read(tmp_path / "matches.csv")[0].equals(rows)
+    assert matches.read_sheet(tmp_path / "matches.csv")[0].equals(rows)
 
 
 def test_the_mark_that_spreadsheets_put_before_utf_8_is_no_part_of_a_column(tmp_path):
     (tmp_path / "matches.csv").write_text(f"{HEADER}\n{GOOD}\n", encoding="utf-8-sig")
-    assert list(matches.load(tmp_path / "matches.csv", "stop")) == ["good"]
+    assert list(matches.load_matches(tmp_path / "matches.csv", "stop")) == ["good"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_the_mark_that_spreadsheets_put_before_utf_8_is_no_part_of_a_column(tmp_
 )
 def test_a_bad_row_sets_its_match_aside_and_the_others_stay(written, row, text, remedy):
     path = written(GOOD, row, "good2,1,test,,60,,")
-    rows, (problem,) = matches.read(path)
+    rows, (problem,) = matches.read_sheet(path)
     assert rows["match"].to_list() == ["good", "good2"]
     assert text in problem.problem
     assert remedy in problem.remedy
@@ -101,7 +101,7 @@ def test_a_bad_row_sets_its_match_aside_and_the_others_stay(written, row, text, 
 
 
 def test_a_name_cannot_end_in_a_line_break(written):
-    rows, (problem,) = matches.read(written(GOOD, '"bad\n",1,train,,60,,'))
+    rows, (problem,) = matches.read_sheet(written(GOOD, '"bad\n",1,train,,60,,'))
     assert rows["match"].to_list() == ["good"]
     assert NAME_REMEDY in problem.remedy
 
@@ -119,7 +119,7 @@ def test_halves_that_contradict_each_other_set_their_match_aside(
     written, first, second, text, remedy
 ):
     path = written(GOOD, f"bad,{first}", f"bad,{second}")
-    rows, (problem,) = matches.read(path)
+    rows, (problem,) = matches.read_sheet(path)
     assert rows["match"].to_list() == ["good"]
     assert text in problem.problem
     assert remedy in problem.remedy
@@ -127,7 +127,7 @@ def test_halves_that_contradict_each_other_set_their_match_aside(
 
 
 def test_every_problem_of_a_match_is_listed_and_its_sound_rows_are_set_aside_too(written):
-    rows, problems = matches.read(written("bad,1,train,,60,,", "bad,2,trian,,x,,", GOOD))
+    rows, problems = matches.read_sheet(written("bad,1,train,,60,,", "bad,2,trian,,x,,", GOOD))
     assert rows["match"].to_list() == ["good"]
     assert sorted(problem.problem.split(":")[0] for problem in problems) == [
         "duration_s", "split", "split differs between the match's halves.",
@@ -136,7 +136,7 @@ def test_every_problem_of_a_match_is_listed_and_its_sound_rows_are_set_aside_too
 
 def test_a_study_has_the_halves_of_its_sound_matches_in_the_order_of_the_sheet(written):
     path = written("z,2,test,,60,,", "bad,1,trian,,60,,", "a,1,test,,60,,", "z,1,test,,60,,")
-    loaded = matches.load(path, "set-aside")
+    loaded = matches.load_matches(path, "set-aside")
     halves = [(name, [half["half"] for half in rows]) for name, rows in loaded.items()]
     assert halves == [("z", [2, 1]), ("a", [1])]
 
@@ -144,12 +144,12 @@ def test_a_study_has_the_halves_of_its_sound_matches_in_the_order_of_the_sheet(w
 def test_on_problem_stop_names_every_problem(written):
     path = written(GOOD, "bad,1,trian,,60,,", "-,1,train,,60,,")
     with pytest.raises(InputError, match=r"(?s)row 3: split: .*row 4: match: "):
-        matches.load(path, "stop")
+        matches.load_matches(path, "stop")
 
 
 def test_a_sheet_with_no_sound_match_stops_and_says_why(written, capsys):
     with pytest.raises(InputError, match=r"matches\.csv: no sound match is left\. Add rows"):
-        matches.load(written("bad,1,trian,,60,,"), "set-aside")
+        matches.load_matches(written("bad,1,trian,,60,,"), "set-aside")
     assert "row 2: split: 'trian'" in capsys.readouterr().err
 
 
@@ -157,7 +157,7 @@ def test_a_sheet_with_no_sound_match_stops_and_says_why(written, capsys):
 def test_a_missing_column_is_named_with_all_that_there_should_be(written, column):
     header = ",".join(name for name in matches.SHEET if name != column)
     with pytest.raises(InputError) as error:
-        matches.read(written("a,1,train", header=header))
+        matches.read_sheet(written("a,1,train", header=header))
     assert f"matches.csv: row 1: no column {column}. The sheet's columns are" in str(error.value)
     assert HEADER in str(error.value)
 
@@ -167,7 +167,7 @@ def test_a_sheet_that_cannot_be_read_or_is_not_utf_8_is_a_sentence(tmp_path, con
     if content:
         (tmp_path / "matches.csv").write_bytes(content)
     with pytest.raises(InputError, match=r"matches\.csv: cannot be read as a CSV file .* Write it"):
-        matches.read(tmp_path / "matches.csv")
+        matches.read_sheet(tmp_path / "matches.csv")
 
 
 # From a SoccerNet tree
@@ -267,7 +267,7 @@ def test_a_half_without_commentary_stays_in_the_study(tree):
     with open(tree / "lengths.csv", "a", encoding="utf-8") as file:
         file.write(f"{list(GAMES)[1]},2,2760\n")
     _made(tree)
-    loaded = matches.load(tree / "matches.csv", "stop")
+    loaded = matches.load_matches(tree / "matches.csv", "stop")
     assert tuple(loaded[MALAGA][1].values()) == (MALAGA, 2, "valid", None, 2760.0, None, None)
 
 
@@ -361,7 +361,7 @@ def test_a_length_is_read_from_the_video_and_a_broken_video_is_set_aside(tmp_pat
     rows = [f"{name},1,test,{tmp_path / name}.mkv,,," for name in ("good", "bad")]
     sheet_file = tmp_path / "matches.csv"
     sheet_file.write_text(",".join(matches.SHEET) + "\n" + "\n".join(rows) + "\n")
-    good, problems = matches.read(sheet_file)
+    good, problems = matches.read_sheet(sheet_file)
     assert good.select("match", "duration_s").rows() == [("good", 3.0)]
     assert [problem.match for problem in problems] == ["bad"]
     assert problems[0].file.endswith("bad.mkv")
@@ -371,4 +371,4 @@ def test_an_unknown_column_is_named(tmp_path):
     sheet_file = tmp_path / "matches.csv"
     sheet_file.write_text(",".join([*matches.SHEET, "notes"]) + "\n")
     with pytest.raises(InputError, match="unknown column notes"):
-        matches.read(sheet_file)
+        matches.read_sheet(sheet_file)

@@ -103,7 +103,7 @@ def test_of_two_spots_in_half_a_second_the_most_confident_counts(tmp_path):
     spots = pl.DataFrame(
         {"half": 1, "time_s": [10.1, 10.4, 9.6], "label": "Goal", "confidence": [0.9, 0.2, 0.5]}
     )
-    spotting_json.write(tmp_path, "game", spots)
+    spotting_json.write_spots(tmp_path, "game", spots)
     written = json.loads((tmp_path / "game/results_spotting.json").read_text())
     assert [entry["position"] for entry in written["predictions"]] == ["9600", "10400", "10100"]
     assert written["predictions"][2] == {
@@ -122,7 +122,7 @@ def test_the_export_is_read_back_as_it_was(tmp_path):
     folder = tmp_path / "spotting/linear"
     assert (folder / GAMES["a"] / "results_spotting.json").is_file()
     for match, game in (("Home-1-0-Away", "a"), ("b", "b")):
-        back = spotting_json.read(folder, match).sort("half", "time_s")
+        back = spotting_json.read_spots(folder, match).sort("half", "time_s")
         said = spots[game].sort("half", "time_s")
         assert back["confidence"].to_list() == said["confidence"].to_list()  # thresholds or not
         assert np.abs(back["time_s"].to_numpy() - said["time_s"].to_numpy()).max() < 0.0006

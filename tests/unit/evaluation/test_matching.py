@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import brute_force
 from touchline.core import schema
-from touchline.core.intervals import grid
+from touchline.core.intervals import chunk_spans
 from touchline.evaluation.matching import (
     answer_intervals,
     count,
@@ -95,7 +95,7 @@ def labelled(*times):
 
 
 def asked(duration_s, overlap_s=0.0):
-    chunks = enumerate(grid(duration_s, 60.0, overlap_s))
+    chunks = enumerate(chunk_spans(duration_s, 60.0, overlap_s))
     rows = [("a", 1, chunk, *chunk_span, "goal", []) for chunk, chunk_span in chunks]
     return pl.DataFrame(rows, {"match": pl.String} | schema.SAMPLES, orient="row")
 

@@ -42,7 +42,7 @@ def save(folder, step: int) -> None:
     written.mkdir(parents=True)
     (written / "weights").write_text(str(step))
     checkpoints.seal(written, folder)
-    attempts.note(folder, saved_step=step)
+    attempts.update(folder, saved_step=step)
 
 
 def fail(folder, reason: str, steps: int | None = None) -> None:
@@ -55,10 +55,10 @@ def fail(folder, reason: str, steps: int | None = None) -> None:
 
 def test_an_attempt_that_was_killed_is_ended_by_the_next(tmp_path):
     attempts.begin(tmp_path)
-    attempts.note(tmp_path, to_step=7)
+    attempts.update(tmp_path, to_step=7)
     save(tmp_path, 5)
     attempts.begin(tmp_path)
-    killed, going = attempts.read(tmp_path)
+    killed, going = attempts.read_attempts(tmp_path)
     assert (killed["from_step"], killed["to_step"], killed["saved_step"]) == (0, 7, 5)
     assert killed["why"] == attempts.KILLED
     assert killed["ended"]
@@ -73,17 +73,17 @@ def test_two_attempts_of_a_run_without_a_new_step_are_the_last(tmp_path, under_s
     under_slurm("3", "a")
     with pytest.raises(InputError, match=r"no third\. job 1: RuntimeError: first; job 2: .*second"):
         fail(tmp_path, "third")
-    assert len(attempts.read(tmp_path)) == 2
+    assert len(attempts.read_attempts(tmp_path)) == 2
     under_slurm("4", "b")  # the same command typed again
     fail(tmp_path, "fourth")
-    assert len(attempts.read(tmp_path)) == 3
+    assert len(attempts.read_attempts(tmp_path)) == 3
 
 
 def test_attempts_that_come_further_go_on(tmp_path, under_slurm):
     for job in range(1, 5):
         under_slurm(str(job), "a")
         fail(tmp_path, "again", steps=job if job % 2 else None)
-    assert [row["saved_step"] for row in attempts.read(tmp_path)] == [1, 1, 3, 3]
+    assert [row["saved_step"] for row in attempts.read_attempts(tmp_path)] == [1, 1, 3, 3]
 
 
 def test_only_an_attempt_out_of_time_goes_back_into_the_queue(tmp_path, under_slurm, monkeypatch):
@@ -95,7 +95,7 @@ def test_only_an_attempt_out_of_time_goes_back_into_the_queue(tmp_path, under_sl
             raise Unfinished("it is late", out_of_time)
         assert end.value.code == UNFINISHED
     assert requeued == ["1"]
-    assert [row["why"] for row in attempts.read(tmp_path)] == ["it is late"] * 2
+    assert [row["why"] for row in attempts.read_attempts(tmp_path)] == ["it is late"] * 2
 
 
 def test_a_full_disk_does_not_hide_why_a_training_failed(tmp_path, monkeypatch):
@@ -119,7 +119,7 @@ def test_a_second_process_waits_and_then_says_that_another_one_trains(tmp_path):
     assert first.wait() == UNFINISHED
     with training_lock.hold(tmp_path):
         assert json.loads((tmp_path / training_lock.NAME).read_text())["process"] == os.getpid()
-    assert "SIGTERM" in attempts.read(tmp_path)[0]["why"]
+    assert "SIGTERM" in attempts.read_attempts(tmp_path)[0]["why"]
 
 
 def test_a_lock_is_free_when_its_process_was_killed(tmp_path):

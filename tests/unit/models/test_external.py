@@ -118,7 +118,7 @@ def test_unknown_labels_are_noted_and_a_file_of_nothing_else_is_an_error(truth):
 def test_a_bad_prediction_is_a_sentence_with_its_number(tmp_path, change, said):
     path = publish(tmp_path, [entry(), entry(**change)])
     with pytest.raises(InputError, match=said) as error:
-        spotting_json.read(path, MATCH)
+        spotting_json.read_spots(path, MATCH)
     assert "Home 1 - 0 Away" in str(error.value)
 
 
@@ -129,16 +129,16 @@ def test_what_is_no_spotting_file_is_a_sentence(tmp_path, content):
     path = publish(tmp_path, [])
     (path / GAME / spotting_json.FILE).write_bytes(content)
     with pytest.raises(InputError, match="is not SoccerNet's JSON"):
-        spotting_json.read(path, MATCH)
+        spotting_json.read_spots(path, MATCH)
 
 
 def test_a_missing_match_and_a_doubled_one_are_sentences(tmp_path):
     path = publish(tmp_path, [entry()])
     with pytest.raises(InputError, match="set a number instead"):
-        spotting_json.read(path, "other-match")
+        spotting_json.read_spots(path, "other-match")
     publish(tmp_path, [], game=f"copy/{MATCH}")
     with pytest.raises(InputError, match=r"has 2 files: .*Keep one"):
-        spotting_json.read(path, MATCH)
+        spotting_json.read_spots(path, MATCH)
 
 
 def test_a_zip_is_never_unpacked_and_a_bomb_is_refused(tmp_path, monkeypatch):
@@ -148,20 +148,20 @@ def test_a_zip_is_never_unpacked_and_a_bomb_is_refused(tmp_path, monkeypatch):
         archive.writestr(f"../../{MATCH}/{spotting_json.FILE}", content)
         archive.writestr(f"/etc/bomb/{spotting_json.FILE}", b" " * 10**6 + content.encode())
     before = sorted(tmp_path.parent.rglob("*"))
-    assert spotting_json.read(hostile, MATCH)["time_s"].to_list() == [100.0]
+    assert spotting_json.read_spots(hostile, MATCH)["time_s"].to_list() == [100.0]
     assert sorted(tmp_path.parent.rglob("*")) == before
     monkeypatch.setattr(spotting_json, "LARGEST_BYTES", 10**5)
     with pytest.raises(InputError, match="is over 100000 bytes"):
-        spotting_json.read(hostile, "bomb")
+        spotting_json.read_spots(hostile, "bomb")
 
 
 def test_what_is_no_zip_and_a_damaged_one_are_sentences(truth):
     folder, _, packed = truth
     (folder / "text.zip").write_text("no zip")
     with pytest.raises(InputError, match="neither a folder nor a zip"):
-        spotting_json.read(folder / "text.zip", MATCH)
+        spotting_json.read_spots(folder / "text.zip", MATCH)
     content = bytearray(packed.read_bytes())
     content[200:300] = bytes(100)
     (folder / "damaged.zip").write_bytes(content)
     with pytest.raises(InputError, match="cannot be read"):
-        spotting_json.read(folder / "damaged.zip", MATCH)
+        spotting_json.read_spots(folder / "damaged.zip", MATCH)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from touchline.core import clock, schema
-from touchline.core.actions import NAMES, name
+from touchline.core.actions import NAMES, action_name
 from touchline.prompts.answer_parser import parse
 from touchline.prompts.prompt_text import PromptSettings, answer, answer_intervals
 from touchline.prompts.time_mentions import name_pattern
@@ -231,7 +231,7 @@ def test_a_span_is_the_place_of_an_interval_in_the_text():
 @pytest.mark.parametrize("action", NAMES)
 def test_an_action_is_found_under_its_slug_and_its_name(action):
     found = re.compile(name_pattern(action), re.IGNORECASE)
-    for form in (action, name(action), name(action).upper()):
+    for form in (action, action_name(action), action_name(action).upper()):
         assert found.search(f"two {form}, late on")
 
 

@@ -100,7 +100,7 @@ def test_the_worked_examples_are_right(name, chosen):
 
 def test_the_system_prompt_has_the_closed_list_and_speaks_only_of_inputs_that_are_given():
     text = prompt_text.system_prompt(SEVEN, TEXT_ONLY)
-    assert all(actions.name(action) in text for action in SEVEN)
+    assert all(actions.action_name(action) in text for action in SEVEN)
     assert "Offside" not in text
     assert "video of" not in text
     assert "commentary" not in prompt_text.system_prompt(SEVEN, PromptSettings(inputs=("video",)))

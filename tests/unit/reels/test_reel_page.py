@@ -99,7 +99,7 @@ def on_screen(page) -> int:
     page.evaluate("document.querySelector('video').removeAttribute('controls')")
     picture = Image.open(io.BytesIO(video.screenshot())).convert("RGB")
     page.evaluate("document.querySelector('video').setAttribute('controls', '')")
-    return timecode.read(np.asarray(picture))
+    return timecode.read_index(np.asarray(picture))
 
 
 def now(page) -> float:

@@ -24,7 +24,7 @@ from touchline.core.problems import InputError
 from touchline.video import cutter
 from touchline.video.chunks import chunk_half
 from touchline.video.frame_reader import read_frames
-from touchline.video.grid import Box, Settings, plan
+from touchline.video.grid import Box, ChunkSettings, plan_chunks
 from video_cases import CASES, NAMES
 
 WORKFLOW = Path(cutter.__file__).parent.parent
@@ -35,9 +35,14 @@ def cut(path, folder, **settings):
     """Cut a video as half 2 of match m; return (manifest's path, table, problems)."""
     manifest = folder / "2.parquet"
     found = chunk_half(
-        path, "m", 2, folder / "2", manifest, Settings(**{"length_s": 4.0, "height": 90} | settings)
+        path,
+        "m",
+        2,
+        folder / "2",
+        manifest,
+        ChunkSettings(**{"length_s": 4.0, "height": 90} | settings),
     )
-    assert schema.problems(manifest) == found
+    assert schema.read_problems(manifest) == found
     return manifest, schema.read(manifest, schema.CHUNKS), found
 
 
@@ -94,7 +99,7 @@ def test_every_frame_shows_what_is_on_screen_at_its_time(tmp_path, errors, case)
         wanted_s = row["start_s"] + np.arange(len(pictures)) / fps
         assert len(pictures) == np.ceil(round((row["end_s"] - row["start_s"]) * fps, 3))
         assert row["start_s"] + file_s == pytest.approx(wanted_s, abs=0.0006)
-        shown = np.array([timecode.read(picture) for picture in pictures])
+        shown = np.array([timecode.read_index(picture) for picture in pictures])
         assert shown.tolist() == (np.searchsorted(seconds, wanted_s + 1e-6, "right") - 1).tolist()
         assert row["frame_s"] == pytest.approx(seconds[shown], abs=0.0011)
         error = np.abs(wanted_s - seconds[shown]) / frame_lengths[shown]
@@ -161,7 +166,7 @@ def test_a_picture_that_changes_its_size_keeps_its_times(tmp_path):
     _, table, found = cut(path, tmp_path / "out", length_s=8.0)
     assert found == []
     pictures, _ = read_frames(tmp_path / "out" / table["file"][0])
-    shown = [timecode.read(picture) for picture in pictures]
+    shown = [timecode.read_index(picture) for picture in pictures]
     assert shown == [0, 25, 50, 75, 0, 25, 50, 75]
 
 
@@ -169,7 +174,7 @@ def first_and_last_shown(table, folder):
     """Return the index of the source frame that the half's first and last frame show."""
     first, _ = read_frames(folder / table["file"][0])
     last, _ = read_frames(folder / table["file"][-1])
-    return timecode.read(first[0]), timecode.read(last[-1])
+    return timecode.read_index(first[0]), timecode.read_index(last[-1])
 
 
 def test_a_stream_that_starts_between_key_frames_starts_at_its_first_picture(minute, tmp_path):
@@ -198,7 +203,7 @@ def test_sound_that_starts_first_does_not_move_the_picture(tmp_path, minute):
     ffmpeg(*sound, "-itsoffset", 1.3, "-i", minute, "-map", 0, "-map", 1, "-c:v", "copy", path)
     _, table, _ = cut(path, tmp_path / "out")
     pictures, _ = read_frames(tmp_path / "out" / table["file"][0])
-    assert [timecode.read(picture) for picture in pictures] == [0, 25, 50, 75]
+    assert [timecode.read_index(picture) for picture in pictures] == [0, 25, 50, 75]
     assert table["end_s"][-1] == 20.0
 
 
@@ -210,8 +215,8 @@ def test_sound_that_starts_first_does_not_move_the_picture(tmp_path, minute):
     fps=st.sampled_from([0.2, 1.0, 2.5, 12.5, 25.0]),
 )
 def test_a_plan_has_every_frame_of_every_chunk(duration_s, length_s, overlap, fps):
-    how = Settings(length_s, length_s * overlap / 10, fps)
-    planned = plan(duration_s, how)
+    how = ChunkSettings(length_s, length_s * overlap / 10, fps)
+    planned = plan_chunks(duration_s, how)
     assert planned[-1].end_s == duration_s
     for i, chunk in enumerate(planned):
         frame_s = np.array([float(tick / how.rate) for tick in chunk.ticks])
@@ -235,7 +240,7 @@ def assert_set_aside(path, folder, words):
     assert (problem.match, problem.half, problem.stage) == ("m", 2, "chunks")
     assert list((folder / "2").iterdir()) == []
     with pytest.raises(InputError, match=words):
-        chunk_half(path, "m", 2, folder / "2", manifest, Settings(), stop_on_problem=True)
+        chunk_half(path, "m", 2, folder / "2", manifest, ChunkSettings(), stop_on_problem=True)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +380,7 @@ def test_nothing_is_fetched_from_the_network(tmp_path):
 )
 def test_settings_that_cannot_be_met_are_refused(settings, words):
     with pytest.raises(InputError, match=words):
-        Settings(**settings)
+        ChunkSettings(**settings)
 
 
 def test_a_score_bug_beyond_the_picture_sets_the_match_aside(minute, tmp_path):

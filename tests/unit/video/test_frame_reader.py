@@ -20,13 +20,13 @@ def chunk(tmp_path_factory):
 
 
 def indices(pictures):
-    return [timecode.read(picture) for picture in pictures]
+    return [timecode.read_index(picture) for picture in pictures]
 
 
 @pytest.mark.parametrize("index", [0, 1, 2, 5_000, 32_767])
 def test_the_squares_read_back(index):
-    assert timecode.read(timecode.draw(index, 160, 90)) == index
-    assert timecode.read(timecode.draw(index, 61, 35)) == index
+    assert timecode.read_index(timecode.draw_index(index, 160, 90)) == index
+    assert timecode.read_index(timecode.draw_index(index, 61, 35)) == index
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4", "ts"])

@@ -25,12 +25,12 @@ NAMES = {
 }
 
 
-def name(action: str) -> str:
+def action_name(action: str) -> str:
     """Return the singular name of an action, as in "Shot on target"."""
     return NAMES.get(action, action.replace("_", " ").capitalize())
 
 
 def with_article(action: str) -> str:
     """Return the name with its indefinite article, as in "an Offside"."""
-    word = name(action)
+    word = action_name(action)
     return f"{'an' if word[:1] in 'AEIOU' else 'a'} {word}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def whole(path: Path | str) -> Iterator[Path]:
+def atomic_file(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it there when the block ends without an error.
 
     The bytes are on the disk before the move, so a reader or a crash sees the old file or the
@@ -34,7 +34,7 @@ def whole(path: Path | str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path | str) -> Iterator[Path]:
+def atomic_folder(path: Path | str) -> Iterator[Path]:
     """Yield a new, empty folder beside `path`; it takes that place when the block ends without an error."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
@@ -53,11 +53,11 @@ def _umask() -> int:
 
 def write_text(path: Path | str, text: str) -> None:
     """Write a UTF-8 text file whole."""
-    with whole(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
-def of_match(pattern: str, match: str) -> list[Path]:
+def files_of_match(pattern: str, match: str) -> list[Path]:
     """Return the files of a match, in order; `pattern` is a path with `{match}` and perhaps `*`."""
     return [Path(path) for path in sorted(glob(pattern.format(match=match)))]
 

@@ -9,7 +9,9 @@ import polars as pl
 INTERVAL_S = 12.0
 
 
-def grid(duration_s: float, chunk_s: float, overlap_s: float = 0.0) -> list[tuple[float, float]]:
+def chunk_spans(
+    duration_s: float, chunk_s: float, overlap_s: float = 0.0
+) -> list[tuple[float, float]]:
     """Return the (start_s, end_s) of each chunk of a half; the last one may be shorter.
 
     Chunk i starts at i * (chunk_s - overlap_s). Without overlap there are ceil(duration_s /
@@ -18,23 +20,27 @@ def grid(duration_s: float, chunk_s: float, overlap_s: float = 0.0) -> list[tupl
     """
     if not (0 <= overlap_s < chunk_s and duration_s > 0):
         raise ValueError(f"no grid of {chunk_s} s chunks, {overlap_s} s overlap, {duration_s} s")
-    length, overlap, duration = exact(chunk_s), exact(overlap_s), exact(duration_s)
+    length, overlap, duration = (
+        exact_fraction(chunk_s),
+        exact_fraction(overlap_s),
+        exact_fraction(duration_s),
+    )
     step = length - overlap
     count = max(1, math.ceil((duration - overlap) / step))
     return [(float(i * step), float(min(i * step + length, duration))) for i in range(count)]
 
 
-def exact(number: float) -> Fraction:
+def exact_fraction(number: float) -> Fraction:
     """Return a number as it is written, so that no chunk drifts: 29.97 is 2997/100."""
     return Fraction(str(number))
 
 
-def around(time_s: float, length_s: float = INTERVAL_S) -> tuple[float, float]:
+def interval_around(time_s: float, length_s: float = INTERVAL_S) -> tuple[float, float]:
     """Return the interval of `length_s` centred on a moment."""
     return time_s - length_s / 2, time_s + length_s / 2
 
 
-def place(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
+def assign_chunks(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
     """Give each moment (half, time_s, action, …) the `chunk` of every sample that it lies in.
 
     A chunk holds its start and not its end, except that a half's last moment is in its last chunk.

@@ -15,7 +15,7 @@ def iou(a_start: pl.Expr, a_end: pl.Expr, b_start: pl.Expr, b_end: pl.Expr) -> p
     return pl.when(extent > 0).then(overlap.clip(0) / extent).otherwise(0.0)
 
 
-def reach_s(length_s: float) -> float:
+def max_distance_s(length_s: float) -> float:
     """Return how far the middles of an answer of this length and of an event may lie apart to match.
 
     Where one lies inside the other, IoU is the ratio of their lengths: an answer of

@@ -57,7 +57,7 @@ def to_frame(problems: list[Problem]) -> pl.DataFrame:
     return pl.DataFrame([asdict(problem) for problem in problems], schema=PROBLEMS)
 
 
-def stop_on_any(problems: list[Problem]) -> None:
+def raise_problems(problems: list[Problem]) -> None:
     """Raise `InputError` with every problem that cost something (for `on_problem: stop`)."""
     costly = [problem for problem in problems if problem.effect != NOTED]
     if costly:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from touchline.core.files import whole
+from touchline.core.files import atomic_file
 from touchline.core.problems import MATCH_SET_ASIDE, InputError, Problem
 
 LINE = pl.Struct({"start_s": pl.Float64, "end_s": pl.Float64, "text": pl.String})
@@ -146,7 +146,7 @@ def fill_predictions(answers: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def known_sum(name: str) -> pl.Expr:
+def sum_or_null(name: str) -> pl.Expr:
     """Return the sum of a column; empty, not 0, where nothing in it is known."""
     return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
 
@@ -160,7 +160,7 @@ def write(
     """
     frame = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
     entry = json.dumps([asdict(problem) for problem in problems], sort_keys=True)
-    with whole(path) as partial:
+    with atomic_file(path) as partial:
         frame.write_parquet(partial, compression="zstd", metadata={_PROBLEMS_KEY: entry})
 
 
@@ -186,7 +186,7 @@ def read_csv(path: Path | str) -> pl.DataFrame:
     return pl.read_csv(path, schema_overrides=words, infer_schema_length=None)
 
 
-def problems(path: Path | str) -> list[Problem]:
+def read_problems(path: Path | str) -> list[Problem]:
     """Return the problems that were met while the table at `path` was made."""
     entry = pl.read_parquet_metadata(path).get(_PROBLEMS_KEY, "[]")
     return [Problem(**fields) for fields in json.loads(entry)]
@@ -194,4 +194,4 @@ def problems(path: Path | str) -> list[Problem]:
 
 def is_set_aside(path: Path | str) -> bool:
     """Say whether the match of this table was set aside when it was made."""
-    return any(problem.effect == MATCH_SET_ASIDE for problem in problems(path))
+    return any(problem.effect == MATCH_SET_ASIDE for problem in read_problems(path))

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import cli, schema
-from touchline.core.problems import MATCH_SET_ASIDE, NOTED, ROW_LEFT_OUT, Problem, stop_on_any
+from touchline.core.problems import MATCH_SET_ASIDE, NOTED, ROW_LEFT_OUT, Problem, raise_problems
 
 
 def read_commentary(path: Path | str, match: str, half: int) -> tuple[pl.DataFrame, list[Problem]]:
@@ -74,6 +74,6 @@ def main(argv: list[str]) -> None:
     problems = [problem for _, found in halves for problem in found]
     cli.report(problems)
     if args.on_problem == "stop":
-        stop_on_any(problems)
+        raise_problems(problems)
     segments = pl.concat([pl.DataFrame(schema=schema.COMMENTARY), *(rows for rows, _ in halves)])
     schema.write(args.out, segments, schema.COMMENTARY, problems)

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import cli, schema
-from touchline.core.problems import MATCH_SET_ASIDE, ROW_LEFT_OUT, Problem, stop_on_any
+from touchline.core.problems import MATCH_SET_ASIDE, ROW_LEFT_OUT, Problem, raise_problems
 
 
 def read_labels(
@@ -110,5 +110,5 @@ def main(argv: list[str]) -> None:
         events, problems = read_labels(args.file, args.match, durations, args.actions)
     cli.report(problems)
     if args.on_problem == "stop":
-        stop_on_any(problems)
+        raise_problems(problems)
     schema.write(args.out, events, schema.LABELS, problems)

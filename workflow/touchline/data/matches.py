@@ -11,8 +11,8 @@ import polars as pl
 import yaml
 
 from touchline.core import cli
-from touchline.core.files import whole
-from touchline.core.problems import InputError, Problem, stop_on_any
+from touchline.core.files import atomic_file
+from touchline.core.problems import InputError, Problem, raise_problems
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "sheet.schema.yaml"
 SPLITS = ("train", "valid", "test", "challenge")
@@ -36,7 +36,7 @@ def slug(game: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", ascii_name).strip("-.")
 
 
-def read(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:
+def read_sheet(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:
     """Return the rows of every sound match (columns of `SHEET`), and what was wrong with the others.
 
     A match with one bad row is set aside as a whole. An empty duration_s is read from the video.
@@ -58,14 +58,14 @@ def read(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:
     return pl.DataFrame(good, schema=SHEET, orient="row"), problems
 
 
-def load(path: Path | str, on_problem: str) -> dict[str, list[dict]]:
+def load_matches(path: Path | str, on_problem: str) -> dict[str, list[dict]]:
     """Return the halves of every sound match of a study, by the match's name, in the sheet's order.
 
     Raises `InputError` when no match is left, or for any problem when `on_problem` is "stop".
     """
-    rows, problems = read(path)
+    rows, problems = read_sheet(path)
     if on_problem == "stop":
-        stop_on_any(problems)
+        raise_problems(problems)
     if rows.is_empty():
         cli.report(problems)
         raise InputError(f"{path}: no sound match is left. Add rows, or correct those above.")
@@ -162,7 +162,7 @@ def _match_problems(rows: list[tuple[int, dict]], path: Path | str) -> Iterator[
                 )  # fmt: skip
 
 
-def write(path: Path | str, rows: pl.DataFrame) -> None:
+def write_sheet(path: Path | str, rows: pl.DataFrame) -> None:
     """Write a sheet whole."""
-    with whole(path) as partial:
+    with atomic_file(path) as partial:
         rows.select(SHEET.names()).write_csv(partial)

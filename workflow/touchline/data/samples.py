@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import schema
-from touchline.core.intervals import grid
+from touchline.core.intervals import chunk_spans
 from touchline.core.problems import InputError
 
 
@@ -38,7 +38,7 @@ def make_samples(
         [
             (half, chunk, start_s, end_s)
             for half, duration_s in sorted(durations_s.items())
-            for chunk, (start_s, end_s) in enumerate(grid(duration_s, length_s, overlap_s))
+            for chunk, (start_s, end_s) in enumerate(chunk_spans(duration_s, length_s, overlap_s))
         ],
         schema={"half": pl.Int64, "chunk": pl.Int64, "start_s": pl.Float64, "end_s": pl.Float64},
         orient="row",

@@ -181,7 +181,7 @@ def main(argv: list[str]) -> None:
             f"{args.soccernet}: no game of the splits has a folder there. Name the folder that "
             "holds the leagues (england_epl, …)."
         )
-    matches.write(args.out, rows)
+    matches.write_sheet(args.out, rows)
     cli.report(problems)
     games = rows.group_by("split").agg(pl.col("match").n_unique()).sort("split").iter_rows()
     print(f"{args.out}: {', '.join(f'{count} {split}' for split, count in games)} matches")

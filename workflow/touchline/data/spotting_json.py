@@ -23,7 +23,7 @@ LARGEST_BYTES = 64 * 2**20
 BIN_S = 0.5
 
 
-def write(folder: Path, game: str, spots: pl.DataFrame) -> None:
+def write_spots(folder: Path, game: str, spots: pl.DataFrame) -> None:
     """Write the spots of a game (columns `SPOTS`) to folder/game/results_spotting.json.
 
     The evaluator keeps one prediction per label and half second, the last in the file: so the most
@@ -44,7 +44,7 @@ def write(folder: Path, game: str, spots: pl.DataFrame) -> None:
     write_text(folder / game / FILE, text)
 
 
-def find(path: Path, match: str) -> str:
+def find_file(path: Path, match: str) -> str:
     """Return the file of a match in a folder or a zip, as its name in there.
 
     A game folder belongs to the match that has its name, or the name that the sheet makes of it.
@@ -64,13 +64,13 @@ def find(path: Path, match: str) -> str:
     )
 
 
-def read(path: Path, match: str) -> pl.DataFrame:
+def read_spots(path: Path, match: str) -> pl.DataFrame:
     """Return the spots of a match (columns `SPOTS`) from a folder or a zip.
 
     Nothing is unpacked, so a name in the zip never becomes a path. Raises `InputError` for a file
     that is missing, too large or malformed.
     """
-    name = find(path, match)
+    name = find_file(path, match)
     where = f"{path}: {name}"
     try:
         if path.is_dir():

@@ -25,7 +25,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import actions, schema
-from touchline.core.files import whole, whole_folder
+from touchline.core.files import atomic_file, atomic_folder
 from touchline.core.schema import ALL
 from touchline.data import spotting_json
 
@@ -50,7 +50,7 @@ def class_names(asked: list[str], labels: dict[str, str]) -> dict[str, str]:
     """
     joined = {action: [one for one in labels if labels[one] == action] for action in asked}
     return {
-        action: found[0] if len(found) == 1 else actions.name(action)
+        action: found[0] if len(found) == 1 else actions.action_name(action)
         for action, found in joined.items()
     }
 
@@ -147,13 +147,13 @@ def main(argv: list[str]) -> None:
     asked = scores["action"].unique().sort().to_list()
     names = class_names(asked, args.actions)
     judged = []
-    with whole_folder(args.folder) as folder, tempfile.TemporaryDirectory() as truth:
+    with atomic_folder(args.folder) as folder, tempfile.TemporaryDirectory() as truth:
         for match in scores["match"].unique().sort():
             game = args.games[match]
             events = schema.read(args.labels.format(match=match), schema.LABELS)
             events = events.filter(pl.col("action").is_in(asked))
             judged.append(events.filter(pl.col("half") <= 2))
-            spotting_json.write(folder, game, spots(answers.filter(match=match), names))
+            spotting_json.write_spots(folder, game, spots(answers.filter(match=match), names))
             write_labels(Path(truth), game, events, names)
         events = pl.concat(judged)
         tables = [
@@ -162,5 +162,5 @@ def main(argv: list[str]) -> None:
             )
             for metric in METRICS
         ]
-    with whole(args.out) as partial:
+    with atomic_file(args.out) as partial:
         pl.concat(tables).write_csv(partial)

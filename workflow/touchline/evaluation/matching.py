@@ -14,7 +14,7 @@ import polars as pl
 import scipy.sparse as sp
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from touchline.core.intervals import INTERVAL_S, place
+from touchline.core.intervals import INTERVAL_S, assign_chunks
 from touchline.core.iou import MIN_IOU, iou
 
 PROTOCOLS = ("full", "positives")
@@ -28,7 +28,7 @@ def truth_intervals(samples: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame
     Both tables are of one match and have its name in `match`.
     """
     time_s = pl.col("time_s")
-    return place(labels.select("half", "action", "time_s", "visibility"), samples).select(
+    return assign_chunks(labels.select("half", "action", "time_s", "visibility"), samples).select(
         pl.lit(samples["match"].first()).alias("match"),
         *SAMPLE[1:],
         "time_s",

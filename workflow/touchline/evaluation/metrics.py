@@ -8,9 +8,9 @@ import polars as pl
 from tabulate import tabulate
 
 from touchline.core import cli, schema
-from touchline.core.files import of_match, whole
+from touchline.core.files import atomic_file, files_of_match
 from touchline.core.problems import NOTED, InputError, Problem, to_frame
-from touchline.data.matches import read as read_sheet
+from touchline.data.matches import read_sheet
 from touchline.evaluation.bootstrap import ALL, KEY, bounds, draw, resample, with_all
 from touchline.evaluation.matching import with_ratios
 
@@ -45,7 +45,7 @@ def sum_up(answers: pl.DataFrame) -> pl.DataFrame:
     counts = ("samples", *schema.STATUSES)
     known = (*schema.TOKENS, "seconds", "cost_usd")
     return answers.select(
-        *(pl.col(name).sum() for name in counts), *map(schema.known_sum, known)
+        *(pl.col(name).sum() for name in counts), *map(schema.sum_or_null, known)
     ).select(
         *counts,
         (pl.sum_horizontal(FAILED) / pl.col("samples")).alias("failed"),
@@ -99,10 +99,12 @@ def list_problems(
     found = read_sheet(sheet_path)[1] if sheet_path else []
     for match in matches:
         for table in tables:
-            for path in of_match(table, match):
-                found += schema.problems(path)
+            for path in files_of_match(table, match):
+                found += schema.read_problems(path)
     for path in models:
-        found += [replace(problem, file=problem.file or path) for problem in schema.problems(path)]
+        found += [
+            replace(problem, file=problem.file or path) for problem in schema.read_problems(path)
+        ]
     return found
 
 
@@ -146,7 +148,7 @@ def main(argv: list[str]) -> None:
         )
         costly = [problem for problem in problems if problem.effect != NOTED]
         cli.report(costly)
-        with whole(args.problems) as partial:
+        with atomic_file(args.problems) as partial:
             to_frame(problems).write_csv(partial)
         answered = [
             sum_up(schema.read(args.tallies.format(model=model), schema.TALLY)).select(
@@ -154,9 +156,9 @@ def main(argv: list[str]) -> None:
             )
             for model in args.models
         ]
-        with whole(args.answers) as partial:
+        with atomic_file(args.answers) as partial:
             pl.concat(answered).write_csv(partial, float_precision=6)
-        with whole(args.out) as partial:
+        with atomic_file(args.out) as partial:
             rank(pl.concat(tables), args.models).write_csv(partial, float_precision=6)
         if problems:
             print(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from touchline.core import schema
-from touchline.core.files import whole
+from touchline.core.files import atomic_file
 from touchline.core.problems import Problem
 from touchline.evaluation import ground_truth, thresholds
 from touchline.evaluation.matching import answer_intervals, count
@@ -46,7 +46,7 @@ def read_answered(matches: list[str], samples: str, labels: str, predictions: st
 def list_problems(matches: list[str], predictions: str) -> list[Problem]:
     """Return what was met while these matches were answered, with the file of the answers."""
     paths = [predictions.format(match=match) for match in matches]
-    return [replace(problem, file=path) for path in paths for problem in schema.problems(path)]
+    return [replace(problem, file=path) for path in paths for problem in schema.read_problems(path)]
 
 
 def tally(predictions: str, matches: list[str]) -> pl.DataFrame:
@@ -63,7 +63,7 @@ def tally(predictions: str, matches: list[str]) -> pl.DataFrame:
                 pl.lit(match).alias("match"),
                 pl.len().alias("samples"),
                 *(status.eq(one).sum().alias(one) for one in schema.STATUSES),
-                *map(schema.known_sum, (*schema.TOKENS, "seconds", "cost_usd")),
+                *map(schema.sum_or_null, (*schema.TOKENS, "seconds", "cost_usd")),
             ).cast(schema.TALLY)
         )
     return pl.concat(rows)
@@ -142,5 +142,5 @@ def main(argv: list[str]) -> None:
     schema.write(args.answers, scored.answers.with_columns(counted=is_counted), schema.ANSWERS)
     schema.write(args.tally, tally(args.predictions, judged), schema.TALLY)
     rows = sorted(chosen.items())
-    with whole(args.thresholds) as partial:
+    with atomic_file(args.thresholds) as partial:
         pl.DataFrame(rows, schema=thresholds.THRESHOLDS, orient="row").write_csv(partial)

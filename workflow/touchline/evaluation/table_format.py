@@ -85,7 +85,7 @@ def per_action(metrics: pl.DataFrame) -> Table:
     rows = []
     for (action,), group in own.group_by("action", maintain_order=True):
         by_model = {row["model"]: row for row in group.iter_rows(named=True)}
-        rows.append([actions.name(action), str(group["events"][0])])
+        rows.append([actions.action_name(action), str(group["events"][0])])
         for model in models:
             row = by_model[model]
             ends = f" ({between(row['f1_low'], row['f1_high'], 3)})" * (row["f1_low"] is not None)
@@ -101,7 +101,7 @@ def top_three(metrics: pl.DataFrame) -> Table:
     for (model,), group in own.group_by("model", maintain_order=True):
         best = group.filter(pl.col("f1") > 0).sort("f1", descending=True, maintain_order=True)
         named = [
-            f"{actions.name(row['action'])} {number(row['f1'])}"
+            f"{actions.action_name(row['action'])} {number(row['f1'])}"
             for row in best.head(3).iter_rows(named=True)
         ]
         rows.append([model, *named, *["–"] * (3 - len(named))])

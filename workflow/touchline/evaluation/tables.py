@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import schema
-from touchline.core.files import of_match, whole, write_text
+from touchline.core.files import atomic_file, files_of_match, write_text
 from touchline.evaluation import breakdowns, ground_truth, table_format
 from touchline.evaluation.bootstrap import differences
 
@@ -27,11 +27,11 @@ def cost(matches: list[str], predictions: str, benchmarks: str) -> pl.DataFrame:
     answers = pl.concat(
         schema.read(path, schema.PREDICTIONS).select("seconds", "cost_usd")
         for match in matches
-        for path in of_match(predictions, match)
+        for path in files_of_match(predictions, match)
     )
     seconds, source = answers["seconds"].sum() / len(matches), "answers"
     if answers["seconds"].null_count() == len(answers):
-        files = [path for match in matches for path in of_match(benchmarks, match)]
+        files = [path for match in matches for path in files_of_match(benchmarks, match)]
         times = [pl.read_csv(path, separator="\t")["s"].mean() for path in files]
         seconds, source = (sum(times) / len(times), "jobs") if times else (None, None)
     paid = answers["cost_usd"].drop_nulls()
@@ -96,6 +96,6 @@ def main(argv: list[str]) -> None:
         ),
     }
     for name, table in tables.items():
-        with whole(results / f"{name}.csv") as partial:
+        with atomic_file(results / f"{name}.csv") as partial:
             table.write_csv(partial, float_precision=None if name == "average_map" else 6)
     write_text(results / "tables.md", table_format.markdown(table_format.read(results)))

@@ -19,7 +19,7 @@ KILLED = "it was killed, or its machine failed"
 DONE = "done"
 
 
-def read(folder: Path) -> list[dict]:
+def read_attempts(folder: Path) -> list[dict]:
     """Return the attempts of a folder, the oldest first.
 
     Each has `job` (of Slurm, else the process), `run` (of Snakemake, under Slurm), `node`, `began`,
@@ -33,9 +33,9 @@ def read(folder: Path) -> list[dict]:
 
 def begin(folder: Path) -> None:
     """Record that an attempt begins, and the end of one that could not do so itself."""
-    rows = read(folder)
+    rows = read_attempts(folder)
     saved = checkpoints.newest(folder)
-    step = checkpoints.step(saved) if saved else 0
+    step = checkpoints.step_of(saved) if saved else 0
     if rows and rows[-1]["ended"] is None:
         rows[-1] |= {"ended": _now(), "why": KILLED, "saved_step": step}
     job = slurm.job_id()
@@ -55,9 +55,9 @@ def begin(folder: Path) -> None:
     _write(folder, rows)
 
 
-def note(folder: Path, **fields: object) -> None:
+def update(folder: Path, **fields: object) -> None:
     """Change fields of the attempt under way, if there is one: not every training is recorded."""
-    rows = read(folder)
+    rows = read_attempts(folder)
     if rows and rows[-1]["ended"] is None and rows[-1] | fields != rows[-1]:
         rows[-1] |= fields
         # A full disk must not hide what it did to the training.
@@ -67,15 +67,15 @@ def note(folder: Path, **fields: object) -> None:
 
 def end(folder: Path, why: str) -> None:
     """Record why the attempt under way ends, unless that is already known."""
-    rows = read(folder)
+    rows = read_attempts(folder)
     known = rows[-1]["why"] if rows else None
-    note(folder, ended=_now(), why=known or why)
+    update(folder, ended=_now(), why=known or why)
 
 
-def stuck(folder: Path) -> str | None:
+def find_standstill(folder: Path) -> str | None:
     """Say why the last two attempts of this run of Snakemake ended, if neither saved a new step."""
     run = slurm.run_id()
-    ended = [row for row in read(folder) if row["ended"] and row["run"] == run]
+    ended = [row for row in read_attempts(folder) if row["ended"] and row["run"] == run]
     last = ended[-2:]
     if run is None or len(last) < 2 or any(row["saved_step"] > row["from_step"] for row in last):
         return None

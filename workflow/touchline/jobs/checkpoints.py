@@ -46,7 +46,7 @@ def newest(folder: Path) -> Path | None:
     return None
 
 
-def step(checkpoint: Path) -> int:
+def step_of(checkpoint: Path) -> int:
     """Return the number of steps that were done when the checkpoint was written."""
     return int(checkpoint.name.removeprefix(NAME))
 
@@ -81,7 +81,7 @@ def drop_checkpoints(models: Path, checkpoints: Path) -> None:
 
 def _newest_first(folder: Path) -> Iterator[Path]:
     found = [path for path in folder.glob(f"{NAME}*") if path.name[len(NAME) :].isdigit()]
-    yield from sorted(found, key=step, reverse=True)
+    yield from sorted(found, key=step_of, reverse=True)
 
 
 def _to_disk(path: Path) -> None:

@@ -66,7 +66,7 @@ def cancel(jobs: list[str], timeout_s: float = 120) -> list[str]:
     return jobs
 
 
-def of_folder(folder: str, prefix: str) -> list[str]:
+def jobs_of_folder(folder: str, prefix: str) -> list[str]:
     """Return the user's living jobs that were submitted from a folder under a name that begins so."""
     lines = _ask("--user", str(os.getuid()), "--format=%i|%T|%j|%Z").splitlines()
     return [

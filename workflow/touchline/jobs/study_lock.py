@@ -13,7 +13,7 @@ PREFIX = "touchline_"  # of the jobs' names, as in profiles/slurm
 _held = []  # the lock is free when this process has ended, however it did
 
 
-def begin() -> None:
+def acquire() -> None:
     """Take the folder that this process works in, and cancel the jobs that still run there.
 
     Raises `InputError` where another Snakemake works in it, or a job does not end.
@@ -34,7 +34,7 @@ def begin() -> None:
     file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
     file.flush()
     _held.append(file)
-    left = slurm.of_folder(str(Path.cwd()), PREFIX)
+    left = slurm.jobs_of_folder(str(Path.cwd()), PREFIX)
     if left:
         jobs_ = "job" if len(left) == 1 else "jobs"
         print(f"cancelling {len(left)} {jobs_} of a Snakemake that was ended", file=sys.stderr)

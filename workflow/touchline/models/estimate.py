@@ -9,7 +9,7 @@ from typing import cast
 import polars as pl
 
 from touchline.core import schema
-from touchline.core.files import whole
+from touchline.core.files import atomic_file
 from touchline.core.problems import InputError
 from touchline.models import catalogue
 from touchline.models.api.cost_estimate import Estimate, PaidModel
@@ -42,7 +42,7 @@ def main(argv: list[str]) -> None:
         [{"match": match} | vars(one) for match, one in zip(args.matches, found, strict=True)],
         infer_schema_length=None,
     )
-    with whole(args.out) as partial:
+    with atomic_file(args.out) as partial:
         table.write_csv(partial, float_precision=6)
     print(f"{len(found)} matches, {_sum(found)}")
     print("Nothing was asked.")

@@ -26,10 +26,10 @@ class External:
 
         Raises `InputError` when there is no sound file for the match, or no label of it is known.
         """
-        spots = spotting_json.read(self.path, match.name)
+        spots = spotting_json.read_spots(self.path, match.name)
         asked = match.samples["action"].unique().to_list()
         # Our own exports name an action that joins several labels by the action's name.
-        known = {actions.name(action): action for action in asked} | self.labels
+        known = {actions.action_name(action): action for action in asked} | self.labels
         unknown = sorted(set(spots["label"]) - known.keys())
         if unknown and len(unknown) == spots["label"].n_unique():
             raise InputError(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from touchline.core.digest import digest
-from touchline.core.files import checksum, of_match, write_text
+from touchline.core.files import checksum, files_of_match, write_text
 from touchline.core.problems import InputError
 from touchline.jobs import attempts, slurm, training_lock
 from touchline.jobs.unfinished import Unfinished
@@ -58,7 +58,7 @@ def attempt(folder: Path) -> Iterator[None]:
 
 
 def _begin(folder: Path) -> None:
-    reasons = attempts.stuck(folder)
+    reasons = attempts.find_standstill(folder)
     if reasons:
         raise InputError(
             f"two attempts have come no further, so there is no third. {reasons}. Mend that, or give "
@@ -104,7 +104,7 @@ def main(argv: list[str]) -> None:
         path
         for match in args.matches
         for pattern in filter(None, patterns)
-        for path in of_match(pattern, match)
+        for path in files_of_match(pattern, match)
     ]
     checkpoints = args.checkpoints / training_key(args.backend, args.settings, files)
     with attempt(checkpoints):

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from touchline.core import schema
-from touchline.core.intervals import INTERVAL_S, place
-from touchline.core.iou import reach_s
+from touchline.core.intervals import INTERVAL_S, assign_chunks
+from touchline.core.iou import max_distance_s
 
 # An answer that is expected to match fewer events than this is not written.
 LEAST = 0.03
@@ -43,7 +43,7 @@ def to_predictions(
     )
     key = ["half", "chunk", "action"]
     answers = (
-        place(spots, samples)
+        assign_chunks(spots, samples)
         .sort(*key, "time_s")
         .group_by(key, maintain_order=True)
         .agg(intervals=interval)
@@ -72,7 +72,9 @@ def choose(
     """
     longest_s = (samples["end_s"] - samples["start_s"]).max()
     steps = np.arange(np.ceil(longest_s / step_s) + 1)
-    within = (np.abs(np.subtract.outer(steps, steps)) * step_s < reach_s(length_s)).astype(float)
+    within = (np.abs(np.subtract.outer(steps, steps)) * step_s < max_distance_s(length_s)).astype(
+        float
+    )
     answers = []
     for start_s, end_s, action in samples.select("start_s", "end_s", "action").iter_rows():
         # The steps whose middle is in the chunk.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from touchline.core import schema
-from touchline.core.files import of_match
+from touchline.core.files import files_of_match
 from touchline.models.backend import Match
 
 
@@ -23,4 +23,4 @@ def read_matches(
         if not schema.is_set_aside(labels_path) and not asked.is_empty():
             used.append(match)
             events = schema.read(labels_path, schema.LABELS)
-            yield Match(match, asked, events, of_match(manifests, match) if manifests else [])
+            yield Match(match, asked, events, files_of_match(manifests, match) if manifests else [])

@@ -42,8 +42,7 @@ from touchline.reels.vocabulary import Vocabulary, read_words
 from touchline.report.plot_style import colours
 from touchline.video.chunks import chunk_half
 from touchline.video.frame_reader import probe
-from touchline.video.grid import Box
-from touchline.video.grid import Settings as ChunkSettings
+from touchline.video.grid import Box, ChunkSettings
 
 
 def read_halves(texts: Sequence[str], videos: Sequence[Path]) -> dict[int, Half]:

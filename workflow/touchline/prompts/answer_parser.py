@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from touchline.core import actions, clock
-from touchline.core.intervals import around
+from touchline.core.intervals import interval_around
 from touchline.prompts import time_mentions
 
 # Times are written to the second, so an answer may pass the chunk's ends by half of one.
@@ -163,7 +163,7 @@ def _cut(first_s: float, last_s: float, start_s: float, end_s: float) -> tuple[f
     """Return the interval cut to the chunk; what would be a point there is the 12 s around it."""
     first_s, last_s = max(first_s, start_s), min(last_s, end_s)
     if first_s >= last_s:
-        first_s, last_s = around(min(max(first_s, start_s), end_s))
+        first_s, last_s = interval_around(min(max(first_s, start_s), end_s))
     return max(first_s, start_s), min(last_s, end_s)
 
 

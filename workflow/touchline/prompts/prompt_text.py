@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from touchline.core import clock
-from touchline.core.actions import name, with_article
-from touchline.core.intervals import around
+from touchline.core.actions import action_name, with_article
+from touchline.core.intervals import interval_around
 
 INPUTS = ("video", "commentary")
 
@@ -101,7 +101,7 @@ def answer_intervals(
     events_s: Iterable[float], start_s: float, end_s: float
 ) -> list[tuple[float, float]]:
     """Return the intervals that training teaches for a chunk's events: 12 s, cut to the chunk."""
-    spans = (around(time_s) for time_s in sorted(set(events_s)))
+    spans = (interval_around(time_s) for time_s in sorted(set(events_s)))
     return [(max(first, start_s), min(last, end_s)) for first, last in spans]
 
 
@@ -121,7 +121,7 @@ def answer(
         f"{_show(last, half, start_s, settings)})."
         for first, last in intervals
     ]
-    return " ".join(sentences) or f"No {name(action)} occurs."
+    return " ".join(sentences) or f"No {action_name(action)} occurs."
 
 
 def opening(action: str) -> str:
@@ -158,7 +158,7 @@ def system_prompt(actions: Sequence[str], settings: PromptSettings) -> str:
     """Return the instructions, which are the same for every chunk and every question."""
     if not settings.instructions:
         return "You watch soccer broadcasts and say when an action happens."
-    names = ", ".join(name(action) for action in actions)
+    names = ", ".join(action_name(action) for action in actions)
     inputs = []
     if "video" in settings.inputs:
         inputs.append("the video of the chunk")
@@ -195,7 +195,9 @@ def _examples(actions: Sequence[str], settings: PromptSettings) -> Iterable[str]
         moments_s = [start_s + offset_s for offset_s in offsets_s]
         shown = [_show(time_s, half, start_s, settings) for time_s in (start_s, end_s, *moments_s)]
         happens = (
-            f"{name(action)} at {' and '.join(shown[2:])}" if offsets_s else f"no {name(action)}"
+            f"{action_name(action)} at {' and '.join(shown[2:])}"
+            if offsets_s
+            else f"no {action_name(action)}"
         )
         text = answer(action, answer_intervals(moments_s, start_s, end_s), half, start_s, settings)
         yield f"Chunk from {shown[0]} to {shown[1]}, {happens}. Answer: {text}"

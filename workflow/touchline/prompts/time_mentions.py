@@ -174,7 +174,7 @@ def name_pattern(action: str) -> str:
     """Return a regular expression for an action as people write it: name, slug, plural."""
     spoken = "|".join(
         r"[\s_-]?".join(f"{re.escape(word)}s?" for word in re.split(r"[\s_-]+", form.lower()))
-        for form in (actions.name(action), action)
+        for form in (actions.action_name(action), action)
     )
     spoken = spoken.replace("targets?", "(?:target|goal)").replace("penaltys?", "penalt(?:y|ies)")
     follows = _NOT_BEFORE.get(action)
@@ -183,7 +183,7 @@ def name_pattern(action: str) -> str:
 
 def _overlap(action: str, other: str) -> bool:
     """Say whether one name narrows the other, as a direct free-kick is a free-kick."""
-    a, b = (set(re.split(r"[\s-]", actions.name(each).lower())) for each in (action, other))
+    a, b = (set(re.split(r"[\s-]", actions.action_name(each).lower())) for each in (action, other))
     return a <= b or b <= a
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import polars as pl
 
 from touchline.core import clock
-from touchline.core.actions import name
+from touchline.core.actions import action_name
 from touchline.core.intervals import INTERVAL_S
 from touchline.reels import query_times
 from touchline.reels.query import AWAY, CONFIDENCE, HOME, Query
@@ -63,7 +63,7 @@ class Clip:
     def title(self) -> str:
         """Return what is shown, with the match clock: "Goal 52:07, Corner 51:58"."""
         shown = (
-            f"{name(hit.action)} {clock.show(hit.time_s, 'match', self.half, 0.0)}"
+            f"{action_name(hit.action)} {clock.show(hit.time_s, 'match', self.half, 0.0)}"
             for hit in self.hits
         )
         return ", ".join(dict.fromkeys(shown))

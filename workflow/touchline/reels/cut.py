@@ -20,9 +20,9 @@ from av.filter import Graph
 from av.stream import Disposition
 from av.video.frame import PictureType
 
-from touchline.core.files import whole
+from touchline.core.files import atomic_file
 from touchline.reels.title_overlay import COLOUR_FIELDS, Title
-from touchline.video.frame_reader import LOCAL_ONLY, VideoError, local
+from touchline.video.frame_reader import LOCAL_ONLY, VideoError, local_url
 
 TICKS = 90_000  # of the reel's clock in a second: whole frames of every usual rate
 SOUND_RATE = 48_000
@@ -71,7 +71,7 @@ class Source:
     def reopen(self) -> None:
         """Open the file afresh, at its start."""
         try:
-            self.file = av.open(local(self.path), options=LOCAL_ONLY)
+            self.file = av.open(local_url(self.path), options=LOCAL_ONLY)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
                 self.path, f"it cannot be opened ({error}).", "Correct the path, or fetch it again."
@@ -160,8 +160,8 @@ def splice(
     if not pieces:
         raise ValueError("a reel needs pieces")
     sources = {piece.path: Source(piece.path, threads) for piece in pieces}
-    with whole(out) as partial_path:
-        with av.open(local(partial_path), "w", options={"fflags": "+bitexact"}) as file:
+    with atomic_file(out) as partial_path:
+        with av.open(local_url(partial_path), "w", options={"fflags": "+bitexact"}) as file:
             reel = _Reel(file, list(sources.values()), fade_s, threads)
             cuts = [reel.add(sources[piece.path], piece, titles) for piece in pieces]
             reel.close()

@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import clock, schema
-from touchline.core.files import whole_folder, write_text
+from touchline.core.files import atomic_folder, write_text
 from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import THRESHOLDS
 from touchline.reels import clips, edit_lists
@@ -66,7 +66,7 @@ def make(
     `about` opens reel.json; `messages` are what is to be said about the clips; `lines` is the
     commentary (`schema.COMMENTARY`).
     """
-    with whole_folder(folder) as partial:
+    with atomic_folder(folder) as partial:
         entries, fps, sound, said = _cut(partial / "reel.mp4", found, halves, look)
         rate = edit_lists.list_rate(fps)
         listed = [entry for entry in entries if entry.reel_start_s is not None]

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from touchline.core.actions import name
+from touchline.core.actions import action_name
 from touchline.core.problems import InputError
 from touchline.reels import query_times
 from touchline.reels.query_times import Window
@@ -67,7 +67,7 @@ class Query:
 
     def describe(self) -> str:
         """Return how the query was understood, and what of it was not, as sentences."""
-        what = ", ".join(map(name, self.actions)) or f'an open question: "{self.open_text}"'
+        what = ", ".join(map(action_name, self.actions)) or f'an open question: "{self.open_text}"'
         parts = [what]
         if self.halves:
             parts.append("half " + " and ".join(map(str, self.halves)))

@@ -13,7 +13,7 @@ import polars as pl
 from markupsafe import Markup
 
 from touchline.core import clock, schema
-from touchline.core.actions import name
+from touchline.core.actions import action_name
 from touchline.core.files import write_text
 from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import apply
@@ -85,7 +85,7 @@ def timeline(
                 half,
                 one["time_s"],
                 length_s,
-                f"{name(one['action'])}{one['note']}",
+                f"{action_name(one['action'])}{one['note']}",
                 source,
                 begins_s,
             )

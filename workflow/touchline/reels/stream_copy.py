@@ -11,9 +11,9 @@ from pathlib import Path
 
 import av
 
-from touchline.core.files import whole
+from touchline.core.files import atomic_file
 from touchline.reels.cut import TICKS, Cut, Piece, Source, check_any
-from touchline.video.frame_reader import VideoError, local
+from touchline.video.frame_reader import VideoError, local_url
 
 # Pictures that coding may put before one that is shown earlier, at most.
 MIXED = 16
@@ -34,9 +34,9 @@ def copy(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
                 "Set stream_copy to false: then the reel is encoded.",
             )
     cuts: list[Cut | None] = []
-    with whole(out) as partial:
+    with atomic_file(out) as partial:
         try:
-            with av.open(local(partial), "w", options={"fflags": "+bitexact"}) as file:
+            with av.open(local_url(partial), "w", options={"fflags": "+bitexact"}) as file:
                 tracks = {"video": _Track(file, first.video)}
                 if first.sound:
                     tracks["sound"] = _Track(file, first.sound)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from touchline.core.actions import name
+from touchline.core.actions import action_name
 from touchline.core.config import WORKFLOW, read_yaml
 
 
@@ -60,7 +60,7 @@ class Vocabulary:
         self.actions = tuple(dict.fromkeys(actions))
         found: dict[str, set[str]] = {}
         for action in self.actions:
-            for phrase in (action, name(action), *(synonyms or {}).get(action, ())):
+            for phrase in (action, action_name(action), *(synonyms or {}).get(action, ())):
                 plain = " ".join(phrase.casefold().replace("_", " ").replace("-", " ").split())
                 for form in (plain, *plurals(plain)):
                     found.setdefault(form, set()).add(action)

@@ -12,7 +12,7 @@ import polars as pl
 from tqdm import tqdm
 
 from touchline.core import actions, schema
-from touchline.core.files import whole_folder
+from touchline.core.files import atomic_folder
 from touchline.core.schema import ALL
 from touchline.evaluation import ground_truth
 from touchline.evaluation.matching import pairs
@@ -144,7 +144,7 @@ def _named_axis(names: Iterable[str]) -> alt.Axis:
 
 def _named(column: str) -> pl.Expr:
     return pl.col(column).map_elements(
-        lambda action: ALL_NAME if action == ALL else actions.name(action), pl.String
+        lambda action: ALL_NAME if action == ALL else actions.action_name(action), pl.String
     )
 
 
@@ -206,7 +206,7 @@ def main(argv: list[str]) -> None:
         f"{results}/labels/{{match}}.parquet",
     )
     truths, said = matched(truths, answers, args.baselines)
-    with whole_folder(args.folder / "timelines") as folder:
+    with atomic_folder(args.folder / "timelines") as folder:
         for match in tqdm(samples["match"].unique(maintain_order=True), unit="match"):
             drawn = timeline(truths.filter(match=match), said.filter(match=match), models)
             save(drawn, folder / f"{match}.svg")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import altair as alt
 
-from touchline.core.files import whole
+from touchline.core.files import atomic_file
 
 FONT = "Helvetica, Arial, sans-serif"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -53,5 +53,5 @@ def finish(chart: alt.Chart) -> alt.Chart:
 
 def save(chart: alt.Chart, path: Path) -> None:
     """Write a chart as SVG, whole."""
-    with whole(path) as partial:
+    with atomic_file(path) as partial:
         chart.save(partial, format="svg")

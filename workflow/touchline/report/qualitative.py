@@ -77,7 +77,9 @@ def describe(table: pl.DataFrame, samples: str) -> list[Moment]:
     for match, half, action, time_s, confidence in table.iter_rows():
         said = lines_of(schema.read(samples.format(match=match), schema.SAMPLES))
         texts = [f"{clock(start_s)} {text}" for start_s, text in spoken(said, half, time_s, LINES)]
-        moments.append(Moment(match, half, clock(time_s), actions.name(action), confidence, texts))
+        moments.append(
+            Moment(match, half, clock(time_s), actions.action_name(action), confidence, texts)
+        )
     return moments
 
 

@@ -38,7 +38,7 @@ class Plan:
         check(config)
         self.config = config
         self.models = {name: config["models"][name] for name in sorted(config["compare"])}
-        self.matches = matches.load(config["sheet"], config["on_problem"])
+        self.matches = matches.load_matches(config["sheet"], config["on_problem"])
 
     def matches_of(self, *splits: str, labelled: bool = False) -> list[str]:
         """Return the matches of these splits, in the sheet's order."""
@@ -209,7 +209,9 @@ class Plan:
         path = Path(entry["path"])
         try:
             return [
-                str(path / spotting_json.find(path, wildcards.match) if path.is_dir() else path)
+                str(
+                    path / spotting_json.find_file(path, wildcards.match) if path.is_dir() else path
+                )
             ]
         except InputError:
             return []  # which the job says: Snakemake passes over errors in some of its plans

@@ -130,7 +130,9 @@ def collect(config: dict, settings: list[str]) -> dict:
         "packages": installed(),
         "settings": settings,
         "config": config,
-        "attempts": {model: attempts.read(Path("results/models") / model) for model in models},
+        "attempts": {
+            model: attempts.read_attempts(Path("results/models") / model) for model in models
+        },
         "raw": {path: fingerprint(Path(path)) for path in sorted(raw)},
         "made": made,
     }

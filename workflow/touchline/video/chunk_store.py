@@ -15,7 +15,7 @@ from touchline.video.frame_reader import VideoError, read_frames
 _FILES = {"broadcast": ("file", "sha256"), "score_bug": ("bug_file", "bug_sha256")}
 
 
-class Footage:
+class ChunkStore:
     """The chunks of a match, listed by the manifests of its halves (columns `schema.CHUNKS`)."""
 
     def __init__(self, manifests: Sequence[Path]) -> None:
@@ -35,7 +35,7 @@ class Footage:
         folder, row = self._chunks.get((half, chunk), (None, {}))
         return [str(folder / row[_FILES[source][0]]) for source in sources]
 
-    def frames(
+    def read_frames(
         self, half: int, chunk: int, sources: Sequence[str], fps: float | None = None
     ) -> tuple[dict[str, np.ndarray], list[float]]:
         """Return a chunk's frames of each source, (T, height, width, 3), and their times in the half.
@@ -57,7 +57,7 @@ class Footage:
         return frames, (row["start_s"] + times_s).tolist()
 
 
-class Unread(NamedTuple):
+class UnreadChunk(NamedTuple):
     """A chunk whose video could not be read: why, and what to do."""
 
     match: str
@@ -67,7 +67,7 @@ class Unread(NamedTuple):
     remedy: str
 
 
-def list_unread(unread: Iterable[Unread], stage: str, cost: str) -> list[Problem]:
+def unread_problems(unread: Iterable[UnreadChunk], stage: str, cost: str) -> list[Problem]:
     """Return what a stage could not read, one problem for each half and reason."""
     chunks: dict[tuple, set[int]] = {}
     for match, half, chunk, *reason in unread:
@@ -92,7 +92,7 @@ def _ranges(numbers: Iterable[int]) -> str:
     return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in found)
 
 
-def chunks_of(samples: pl.DataFrame) -> pl.DataFrame:
+def group_by_chunk(samples: pl.DataFrame) -> pl.DataFrame:
     """Return the chunks of a match's samples, with the actions asked of each, in their order."""
     return samples.group_by("half", "chunk", maintain_order=True).agg(
         pl.col("start_s", "end_s", "lines").first(), pl.col("action").alias("actions")

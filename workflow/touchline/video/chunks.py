@@ -25,10 +25,10 @@ from tqdm import tqdm
 
 from touchline.core import schema
 from touchline.core.cli import report, run
-from touchline.core.problems import CHUNK_SET_ASIDE, InputError, Problem, stop_on_any
+from touchline.core.problems import CHUNK_SET_ASIDE, InputError, Problem, raise_problems
 from touchline.video.cutter import cut
 from touchline.video.frame_reader import VideoError
-from touchline.video.grid import Box, Settings
+from touchline.video.grid import Box, ChunkSettings
 
 # The names of chunks, and of what `files.whole` leaves when it is killed.
 _OURS = re.compile(r"\d{3,}(\.bug)?\.mkv|\..*\.partial\.mkv")
@@ -50,7 +50,7 @@ def chunk_half(
     half: int,
     folder: Path,
     manifest: Path,
-    settings: Settings,
+    settings: ChunkSettings,
     *,
     threads: int = 1,
     stop_on_problem: bool = False,
@@ -87,7 +87,7 @@ def chunk_half(
             "Free some space and run it again; no part of a chunk was left."
         ) from error
     if stop_on_problem:
-        stop_on_any(problems)
+        raise_problems(problems)
     _write(manifest, half, rows, problems)
     return problems
 
@@ -121,7 +121,7 @@ def main(argv: list[str]) -> None:
         "in a manifest. Time 0 is the first picture; what is damaged is left out and listed.",
         epilog="A file name that starts with a dash is given as --video=-name.mkv.",
     )
-    defaults = Settings()
+    defaults = ChunkSettings()
     add = parser.add_argument
     add("--video", type=Path, required=True, metavar="FILE", help="the half's video, a local file")
     add("--match", required=True, metavar="NAME", help="the match, for messages and problems")
@@ -177,7 +177,7 @@ def main(argv: list[str]) -> None:
             args.half,
             args.folder,
             args.manifest,
-            Settings(args.length_s, args.overlap_s, args.fps, args.height, args.score_bug),
+            ChunkSettings(args.length_s, args.overlap_s, args.fps, args.height, args.score_bug),
             threads=args.threads,
             stop_on_problem=args.on_problem == "stop",
         )

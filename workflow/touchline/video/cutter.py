@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from touchline.core.files import checksum
-from touchline.core.intervals import exact
+from touchline.core.intervals import exact_fraction
 from touchline.video.decoder import Box, Fault, Picture, decode, every_tick
-from touchline.video.encoder import encoder
+from touchline.video.encoder import open_encoder
 from touchline.video.frame_reader import Video, VideoError, probe
-from touchline.video.grid import Chunk, Settings, plan
+from touchline.video.grid import Chunk, ChunkSettings, plan_chunks
 
 # A half with stoppages, a break and the studio around it stays under 2 hours; 4 are surely
 # no half, and would keep a job's slot for nothing.
@@ -54,7 +54,7 @@ def check(path: Path, video: Video, score_bug: Box | None) -> None:
 def cut(
     path: Path,
     folder: Path,
-    settings: Settings,
+    settings: ChunkSettings,
     *,
     threads: int = 1,
     progress: Callable[[float], object] = lambda time_s: None,
@@ -68,7 +68,7 @@ def cut(
     check_size(path)
     video = probe(path)
     check(path, video, settings.score_bug)
-    chunks = plan(video.duration_s, settings)
+    chunks = plan_chunks(video.duration_s, settings)
     decoding = decode(
         path,
         video,
@@ -121,7 +121,7 @@ def _encode(
     pictures: Iterator[Picture],
     chunks: list[Chunk],
     folder: Path,
-    settings: Settings,
+    settings: ChunkSettings,
     progress: Callable[[float], object],
 ) -> None:
     """Give each picture to the chunks that it is a frame of; each file is closed with its last."""
@@ -135,7 +135,7 @@ def _encode(
                 if tick == chunks[i].ticks[0]:
                     file = all_files.enter_context(ExitStack())
                     encode = file.enter_context(
-                        encoder(_file(folder, i, bug), exact(settings.fps), frame)
+                        open_encoder(_file(folder, i, bug), exact_fraction(settings.fps), frame)
                     )
                     open_files[i, bug] = file, encode
                 open_files[i, bug][1](chunks[i].ticks.index(tick), frame)

@@ -22,7 +22,7 @@ import ffmpeg
 import imageio_ffmpeg
 import numpy as np
 
-from touchline.video.frame_reader import LOCAL_ONLY, Video, VideoError, local
+from touchline.video.frame_reader import LOCAL_ONLY, Video, VideoError, local_url
 from touchline.video.grid import Box
 
 _TIME_BASE = re.compile(rb"config in time_base: (\d+)/(\d+)")
@@ -163,7 +163,7 @@ def decode(
 
 
 def _command(path, video, rate, height, score_bug, wanted, threads):
-    source = ffmpeg.input(local(path), threads=threads, reinit_filter=0, **LOCAL_ONLY)
+    source = ffmpeg.input(local_url(path), threads=threads, reinit_filter=0, **LOCAL_ONLY)
     # STARTPTS is the first picture's time stamp. `tpad` holds the last picture for a while, since
     # `fps` may drop the one that nothing follows. `round=up` on the way in makes the picture at a
     # grid time the last one that is not after it.

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 from av.video.frame import PictureType
 
-from touchline.core.files import whole
-from touchline.video.frame_reader import local
+from touchline.core.files import atomic_file
+from touchline.video.frame_reader import local_url
 
 # H.264 that any player and browser shows. One thread, no B-frames: the same bytes each time, and
 # decoding order is display order. On frames a second apart, slower presets take three times as long
@@ -20,11 +20,13 @@ _BT601, _LIMITED_RANGE = 6, 1  # AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG
 
 
 @contextmanager
-def encoder(path: Path, fps: Fraction, like: av.VideoFrame) -> Iterator[Callable]:
+def open_encoder(path: Path, fps: Fraction, like: av.VideoFrame) -> Iterator[Callable]:
     """Yield the function that encodes frame k of the chunk at `path`, which appears when whole."""
     with (
-        whole(path) as partial,
-        av.open(local(partial), "w", format="matroska", options={"fflags": "+bitexact"}) as file,
+        atomic_file(path) as partial,
+        av.open(
+            local_url(partial), "w", format="matroska", options={"fflags": "+bitexact"}
+        ) as file,
     ):
         stream = file.add_stream(ENCODER, rate=fps, options=ENCODING)
         stream.width, stream.height, stream.pix_fmt = like.width, like.height, like.format.name

@@ -61,7 +61,7 @@ class Video:
     broken: bool
 
 
-def local(path: Path | str) -> str:
+def local_url(path: Path | str) -> str:
     """Return the name under which FFmpeg takes `path` for a local file, whatever is in it."""
     return f"file:{Path(path).absolute()}"
 
@@ -75,7 +75,7 @@ def probe(path: Path | str) -> Video:
     if not Path(path).is_file():
         raise VideoError(path, "there is no such file.", "Correct the path or fetch the file.")
     try:
-        container = av.open(local(path), options=LOCAL_ONLY)
+        container = av.open(local_url(path), options=LOCAL_ONLY)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
             path,
@@ -175,7 +175,7 @@ def read_frames(
             raise VideoError(
                 path, "it is not the file that its manifest lists (the checksum differs).", again
             )
-        with av.open(local(path), options=LOCAL_ONLY) as container:
+        with av.open(local_url(path), options=LOCAL_ONLY) as container:
             frames = container.decode(video=0)
             if times_s is not None:
                 picked = _at(frames, np.sort(times_s), at_end=np.inf)

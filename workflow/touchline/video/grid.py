@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from touchline.core.intervals import exact, grid
+from touchline.core.intervals import chunk_spans, exact_fraction
 from touchline.core.problems import InputError
 
 # Ticks a second of the grid that holds every chunk's start and frames: ffmpeg counts through them all.
@@ -26,7 +26,7 @@ class Box(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Settings:
+class ChunkSettings:
     """How a half is cut; raises `InputError` for settings that cannot be met."""
 
     length_s: float = 60.0
@@ -58,13 +58,15 @@ class Settings:
     @property
     def step(self) -> tuple[int, int]:
         """Return (p, q): chunks start p ticks of the grid apart, and their frames are q apart."""
-        frames = (exact(self.length_s) - exact(self.overlap_s)) * exact(self.fps)
+        frames = (exact_fraction(self.length_s) - exact_fraction(self.overlap_s)) * exact_fraction(
+            self.fps
+        )
         return frames.as_integer_ratio()
 
     @property
     def rate(self) -> Fraction:
         """Return the grid's ticks per second: every chunk's start and every frame is on one."""
-        return exact(self.fps) * self.step[1]
+        return exact_fraction(self.fps) * self.step[1]
 
     @property
     def wanted(self) -> str | None:
@@ -75,13 +77,13 @@ class Settings:
         p, q = self.step
         if q == 1:
             return None
-        at_once = math.ceil(exact(self.length_s) * self.rate / p)
+        at_once = math.ceil(exact_fraction(self.length_s) * self.rate / p)
         return "+".join(f"not(mod(mod(n,{p})+{i * p},{q}))" for i in range(at_once))
 
     def chunks_around(self, tick: int, count: int) -> range:
         """Return which of `count` chunks can have a frame at a tick."""
         per_step, _ = self.step
-        length = exact(self.length_s) * self.rate
+        length = exact_fraction(self.length_s) * self.rate
         return range(max(0, int((tick - length) // per_step)), min(tick // per_step, count - 1) + 1)
 
 
@@ -94,12 +96,12 @@ class Chunk:
     ticks: range
 
 
-def plan(duration_s: float, settings: Settings) -> list[Chunk]:
+def plan_chunks(duration_s: float, settings: ChunkSettings) -> list[Chunk]:
     """Return the chunks of a half, with every frame that is before the chunk's end."""
     per_step, per_frame = settings.step
-    length = exact(settings.length_s) * settings.rate  # ticks, not always a whole number
-    end = exact(duration_s) * settings.rate
-    spans = grid(duration_s, settings.length_s, settings.overlap_s)
+    length = exact_fraction(settings.length_s) * settings.rate  # ticks, not always a whole number
+    end = exact_fraction(duration_s) * settings.rate
+    spans = chunk_spans(duration_s, settings.length_s, settings.overlap_s)
     return [
         Chunk(start_s, end_s, range(first, math.ceil(min(first + length, end)), per_frame))
         for first, (start_s, end_s) in zip(itertools.count(0, per_step), spans, strict=False)

@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from synthetic import ACTIONS, HELD_OUT, Shown, Spoken, batches, texts
 from touchline.core import schema
-from touchline.core.intervals import around
+from touchline.core.intervals import interval_around
 from touchline.demo import tiny_models
 from touchline.demo.pretrain import pretrain
 from touchline.evaluation import matching
@@ -60,7 +60,13 @@ def f1(world: Spoken | Shown, answered: pl.DataFrame, shift_s: float = 0.0) -> f
     drawn = [world.draw(seed, HELD_OUT) for seed in range(CHUNKS)]
     truths = pl.DataFrame(
         [
-            ("held out", 1, one.chunk.chunk, action, *around((time_s + shift_s) % world.chunk_s))
+            (
+                "held out",
+                1,
+                one.chunk.chunk,
+                action,
+                *interval_around((time_s + shift_s) % world.chunk_s),
+            )
             for one in drawn
             for action, time_s in one.events_s.items()
         ],
@@ -76,7 +82,7 @@ def f1(world: Spoken | Shown, answered: pl.DataFrame, shift_s: float = 0.0) -> f
 
 def baseline(world: Spoken | Shown) -> float:
     """Return the F1 of the middle 12 s of every chunk."""
-    start_s, end_s = around(world.chunk_s / 2)
+    start_s, end_s = interval_around(world.chunk_s / 2)
     interval = [{"start_s": start_s, "end_s": end_s, "confidence": 1.0}]
     rows = [
         {"half": 1, "chunk": number, "action": action, "intervals": interval}

@@ -22,7 +22,7 @@ from touchline.models.lm.finetuning.dataset import choose
 from touchline.models.lm.lm_settings import look, read_settings
 from touchline.prompts.confidence import confidences
 from touchline.prompts.prompt_text import PromptSettings
-from touchline.video.chunk_store import Footage, Unread, list_unread
+from touchline.video.chunk_store import ChunkStore, UnreadChunk, unread_problems
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +72,12 @@ def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, m
 def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_path, manifests):
     """Seven frames at 1 per second are four pairs; Qwen3-VL's processor would take 2 per second."""
     tiny_base(tmp_path, "qwen3_vl")
-    footage = Footage(manifests)
+    footage = ChunkStore(manifests)
     for fps, pairs in ((None, 4), (0.5, 2)):
         model = vlm.load(entry(tmp_path, fps=fps), None)
         wishes = model.encoder.processor.video_processor
         assert (wishes.fps, wishes.do_sample_frames) == (2, True)
-        _, frame_s = footage.frames(1, 1, ["broadcast"], fps)
+        _, frame_s = footage.read_frames(1, 1, ["broadcast"], fps)
         assert frame_s[0] == 60
         assert np.diff(frame_s).tolist() == [1 / (fps or 1)] * (len(frame_s) - 1)
         shown = look(chunk(number=1), footage, model.settings)
@@ -147,7 +147,7 @@ def test_a_chunk_that_cannot_be_read_is_left_out_of_its_step_and_listed(
     log = train(tiny, truncated, tmp_path / "model", samples(2), 0.0, batch_size=2)
     assert log["skipped"].to_list() == [1, 1, 1]
     assert (log["loss"] > 0).all()
-    assert [str(one) for one in schema.problems(tmp_path / "model/log.parquet")] == [
+    assert [str(one) for one in schema.read_problems(tmp_path / "model/log.parquet")] == [
         "a_match, half 1: chunk 0: it is not the file that its manifest lists (the checksum "
         "differs). Delete the manifest; the chunks are made again. The training went on without it. "
         "(chunk set aside)"
@@ -183,15 +183,18 @@ def test_a_run_that_goes_on_still_lists_what_was_left_out_before(
     cut = train(tiny, truncated, tmp_path / "cut", samples(2), batch_size=1, seed=2)
     exact = ["step", "loss", "grad_norm", "skipped"]
     assert cut.select(exact).equals(whole.select(exact))
-    listed = [schema.problems(tmp_path / run / "log.parquet") for run in ("whole", "cut")]
+    listed = [schema.read_problems(tmp_path / run / "log.parquet") for run in ("whole", "cut")]
     assert len(listed[0]) == 1
     assert listed[0] == listed[1]
 
 
 def test_chunks_that_could_not_be_read_are_one_problem_per_half_and_reason():
-    unread = [Unread("a", 1, n, "it is broken.", "Mend it.") for n in (3, 1, 2, 7, 7)]
-    unread += [Unread("a", 2, 1, "it is broken.", "Mend it."), Unread("a", 2, 2, "it is gone.", "")]
-    problems = list_unread(unread, "fit", "So be it.")
+    unread = [UnreadChunk("a", 1, n, "it is broken.", "Mend it.") for n in (3, 1, 2, 7, 7)]
+    unread += [
+        UnreadChunk("a", 2, 1, "it is broken.", "Mend it."),
+        UnreadChunk("a", 2, 2, "it is gone.", ""),
+    ]
+    problems = unread_problems(unread, "fit", "So be it.")
     assert [(one.half, one.problem) for one in problems] == [
         (1, "chunk 1–3, 7: it is broken."),
         (2, "chunk 1: it is broken."),

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from planted import KEY, f1_of, make_match
-from touchline.core.iou import iou, reach_s
+from touchline.core.iou import iou, max_distance_s
 from touchline.core.problems import InputError
 from touchline.core.schema import COMMENTARY, PREDICTIONS
 from touchline.data.samples import make_samples
@@ -228,7 +228,7 @@ def test_reach_is_as_far_as_an_answer_matches(length_s):
     table = pl.DataFrame({"a": apart - half, "b": apart + half}).with_columns(c=-6.0, d=6.0)
     matches = table.select(iou(*map(pl.col, "abcd")) > 0.3).to_series().to_numpy()
     reach = apart[matches].max() if matches.any() else 0
-    assert reach_s(length_s) == pytest.approx(reach, abs=0.011)
+    assert max_distance_s(length_s) == pytest.approx(reach, abs=0.011)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from touchline.core.files import whole
+from touchline.core.files import atomic_file
 from touchline.demo.broadcast.script import Event, Script
 from touchline.demo.drawing.overlays import clock
 from touchline.demo.drawing.scene import draw
@@ -21,7 +21,7 @@ def write(path: Path, script: Script, size: Size = (398, 224)) -> None:
     """Write the sheet as a PNG: one row per event, one column per time of `AROUND_S`."""
     shown = [event for event in script.events if event.label not in _LABELS_LEFT_OUT]
     rows = [_row(script, event, size) for event in shown]
-    with whole(path) as partial:
+    with atomic_file(path) as partial:
         Image.fromarray(np.vstack(rows)).save(partial)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import av
 
-from touchline.core.files import whole
+from touchline.core.files import atomic_file
 from touchline.demo.broadcast import sound
 from touchline.demo.broadcast.script import Script
 from touchline.demo.drawing.scene import draw
@@ -24,7 +24,7 @@ def render(
 ) -> None:
     """Write a half's video whole; frame n is drawn at n / rate seconds. Width and height are even."""
     with (
-        whole(path) as partial,
+        atomic_file(path) as partial,
         av.open(str(partial), "w", options={"fflags": "+bitexact"}) as file,
     ):
         pictures = file.add_stream("libx264", rate=rate, options=_VIDEO)

@@ -18,7 +18,7 @@ from touchline.models.lm.shared_prefix import Decoded
 from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.prompts import answer_parser, prompt_text
 from touchline.prompts.confidence import confidences
-from touchline.video.chunk_store import Footage, Unread, chunks_of, list_unread
+from touchline.video.chunk_store import ChunkStore, UnreadChunk, group_by_chunk, unread_problems
 from touchline.video.frame_reader import VideoError
 
 
@@ -37,21 +37,21 @@ class Spotter:
         A chunk whose video cannot be read has no intervals, the status `skipped` and an entry in
         `problems`.
         """
-        samples, footage = match.samples, Footage(match.manifests)
+        samples, footage = match.samples, ChunkStore(match.manifests)
         # The same list as in training: all actions that are asked for, in the configuration's order.
         self.encoder.actions = samples["action"].unique(maintain_order=True).to_list()
         rows, unread = [], []
-        chunks = chunks_of(samples)
+        chunks = group_by_chunk(samples)
         for row in tqdm(chunks.iter_rows(named=True), match.name, len(chunks), unit="chunk"):
             try:
                 chunk = look(to_chunk(match.name, row), footage, self.settings)
             except VideoError as error:
                 key = (match.name, row["half"], row["chunk"])
-                unread.append(Unread(*key, error.problem, error.remedy))
+                unread.append(UnreadChunk(*key, error.problem, error.remedy))
                 rows += [_skipped(row, action) for action in row["actions"]]
             else:
                 rows += self.ask(chunk, row["actions"])
-        self.problems += list_unread(unread, "infer", "Its samples have no answers.")
+        self.problems += unread_problems(unread, "infer", "Its samples have no answers.")
         answered = pl.DataFrame(rows, schema=schema.PREDICTIONS)
         key = ["half", "chunk", "action"]
         return samples.select(key).join(answered, on=key, how="left", maintain_order="left")

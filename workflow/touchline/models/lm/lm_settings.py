@@ -6,7 +6,7 @@ from touchline.models.check_settings import read_entry
 from touchline.models.lm.loader import Lora
 from touchline.models.lm.tokenize import Chunk
 from touchline.prompts.prompt_text import PromptSettings
-from touchline.video.chunk_store import Footage
+from touchline.video.chunk_store import ChunkStore
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def sources(settings: Settings) -> tuple[str, ...]:
     return ("broadcast", "score_bug") if settings.prompt.score_bug else ("broadcast",)
 
 
-def look(chunk: Chunk, footage: Footage, settings: Settings) -> Chunk:
+def look(chunk: Chunk, footage: ChunkStore, settings: Settings) -> Chunk:
     """Return the chunk with the frames that the settings show."""
     if not sources(settings):
         return chunk
-    frames, frame_s = footage.frames(chunk.half, chunk.chunk, sources(settings), settings.fps)
+    frames, frame_s = footage.read_frames(chunk.half, chunk.chunk, sources(settings), settings.fps)
     return replace(chunk, frames=frames, frame_s=frame_s)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from touchline.core.files import whole, write_text
+from touchline.core.files import atomic_file, write_text
 from touchline.core.problems import InputError
 from touchline.models.backend import Match
 from touchline.models.words.commentary_words import halves
@@ -104,5 +104,5 @@ def _train_some(
     for number in missing[process::processes]:
         seed = settings["seed"] * settings["ensemble_size"] + number
         weights = train(described, words, actions, settings, seed, process)
-        with whole(paths[number]) as partial:
+        with atomic_file(paths[number]) as partial:
             save_file(weights, partial)

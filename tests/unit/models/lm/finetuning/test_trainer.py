@@ -114,7 +114,7 @@ def test_sigterm_within_a_step_ends_it_at_once_and_the_step_is_taken_whole_later
     assert end.value.code == UNFINISHED
     assert len(done) == passes
     last = checkpoints.newest(tmp_path / "cut")
-    assert (checkpoints.step(last) if last else 0) == saved
+    assert (checkpoints.step_of(last) if last else 0) == saved
     again, encoder = load(tiny)
     log = trainer.train(again, encoder, Examples(), long, tmp_path / "cut")
     exact = ["step", "loss", "learning_rate", "grad_norm"]
@@ -144,7 +144,7 @@ def test_a_time_budget_ends_a_run_and_three_of_them_make_the_same_adapter(
         with pytest.raises(SystemExit) as end:
             trainer.train(model, encoder, Examples(), SCHEDULE, tmp_path / "checkpoints", 0.3)
         assert end.value.code == UNFINISHED
-        done.append(checkpoints.step(checkpoints.newest(tmp_path / "checkpoints")))
+        done.append(checkpoints.step_of(checkpoints.newest(tmp_path / "checkpoints")))
     assert 0 < done[0] < done[1] < STEPS
     model, encoder = load(tiny)
     log = trainer.train(model, encoder, Examples(), SCHEDULE, tmp_path / "checkpoints")
@@ -340,7 +340,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_chunks(tiny, tmp_
         trainer.train(model, encoder, Poisoned(), schedule, tmp_path)
     assert f"a_match half 1 chunk {order[4]}, a_match half 1 chunk {bad}" in str(error.value)
     last = checkpoints.newest(tmp_path)
-    assert checkpoints.step(last) == 2
+    assert checkpoints.step_of(last) == 2
     weights = load_file(last / "adapter_model.safetensors")
     assert all(weight.isfinite().all() for weight in weights.values())
 

@@ -48,7 +48,7 @@ class Recorder(TrainerCallback):
     def on_step_end(self, args, state, control, **_) -> None:
         """Note the step."""
         if state.is_world_process_zero:
-            attempts.note(self.folder, to_step=state.global_step)
+            attempts.update(self.folder, to_step=state.global_step)
 
 
 class StopInTime(TrainerCallback):

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from touchline.core.intervals import place
+from touchline.core.intervals import assign_chunks
 from touchline.models.backend import Match
 from touchline.models.lm.finetuning.collator import Example
 from touchline.models.lm.tokenize import Chunk
 from touchline.prompts import prompt_text
 from touchline.prompts.prompt_text import PromptSettings
-from touchline.video.chunk_store import Unread, chunks_of
+from touchline.video.chunk_store import UnreadChunk, group_by_chunk
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TrainingSet:
         look: Callable[[Chunk], Chunk],
     ) -> None:
         self.listed, self.look = listed, look
-        self.unread: list[Unread] = []
+        self.unread: list[UnreadChunk] = []
 
     def __len__(self) -> int:
         return len(self.listed)
@@ -56,7 +56,7 @@ class TrainingSet:
     def skip(self, number: int, problem: str, remedy: str) -> None:
         """Note a chunk that could not be read."""
         chunk = self.listed[number].chunk
-        self.unread.append(Unread(chunk.match, chunk.half, chunk.chunk, problem, remedy))
+        self.unread.append(UnreadChunk(chunk.match, chunk.half, chunk.chunk, problem, remedy))
 
 
 def choose(
@@ -72,7 +72,7 @@ def choose(
     listed = []
     for match in study:
         times_s = _event_times(match)
-        for row in chunks_of(match.samples).iter_rows(named=True):
+        for row in group_by_chunk(match.samples).iter_rows(named=True):
             chunk = to_chunk(match.name, row)
             key = (row["half"], row["chunk"])
             drawn = _draw(f"{seed} {match.name} {key}") < negative_fraction
@@ -87,13 +87,13 @@ def choose(
 
 
 def to_chunk(match: str, row: dict) -> Chunk:
-    """Return a row of `chunks_of` as a chunk without frames."""
+    """Return a row of `group_by_chunk` as a chunk without frames."""
     return Chunk(match, row["half"], row["chunk"], row["start_s"], row["end_s"], row["lines"])
 
 
 def _event_times(match: Match) -> dict[tuple[int, int, str], list[float]]:
     """Return the times of the events by half, chunk and action."""
-    placed = place(match.labels.select("half", "time_s", "action"), match.samples)
+    placed = assign_chunks(match.labels.select("half", "time_s", "action"), match.samples)
     grouped = placed.group_by("half", "chunk", "action").agg(pl.col("time_s").sort())
     return {tuple(key): times_s for *key, times_s in grouped.iter_rows()}
 

@@ -21,11 +21,11 @@ from touchline.models.backend import Match
 from touchline.models.lm.finetuning.dataset import Listed, choose
 from touchline.models.lm.lm_settings import Settings, read_settings, sources
 from touchline.prompts import prompt_text
-from touchline.video.chunk_store import Footage
+from touchline.video.chunk_store import ChunkStore
 
 
 def conversations(
-    listed: Listed, actions: Sequence[str], footage: Footage, settings: Settings
+    listed: Listed, actions: Sequence[str], footage: ChunkStore, settings: Settings
 ) -> Iterator[dict]:
     """Yield the samples of a chunk as conversations whose instructions name all `actions`."""
     chunk = listed.chunk
@@ -73,7 +73,7 @@ def main(argv: list[str]) -> None:
     for name in args.matches:
         samples = schema.read(args.results / f"samples/{name}.parquet", schema.SAMPLES)
         labels = schema.read(args.results / f"labels/{name}.parquet", schema.LABELS)
-        footage = Footage(sorted((args.results / "chunks" / name).glob("*.parquet")))
+        footage = ChunkStore(sorted((args.results / "chunks" / name).glob("*.parquet")))
         match = Match(name, samples, labels)
         actions = samples["action"].unique(maintain_order=True).to_list()
         for listed in choose(

@@ -11,7 +11,7 @@ from touchline.models.lm.finetuning import distributed, trainer
 from touchline.models.lm.finetuning.dataset import Listed, TrainingSet, choose
 from touchline.models.lm.lm_settings import Settings, look, read_settings, sources
 from touchline.models.lm.tokenize import Encoder
-from touchline.video.chunk_store import Footage, list_unread
+from touchline.video.chunk_store import ChunkStore, unread_problems
 
 
 def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vision: bool) -> None:
@@ -21,12 +21,12 @@ def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vi
     where the settings say so.
     """
     settings = read_settings(entry)
-    footage: dict[str, Footage] = {}
+    footage: dict[str, ChunkStore] = {}
     actions: dict[str, None] = {}  # all that answers will be asked for, trained on or not
 
     def watched() -> Iterator[Match]:
         for match in study:
-            footage[match.name] = Footage(match.manifests)
+            footage[match.name] = ChunkStore(match.manifests)
             actions.update(dict.fromkeys(match.samples["action"].unique(maintain_order=True)))
             yield match
 
@@ -43,7 +43,7 @@ def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vi
 
 def _train(
     chosen: list[Listed],
-    footage: dict[str, Footage],
+    footage: dict[str, ChunkStore],
     actions: list[str],
     settings: Settings,
     folder: Path,
@@ -59,6 +59,6 @@ def _train(
     if not trainer.is_first():
         return
     adapted.save_pretrained(folder)
-    problems = list_unread(examples.unread, "fit", "The training went on without it.")
+    problems = unread_problems(examples.unread, "fit", "The training went on without it.")
     schema.write(folder / "log.parquet", log, schema.LOG, problems)
     print(f"{len(chosen)} chunks, {log.height} steps", file=sys.stderr)

@@ -225,7 +225,7 @@ class PrefixTrainer(SFTTrainer):
             written = Path(self.args.output_dir) / f"{checkpoints.NAME}{self.state.global_step}"
             (written / "training_args.bin").unlink(missing_ok=True)  # a pickle that nothing reads
             checkpoints.seal(written, self.folder)
-            attempts.note(self.folder, saved_step=self.state.global_step)
+            attempts.update(self.folder, saved_step=self.state.global_step)
             schema.write(self.folder / "log.parquet", log_table(self.state.log_history), LOG)
         self.accelerator.wait_for_everyone()
 
