@@ -9,7 +9,7 @@ EVERY ?= 1
 # Pictures of the workflow belong to Snakemake's report where graphviz draws them.
 DRAWN := $(if $(shell command -v dot),results/dag/rules.svg)
 
-.PHONY: help demo contact-sheet dag report test lint format soccernet clean
+.PHONY: help demo contact-sheet dag report test test-fast lint format soccernet clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,18 +45,23 @@ report: demo $(if $(DRAWN),dag) ## Snakemake's own report of the demo, with its 
 	snakemake --profile profiles/demo all $(DRAWN) --report results/workflow.html
 
 test: .venv/installed ## run all tests
-	python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	python -m pytest -n auto --maxprocesses 4 --dist worksteal
+
+test-fast: .venv/installed ## run the tests that need no Snakemake, no training and no Slurm (two minutes)
+	python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow" tests/unit
 
 lint: .venv/installed ## check the code's form
 	ruff check
 	ruff format --check
-	snakefmt --check Snakefile workflow/rules
-	snakemake --lint --config sheet=tests/data/lint.csv
+	snakefmt --check Snakefile workflow/Snakefile workflow/rules
+	snakemake --lint
+	lint-imports
+	mypy
 
 format: .venv/installed ## put the code into its form
 	ruff check --fix
 	ruff format
-	snakefmt Snakefile workflow/rules
+	snakefmt Snakefile workflow/Snakefile workflow/rules
 
 soccernet: .venv/installed ## DATA=… [SPLIT=valid] [EVERY=5]: the study on a SoccerNet tree, in soccernet/
 	touchline sheet --soccernet "$(DATA)/SoccerNet" --echoes "$(DATA)/sn-echoes" \

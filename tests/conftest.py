@@ -1,22 +1,46 @@
-"""Fixtures of several test files: a study of the demo's matches, without video, that was run to its end."""
+"""Fixtures of several test files: studies that were run to their end, made once for all workers."""
 
+import os
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from project import Study, lay_study
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Study:
-    """A study that has been run to its end. Tests that change it undo that, or copy it."""
-    study = lay_study(tmp_path_factory.mktemp("study"))
-    study.snakemake()
-    return study
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Return a function that makes a named folder once in a run of the tests, whoever asks first.
+
+    No test changes such a folder: it copies it.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, done = root / f"once-{name}", root / f"once-{name}.done"
+        with FileLock(root / f"once-{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(made_once) -> Study:
+    """A study of the demo's matches, text only, that was run to its end; not to be changed."""
+    return Study(made_once("finished", lambda folder: lay_study(folder).snakemake()))
 
 
 @pytest.fixture
 def study(finished, tmp_path) -> Study:
     """A private copy of the finished study, times and all."""
-    shutil.copytree(finished.folder, tmp_path / "study", symlinks=True)
-    return Study(tmp_path / "study")
+    return finished.copy(tmp_path / "study")

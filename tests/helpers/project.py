@@ -11,6 +11,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PYTHON = sys.executable
+SETTINGS = "profiles/demo/study.yaml"
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(PYTHON).parent}{os.pathsep}{os.environ['PATH']}",
     "PYTHONPATH": str(ROOT / "workflow"),
@@ -37,13 +38,18 @@ class Study:
     def __init__(self, folder: Path):
         self.folder = folder
 
+    def copy(self, folder: Path) -> "Study":
+        """Return a copy of the study in a new folder, times and all."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Study(folder)
+
     @property
     def library(self) -> Path:
         return self.folder / "workflow" / "touchline"
 
     def snakemake(self, *arguments: object, check: bool = True) -> subprocess.CompletedProcess:
         return run(
-            "snakemake", "--configfile", "profiles/demo/study.yaml",
+            "snakemake", "--configfile", SETTINGS,
             "--cores", 2, "--directory", "demo", *arguments,
             cwd=self.folder, check=check,
         )  # fmt: skip
@@ -63,10 +69,33 @@ class Study:
         """Return the label file of a match whose folder ends so."""
         return next((self.folder / "demo" / "SoccerNet").glob(f"*/*/*{match}/Labels-v2.json"))
 
+    @property
+    def settings(self) -> Path:
+        """The study's own settings, which come before those of config.yaml."""
+        return self.folder / SETTINGS
+
+    @property
+    def config(self) -> dict:
+        return yaml.safe_load(self.settings.read_text())
+
+    def configure(self, **changes: object) -> None:
+        """Change settings of the study: mappings are merged, other values and lists replaced."""
+        self.settings.write_text(yaml.safe_dump(_merge(self.config, changes)))
+
     def edit(self, path: Path, old: str, new: str) -> None:
+        """Replace a text in a file of the study's data."""
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new, 1))
+
+
+def _merge(old: dict, new: dict) -> dict:
+    return old | {
+        name: _merge(old[name], value)
+        if isinstance(old.get(name), dict) and isinstance(value, dict)
+        else value
+        for name, value in new.items()
+    }
 
 
 def lay_study(folder: Path) -> Study:
@@ -80,7 +109,7 @@ def lay_study(folder: Path) -> Study:
             shutil.copytree(source, folder / name, ignore=ignored)
         else:
             shutil.copy(source, folder / name)
-    settings = folder / "profiles/demo/study.yaml"
+    settings = folder / SETTINGS
     config = yaml.safe_load(settings.read_text())
     # Language models take a minute to pretrain: tests bring bases of their own, and their queries.
     for name in ("bases", "queries", "highlights"):

@@ -10,20 +10,19 @@ import yaml
 import timecode
 from browser import opened
 from chunks import tiny_base
+from code_changes import add_text
 from project import Study
 from touchline.core import schema
 from video_cases import watch
 
 QUERY = "the goals of the second half"
-PAGE = {"reel_page": 1, "all": 1}
+PAGE = {"reel_page": 1, "study": 1}
 RECORD = {"provenance": 1}  # has the settings and the report
 
 
-def configure(study: Study, **changes) -> None:
-    """Change sections of the study's configuration."""
-    settings = study.folder / "profiles/demo/study.yaml"
-    config = yaml.safe_load(settings.read_text())
-    settings.write_text(yaml.safe_dump(config | changes))
+def configure(study: Study, **sections) -> None:
+    """Replace sections of the study's settings."""
+    study.settings.write_text(yaml.safe_dump(study.config | sections))
 
 
 def matches(study: Study) -> list[str]:
@@ -98,20 +97,20 @@ def test_the_page_of_the_study_plays(queried):
 
 def test_only_what_a_change_concerns_is_made_again(queried):
     configure(queried, highlights={"titles": False, "after_s": 6})
-    assert queried.plan() == {"reel": 2} | PAGE | RECORD
+    assert queried.plan() == {"highlights": 2} | PAGE | RECORD
     configure(queried, highlights={"titles": False}, queries={"late-goals": "late corners"})
-    assert queried.plan() == {"reel": 2} | PAGE | RECORD
+    assert queried.plan() == {"highlights": 2} | PAGE | RECORD
     both = {"late-goals": QUERY, "corners": {"text": "corners", "matches": matches(queried)[:1]}}
     configure(queried, queries=both)
-    assert queried.plan() == {"reel": 1} | PAGE | RECORD
+    assert queried.plan() == {"highlights": 1} | PAGE | RECORD
     configure(queried, queries={"late-goals": QUERY})
-    queried.edit(queried.folder / "workflow/report/reel.css", "video {", "video { margin: 0;")
+    add_text(queried.folder / "workflow/report/reel.css")
     assert queried.plan() == PAGE
-    queried.edit(queried.folder / "workflow/report/style.css", "h1 {", "h1 { margin: 0;")
+    add_text(queried.folder / "workflow/report/style.css")
     assert queried.plan() == {"report": 1} | PAGE | RECORD
     film = queried.folder / "demo/film 2 50%.mkv"
     timecode.make(film, timecode.steady(25, 180), size=(64, 36), first=6000)
-    assert queried.plan()["reel"] == 2
+    assert queried.plan()["highlights"] == 2
 
 
 def test_a_study_without_videos_gets_lists_and_says_so(study):
@@ -135,13 +134,11 @@ def test_an_open_question_goes_to_a_model_that_is_asked_in_words(study, tmp_path
         "max_new_tokens": 8, "prompt": {"inputs": ["commentary"], "examples": False},
     }  # fmt: skip
     query = {"text": "players arguing with the referee", "model": "words"}
-    settings = study.folder / "profiles/demo/study.yaml"
-    models = yaml.safe_load(settings.read_text())["models"] | {"words": model}
-    configure(
-        study, models=models, queries={"rows": query}, compare=["constant", "linear", "words"]
+    study.configure(
+        models={"words": model}, queries={"rows": query}, compare=["constant", "linear", "words"]
     )
     plan = study.plan("results/highlights/rows/index.html")
-    assert (plan["question"], plan["ask"], plan["reel"]) == (2, 2, 2)
+    assert (plan["question"], plan["infer_question"], plan["highlights"]) == (2, 2, 2)
     assert "infer" not in plan  # the study's own answers have nothing to do with it
     study.snakemake("results/highlights/rows/index.html")
     folder = study.folder / "demo/results/highlights/rows"

@@ -1,6 +1,6 @@
-"""What runs again after a change: the table in the README, and a study that was moved.
+"""What runs again after a change: the table in docs/reruns.md, and a study that was moved.
 
-The table is made here. When it is right and the README is not, the failing test prints it.
+The table is made here. When it is right and the page is not, the failing test prints it.
 """
 
 import os
@@ -8,13 +8,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 import pytest
-import yaml
 
 import timecode
 from chunks import tiny_base
+from code_changes import add_code, describe_otherwise, reword
 from project import ENVIRONMENT, ROOT, Study, lay_study, run
 
 BACKENDS = {"constant": "constant", "linear": "linear", "reading": "causal_lm", "watching": "vlm"}
@@ -39,10 +40,9 @@ SMALL = {
 }
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory) -> Study:
-    """A finished study: two train, one valid and two test matches with videos, all kinds of models."""
-    study = lay_study(tmp_path_factory.mktemp("done"))
+def fill(folder: Path) -> None:
+    """Run a study: two train, one valid and two test matches with videos, all kinds of models."""
+    study = lay_study(folder)
     demo = study.folder / "demo"
     timecode.make(demo / "film.mkv", timecode.steady(1, 60), size=(64, 36))
     sheet = pl.read_csv(demo / "matches.csv").with_columns(duration_s=pl.lit(60.0))
@@ -53,24 +53,27 @@ def done(tmp_path_factory) -> Study:
     kept.with_columns(video=video).write_csv(demo / "matches.csv")
     tiny_base(demo / "watcher", "qwen2_vl")
     tiny_base(demo / "reader", "mistral")
-    settings = study.folder / "profiles/demo/study.yaml"
-    config = yaml.safe_load(settings.read_text())
-    config["compare"] = list(BACKENDS)
-    config["samples"] = {"actions": ["goal", "foul"]}
-    config["chunks"]["when"] = "needed"
     reading = {"prompt": SMALL["prompt"] | {"inputs": ["commentary"]}}
-    config["models"] |= {
-        "watching": {"backend": "vlm", "base": "watcher", "fine_tune": False} | SMALL,
-        "reading": {"backend": "causal_lm", "base": "reader"} | SMALL | reading,
-        "added": {"backend": "constant", "length_s": 20},
-    }
-    settings.write_text(yaml.safe_dump(config))
+    study.configure(
+        compare=list(BACKENDS),
+        samples={"actions": ["goal", "foul"]},
+        chunks={"when": "needed"},
+        models={
+            "watching": {"backend": "vlm", "base": "watcher", "fine_tune": False} | SMALL,
+            "reading": {"backend": "causal_lm", "base": "reader"} | SMALL | reading,
+            "added": {"backend": "constant", "length_s": 20},
+        },
+    )
     study.snakemake("--cores", 1)
-    return study
+
+
+@pytest.fixture(scope="session")
+def done(made_once) -> Study:
+    return Study(made_once("reruns", fill))
 
 
 def changes() -> dict[str, Callable[[Study], None]]:
-    """Return the kinds of change, as the README names them."""
+    """Return the kinds of change, as the page names them."""
 
     def in_file(column: str, split: str, old: str, new: str) -> Callable[[Study], None]:
         def change(study: Study) -> None:
@@ -79,11 +82,18 @@ def changes() -> dict[str, Callable[[Study], None]]:
 
         return change
 
-    def in_code(module: str, old: str, new: str) -> Callable[[Study], None]:
-        return lambda study: study.edit(study.library / module, old, new)
+    def in_code(module: str, change: Callable[[Path], None] = add_code) -> Callable[[Study], None]:
+        return lambda study: change(study.library / module)
 
-    def in_config(old: str, new: str) -> Callable[[Study], None]:
-        return lambda study: study.edit(study.folder / "config.yaml", old, new)
+    def in_words(*modules: str) -> Callable[[Study], None]:
+        def change(study: Study) -> None:
+            for module in modules:
+                reword(study.library / module)
+
+        return change
+
+    def in_settings(**settings: object) -> Callable[[Study], None]:
+        return lambda study: study.configure(**settings)
 
     def in_sheet(change_rows: Callable[[list[str]], list[str]]) -> Callable[[Study], None]:
         def change(study: Study) -> None:
@@ -97,22 +107,25 @@ def changes() -> dict[str, Callable[[Study], None]]:
         video = study.folder / "demo" / sheet["video"][0]
         timecode.make(video, timecode.steady(1, 60), size=(72, 40))
 
-    def in_study(old: str, new: str) -> Callable[[Study], None]:
-        return lambda study: study.edit(study.folder / "profiles/demo/study.yaml", old, new)
-
     def another_version(study: Study) -> None:
         folder = study.folder / "packages/peft-99.0.dist-info"
         folder.mkdir(parents=True)
         (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: peft\nVersion: 99.0\n")
-
-    position = ('"position": "', '"position": "1')
 
     def another_match(rows: list[str]) -> list[str]:
         """Add a match with the files of the last one."""
         halves = [row.split(",") for row in rows[-2:]]
         return rows + [",".join(["own-match", *cells[1:]]) for cells in halves]
 
-    comment = ('"""', '"""A word more. ')
+    def every_module_described_otherwise(study: Study) -> None:
+        for path in study.library.rglob("*.py"):
+            describe_otherwise(path)
+
+    def jobs_code(study: Study) -> None:
+        for path in (study.library / "jobs").glob("*.py"):
+            add_code(path)
+
+    position = ('"position": "', '"position": "1')
     return {
         "one label of a test match": in_file("labels", "test", *position),
         "one label of a train match": in_file("labels", "train", *position),
@@ -122,21 +135,24 @@ def changes() -> dict[str, Callable[[Study], None]]:
         "a test match added": in_sheet(another_match),
         "a test match removed": in_sheet(lambda rows: rows[:-2]),
         "a train match removed": in_sheet(lambda rows: rows[:1] + rows[3:]),
-        "`grid.length_s`": in_config("length_s: 60", "length_s: 30"),
-        "`chunks.fps`": in_config("fps: 1 ", "fps: 2 "),
-        "the text of the prompts": in_code("prompts.py", "soccer", "football"),
-        "how answers are read": in_code("answers.py", "TOLERANCE_S = 1.0", "TOLERANCE_S = 2.0"),
-        "the code of `linear`": in_code("backends/linear.py", "FLOOR = 0.01", "FLOOR = 0.02"),
-        "the code of the score": in_code(
-            "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2"
+        "`grid.length_s`": in_settings(grid={"length_s": 30}),
+        "`chunks.fps`": in_settings(chunks={"fps": 2}),
+        "the text of the prompts": in_code("prompts/prompt_text.py"),
+        "how answers are read": in_code("prompts/answer_parser.py"),
+        "the arithmetic of the training": in_code("models/lm/finetuning/trainer.py"),
+        "the code of `linear`": in_code("models/words/linear.py"),
+        "the code of the score": in_code("evaluation/matching.py"),
+        "a comment or a docstring": every_module_described_otherwise,
+        "the words of an error or of `--help`": in_words(
+            "models/fit.py", "models/words/linear.py", "models/lm/loader.py", "data/labels.py",
         ),
-        "a comment or a docstring": in_code("prompts.py", *comment),
-        "how a model answers (`max_new_tokens`)": in_study(
-            "max_new_tokens: 4\n", "max_new_tokens: 5\n"
+        "the code for Slurm, locks, checkpoints and attempts": jobs_code,
+        "how a model answers (`max_new_tokens`)": in_settings(
+            models={"reading": {"max_new_tokens": 5}}
         ),
-        "a model added to `compare`": in_study("compare:\n", "compare:\n- added\n"),
+        "a model added to `compare`": in_settings(compare=[*BACKENDS, "added"]),
         "the version of `peft`": another_version,
-    }
+    }  # fmt: skip
 
 
 def plan(study: Study) -> dict[tuple[str, str], list[str]]:
@@ -178,7 +194,7 @@ def describe(jobs: dict[tuple[str, str], list[str]]) -> str:
     return " | ".join(cells)
 
 
-def test_the_readme_says_what_runs_again_after_each_change(done, tmp_path):
+def test_the_docs_say_what_runs_again_after_each_change(done, tmp_path):
     assert plan(done) == {}
     head = [
         "change",
@@ -193,13 +209,12 @@ def test_the_readme_says_what_runs_again_after_each_change(done, tmp_path):
     ]
     lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for number, (name, change) in enumerate(changes().items()):
-        shutil.copytree(done.folder, tmp_path / str(number), symlinks=True)
-        study = Study(tmp_path / str(number))
+        study = done.copy(tmp_path / str(number))
         change(study)
         lines.append(f"| {name} | {describe(plan(study))} |")
         shutil.rmtree(study.folder)
     table = "\n".join(lines)
-    assert table in (ROOT / "README.md").read_text(), table
+    assert table in (ROOT / "docs/reruns.md").read_text(), table
 
 
 def test_a_study_that_was_moved_plans_nothing(done, tmp_path):

@@ -7,15 +7,15 @@ from zipfile import ZipFile
 
 import polars as pl
 import pytest
-import yaml
 
 import timecode
 from browser import opened
 from chunks import tiny_base
+from code_changes import add_code, add_text, describe_otherwise
 from project import Study
 
 # What follows when metrics.csv is made again, and the jobs of one model before it.
-REPORTED = {"metrics": 1, "evaluation": 1, "figures": 1, "report": 1, "provenance": 1, "all": 1}
+REPORTED = {"metrics": 1, "tables": 1, "figures": 1, "report": 1, "provenance": 1, "study": 1}
 JUDGED = {"score": 1, "average_map": 1}
 JUDGED_BOTH = dict.fromkeys(JUDGED, 2)
 
@@ -50,13 +50,13 @@ def test_running_twice_gives_the_same_bytes(study):
 
 
 def test_metrics_alone_ask_for_no_report(study):
-    study.edit(study.library / "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2")
+    add_code(study.library / "evaluation/matching.py")
     assert study.plan("results/metrics.csv") == {"score": 2, "metrics": 1}
 
 
 def test_a_change_of_the_page_only_writes_the_page(study):
-    study.edit(study.folder / "workflow/report/page.html.j2", "<h1>", "<h1 class=answer>")
-    assert study.plan() == {"report": 1, "provenance": 1, "all": 1}
+    add_text(study.folder / "workflow/report/page.html.j2")
+    assert study.plan() == {"report": 1, "provenance": 1, "study": 1}
 
 
 def test_an_export_comes_back_as_another_system_with_the_same_row(study):
@@ -64,13 +64,14 @@ def test_an_export_comes_back_as_another_system_with_the_same_row(study):
     demo = study.folder / "demo"
     shutil.copytree(demo / "results/spotting/linear", demo / "published")
     shutil.make_archive(str(demo / "published"), "zip", demo / "published")
-    settings = study.folder / "profiles/demo/study.yaml"
-    config = yaml.safe_load(settings.read_text())
-    for name, path in (("folder", "published"), ("packed", "published.zip")):
-        config["models"][name] = {"backend": "external", "path": path, "threshold": 0.5}
-    config["models"]["linear"]["threshold"] = 0.5
-    config["compare"] = ["constant", "linear", "folder", "packed"]
-    settings.write_text(yaml.safe_dump(config))
+    models = {
+        name: {"backend": "external", "path": path, "threshold": 0.5}
+        for name, path in (("folder", "published"), ("packed", "published.zip"))
+    }
+    study.configure(
+        models=models | {"linear": {"threshold": 0.5}},
+        compare=["constant", "linear", "folder", "packed"],
+    )
     study.snakemake()
     assert study.plan() == {}
     metrics = pl.read_csv(demo / "results/metrics.csv")
@@ -89,12 +90,8 @@ def test_an_export_comes_back_as_another_system_with_the_same_row(study):
 
 def test_published_answers_without_the_valid_games_cannot_be_tuned_on_them(study):
     demo = study.folder / "demo"
-    settings = study.folder / "profiles/demo/study.yaml"
-    config = yaml.safe_load(settings.read_text())
     entry = {"backend": "external", "path": "results/spotting/linear", "threshold": "tuned"}
-    settings.write_text(
-        yaml.safe_dump(config | {"compare": ["outside"], "models": {"outside": entry}})
-    )
+    study.configure(compare=["outside"], models={"outside": entry})
     done = study.snakemake("--keep-going", check=False)
     assert done.returncode != 0
     (log,) = (demo / "results/logs/infer/outside").glob("*Castelvane-3-0-Dunmarrow.log")
@@ -145,16 +142,13 @@ def test_a_label_fix_of_a_train_match_trains_again(study):
 
 
 def test_a_comment_runs_nothing_again(study):
-    for module in ("samples.py", "labels.py", "matching.py", "backends/linear.py", "schema.py"):
-        path = study.library / module
-        path.write_text("# A comment.\n" + path.read_text().replace('"""', '"""Indeed. ', 1))
+    for path in study.library.rglob("*.py"):
+        describe_otherwise(path)
     assert study.plan() == {}
 
 
 def test_a_change_of_samples_runs_samples_and_what_follows(study):
-    study.edit(
-        study.library / "samples.py", "def make_samples(", "UNUSED = 1\n\n\ndef make_samples("
-    )
+    add_code(study.library / "data/samples.py")
     plan = study.plan()
     assert plan["samples"] == 6
     assert plan["fit"] == 1
@@ -165,19 +159,18 @@ def test_a_change_of_samples_runs_samples_and_what_follows(study):
 
 
 def test_a_change_of_one_backend_leaves_the_others(study):
-    study.edit(study.library / "backends/linear.py", "FLOOR = 0.01", "FLOOR = 0.02")
+    add_code(study.library / "models/words/linear.py")
     plan = study.plan()
     assert plan == {"fit": 1, "infer": 3} | JUDGED | REPORTED
 
 
 def test_a_change_of_the_scoring_code_only_scores(study):
-    study.edit(study.library / "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2")
+    add_code(study.library / "evaluation/matching.py")
     assert study.plan() == JUDGED_BOTH | REPORTED
 
 
 def test_two_swapped_settings_are_a_change(study):
-    study.edit(study.folder / "config.yaml", "Corner: corner", "Corner: goal")
-    study.edit(study.folder / "config.yaml", "Goal: goal", "Goal: corner")
+    study.configure(labels={"Corner": "goal", "Goal": "corner"})
     assert study.plan()["labels"] == 6
 
 
@@ -187,14 +180,14 @@ def filmed(study) -> Study:
     timecode.make(study.folder / "demo/film.mkv", timecode.steady(5, 3))
     sheet = pl.read_csv(study.folder / "demo/matches.csv")
     sheet.with_columns(video=pl.lit("film.mkv")).write_csv(study.folder / "demo/matches.csv")
-    study.edit(study.folder / "config.yaml", "when: needed", "when: always")
+    study.configure(chunks={"when": "always"})
     study.snakemake()
     assert study.plan() == {}
     return study
 
 
 def test_a_change_of_the_frame_rate_cuts_again_and_leaves_text_models(filmed):
-    filmed.edit(filmed.folder / "config.yaml", "fps: 1 ", "fps: 2 ")
+    filmed.configure(chunks={"fps": 2})
     assert filmed.plan() == {"chunks": 12} | REPORTED
 
 
@@ -229,12 +222,11 @@ def watched(study, tmp_path) -> Study:
         "prompt": {"examples": False},
         "training": {"batch_size": 6, "dataloader_workers": 0},
     }
-    settings = study.folder / "profiles/demo/study.yaml"
-    config = yaml.safe_load(settings.read_text())
-    config["compare"] = ["constant", "linear", "qwen2-vl", "zero-shot"]
-    config["models"] |= {"qwen2-vl": model, "zero-shot": model | {"fine_tune": False}}
-    config["chunks"]["when"] = "needed"
-    settings.write_text(yaml.safe_dump(config))
+    study.configure(
+        compare=["constant", "linear", "qwen2-vl", "zero-shot"],
+        models={"qwen2-vl": model, "zero-shot": model | {"fine_tune": False}},
+        chunks={"when": "needed"},
+    )
     return study
 
 
@@ -266,7 +258,7 @@ def test_a_model_that_reads_video_is_trained_and_answers_in_the_same_table(watch
     assert metrics["samples"].unique().to_list() == [84]
     assert metrics["model"].unique(maintain_order=True).to_list()[2:] == ["qwen2-vl", "zero-shot"]
 
-    watched.edit(watched.folder / "config.yaml", "fps: 1 ", "fps: 2 ")
+    watched.configure(chunks={"fps": 2})
     plan = watched.plan()
     assert (plan["chunks"], plan["fit"], plan["infer"], plan["score"]) == (12, 1, 4, 2)
     assert "samples" not in plan
@@ -312,27 +304,34 @@ def test_a_setting_makes_a_bad_match_stop_the_study(study):
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "named"),
+    ("changes", "named"),
     [
-        ("collapse_loops: true", "colapse_loops: true", "colapse_loops"),
-        ("backend: linear", "backend: quadratic", "quadratic"),
-        ("overlap_s: 0", "overlap_s: -1", "overlap_s"),
-        ("overlap_s: 0", "overlap_s: 60", "overlap_s"),
-        ("epochs: 5", "epoch: 5", "'epoch' was unexpected"),
-        ("split: test", "split: tset", "tset"),
-        ("examples: true", "example: true", "'example' was unexpected"),
-        ("    - goal", "    - gaol", "gaol"),
+        ({"samples": {"colapse_loops": True}}, "colapse_loops"),
+        ({"models": {"linear": {"backend": "quadratic"}}}, "quadratic"),
+        ({"grid": {"overlap_s": -1}}, "overlap_s"),
+        ({"grid": {"overlap_s": 60}}, "overlap_s"),
+        ({"models": {"linear": {"epoch": 5}}}, "'epoch' was unexpected"),
+        ({"score": {"split": "tset"}}, "tset"),
+        ({"models": {"qwen2-vl": {"prompt": {"example": True}}}}, "'example' was unexpected"),
+        ({"samples": {"actions": ["gaol"]}}, "gaol"),
+        ({"models": {"linear": {"negatives": 0.5}}}, "models.linear.negatives is called negative_fraction now"),
+        (
+            {"models": {"qwen2-vl": {"training": {"chunks_at_once": 2}}}},
+            "models.qwen2-vl.training.chunks_at_once is called micro_batch_size now",
+        ),
+        ({"metrics": {"level": 0.9}}, "metrics.level is called confidence_level now"),
+        ({"highlights": {"synonyms": {}}}, "in the file that highlights.vocabulary names"),
     ],
-)
-def test_a_wrong_setting_is_named(study, old, new, named):
-    study.edit(study.folder / "config.yaml", old, new)
+)  # fmt: skip
+def test_a_wrong_setting_is_named(study, changes, named):
+    study.configure(**changes)
     done = study.snakemake("--dry-run", check=False)
     assert done.returncode != 0
     assert named in done.stdout + done.stderr
 
 
 def test_a_model_to_compare_that_is_not_there_is_named(study):
-    study.edit(study.folder / "profiles/demo/study.yaml", "- linear", "- lineal")
+    study.configure(compare=["constant", "lineal"])
     done = study.snakemake("--dry-run", check=False)
     assert done.returncode != 0
     assert "lineal" in done.stdout + done.stderr

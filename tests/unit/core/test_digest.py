@@ -1,170 +1,181 @@
-"""What makes a stage run again, and how it is told its settings."""
+"""What counts as a change of code: on a small library that is made here, and on the real one."""
 
-import argparse
-import json
-import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
+from code_changes import add_code, describe_otherwise, reword
 from touchline.core import digest as digest_module
 from touchline.core.digest import digest
-from touchline.core.files import checksum
 from touchline.models.catalogue import BACKENDS
 from touchline.models.fit import TRAINING_DATA
-from touchline.study.job_arguments import flags
 
 PACKAGE = Path(digest_module.__file__).parents[1]
+# A library of three modules: a stage, what it imports, and what that imports.
+MODULES = {
+    "data/stage.py": '''
+"""A stage."""
+
+import argparse
+
+from touchline.core import cli
+from touchline.data.helpers import half
+
+
+def main(argv):
+    """Do it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--length-s", type=float, default=60.0, help="of a chunk")
+    args = parser.parse_args(argv)
+    if args.length_s <= 0:
+        raise InputError(f"{args.length_s} s is no length. Give a longer one.")
+    print("halving")
+    return half(args.length_s)
+''',
+    "data/helpers.py": '''
+from touchline.core.numbers import TWO
+
+
+def half(number):
+    """Return the half of a number."""
+    return number / TWO
+''',
+    "core/numbers.py": "TWO = 2.0\n",
+    "core/cli.py": "def run(main):\n    main()\n",
+    "data/other.py": "OTHER = 1\n",
+    "jobs/slurm.py": "MARGIN = 0.1\n",
+}
+STAGE = "touchline.data.stage"
 
 
 @pytest.fixture
-def edit(tmp_path, monkeypatch):
-    """Return a function that edits a copy of the package, which the digest then reads.
-
-    It replaces the text `old`, or adds `new` at the end of the file where there is none.
-    """
-    copy = tmp_path / "touchline"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(digest_module, "_ROOT", copy)
+def root(tmp_path, monkeypatch):
+    """Let digests read a library in a folder of the test's own."""
+    folder = tmp_path / "touchline"
+    monkeypatch.setattr(digest_module, "_ROOT", folder)
+    digest_module._parsed.cache_clear()
+    yield folder
     digest_module._parsed.cache_clear()
 
-    def replace(file: str, old: str | None, new: str) -> None:
-        path = copy / file
-        text = path.read_text(encoding="utf-8")
-        assert old is None or old in text
-        path.write_text(text.replace(old, new) if old else text + new, encoding="utf-8")
+
+@pytest.fixture
+def write(root):
+    """Return a function that writes a module of the small library."""
+
+    def module(name: str, text: str) -> None:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
         digest_module._parsed.cache_clear()
 
-    yield replace
-    digest_module._parsed.cache_clear()
+    for name, text in MODULES.items():
+        module(name, text)
+    return module
 
 
-def _module_docstring(file: str) -> str:
-    return (PACKAGE / file).read_text(encoding="utf-8").split('"""')[1]
-
-
-def test_comments_docstrings_and_layout_do_not_count(edit):
-    before = digest("touchline.data.samples")
-    edit(
-        "core/intervals.py", "INTERVAL_S = 12.0", "# why\n\nINTERVAL_S = (\n    12.0  # seconds\n)"
-    )
-    edit("data/samples.py", _module_docstring("data/samples.py"), "Other words.")
-    edit(
-        "data/samples.py",
-        "def main(argv: list[str]) -> None:",
-        "\ndef main(\n    argv: list[str],\n) -> None:",
-    )
-    edit("data/samples.py", "Write the samples of one match.", "Write them.")
-    assert digest("touchline.data.samples") == before
+def replaced(name: str, old: str, new: str) -> str:
+    assert old in MODULES[name]
+    return MODULES[name].replace(old, new)
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new"),
+    ("name", "old", "new"),
     [
-        ("data/samples.py", "default=60.0", "default=61.0"),
-        ("data/samples.py", 'pl.col("line_start") < pl.col', 'pl.col("line_start") <= pl.col'),
-        ("core/intervals.py", "INTERVAL_S = 12.0", "INTERVAL_S = 12"),  # imported by samples
-        ("core/problems.py", '"match set aside"', '"set aside"'),  # imported by schema
-        ("core/files.py", "0o666", "0o600"),  # imported by schema, which samples imports
+        ("data/stage.py", '"""A stage."""', '"""Other words."""'),
+        ("data/stage.py", '    """Do it."""\n', ""),
+        ("data/stage.py", "def main(argv):", "# why\n\ndef main(\n    argv,\n):"),
+        ("data/stage.py", "is no length. Give a longer one.", "is too short."),
+        ("data/stage.py", "of a chunk", "of each chunk, in seconds"),
+        ("data/stage.py", '"halving"', '"taking the half"'),
+        ("core/cli.py", "main()", "main() or 1"),
+        ("jobs/slurm.py", "0.1", "0.2"),
+        ("data/other.py", "1", "2"),
     ],
 )
-def test_a_changed_constant_or_expression_counts_at_any_depth(edit, file, old, new):
-    before = digest("touchline.data.samples")
-    edit(file, old, new)
-    assert digest("touchline.data.samples") != before
+def test_words_layout_bystanders_and_other_modules_do_not_count(write, name, old, new):
+    before = digest(STAGE)
+    write(name, replaced(name, old, new))
+    assert digest(STAGE) == before
 
 
 @pytest.mark.parametrize(
-    "file", ["data/labels.py", "evaluation/metrics.py", "core/digest.py", "models/words/linear.py"]
+    ("name", "old", "new"),
+    [
+        ("data/stage.py", "default=60.0", "default=61.0"),
+        ("data/stage.py", "<= 0", "< 0"),
+        ("data/stage.py", "InputError", "ValueError"),
+        ("data/stage.py", '"--length-s"', '"--length"'),
+        ("data/helpers.py", "number / TWO", "number // TWO"),  # imported
+        ("core/numbers.py", "2.0", "2"),  # imported by what is imported
+    ],
 )
-def test_a_module_that_samples_does_not_import_does_not_count(edit, file):
-    before = digest("touchline.data.samples")
-    edit(file, None, "CHANGED = 1\n")
-    assert digest("touchline.data.samples") == before
+def test_a_changed_constant_or_expression_counts_at_any_depth(write, name, old, new):
+    before = digest(STAGE)
+    write(name, replaced(name, old, new))
+    assert digest(STAGE) != before
 
 
-def test_a_module_imported_inside_a_function_counts(edit):
-    edit(
-        "data/samples.py",
-        '    """Write the samples',
-        '    from touchline.core import clock\n    """Write the samples',
-    )
-    before = digest("touchline.data.samples")
-    edit("core/clock.py", "60", "61")
-    assert digest("touchline.data.samples") != before
+def test_a_module_imported_inside_a_function_counts(write):
+    inside = "def half(number):\n    from touchline.data import other\n    return other.OTHER\n"
+    write("data/helpers.py", inside)
+    before = digest(STAGE)
+    write("data/other.py", "OTHER = 2\n")
+    assert digest(STAGE) != before
 
+
+def test_a_digest_of_several_modules_takes_all_and_no_order(write):
+    assert digest(STAGE, "touchline.data.other") == digest("touchline.data.other", STAGE)
+    assert digest(STAGE, "touchline.data.other") != digest(STAGE)
+
+
+def test_an_unknown_module_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match=r"no module touchline\.data\.sample"):
+        digest("touchline.data.sample")
+
+
+# ------------------------------------------------------------------ the real library
 
 PARTS = sorted(
     {module for one in BACKENDS.values() for module in (one.module, one.trainer) if module}
 )
 
 
+@pytest.fixture
+def change(root):
+    """Return a function that changes a module of a copy of the library in a given way."""
+    shutil.copytree(PACKAGE, root, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def module(name: str, way) -> None:
+        way(root / Path(*name.split(".")[1:]).with_suffix(".py"))
+        digest_module._parsed.cache_clear()
+
+    return module
+
+
 @pytest.mark.parametrize("name", PARTS)
-def test_a_backend_counts_for_its_own_models_only_and_answering_not_for_training(edit, name):
-    infer, own = digest("touchline.models.infer"), {part: digest(part) for part in PARTS}
-    edit("/".join(name.split(".")[1:]) + ".py", None, "CHANGED = 1\n")
+def test_a_backend_counts_for_its_own_models_only_and_answering_not_for_training(change, name):
+    infer, parts = digest("touchline.models.infer"), {part: digest(part) for part in PARTS}
+    change(name, add_code)
     assert digest("touchline.models.infer") == infer
-    assert {part for part in PARTS if digest(part) != own[part]} == {name}
-
-
-def test_a_new_backend_is_no_other_code_of_those_that_are_there(edit):
-    own = [digest(TRAINING_DATA, part) for part in PARTS]
-    edit(
-        "models/catalogue.py",
-        '    "linear"',
-        '    "new": Entry("touchline.models.new"),\n    "linear"',
-    )
-    assert [digest(TRAINING_DATA, part) for part in PARTS] == own
-
-
-def test_a_digest_of_several_modules_takes_all_and_no_order():
-    assert digest("touchline.data.labels", "touchline.data.samples") == digest(
-        "touchline.data.samples", "touchline.data.labels"
-    )
-    assert digest("touchline.data.labels", "touchline.data.samples") != digest(
-        "touchline.data.labels"
-    )
-
-
-def test_an_unknown_module_is_an_error():
-    with pytest.raises(ModuleNotFoundError, match=r"no module touchline\.sample"):
-        digest("touchline.sample")
+    assert {part for part in PARTS if digest(part) != parts[part]} == {name}
 
 
 @pytest.mark.parametrize(
-    ("settings", "text"),
-    [
-        ({"length_s": 60, "alpha": 1e-6}, "--alpha 1e-06 --length-s 60"),
-        ({"b": 2, "a": 1}, "--a 1 --b 2"),
-        ({"loops": True}, "--loops"),
-        ({"loops": False}, "--no-loops"),
-        ({"file": None}, ""),
-        ({"zero": 0, "empty": ""}, "--empty '' --zero 0"),
-        ({"actions": ["foul", "goal"]}, "--actions foul goal"),
-        ({"match": "a b; rm -r $HOME 'c'"}, """--match 'a b; rm -r $HOME '"'"'c'"'"''"""),
-        ({"durations": {2: 1.5, 1: 2.0}}, """--durations '{"1": 2.0, "2": 1.5}'"""),
-    ],
+    "module", ["models.catalogue", "models.fit", "core.cli", "jobs.slurm", "jobs.attempts",
+               "jobs.training_lock", "jobs.checkpoints", "jobs.study_lock"],
+)  # fmt: skip
+def test_what_cannot_change_weights_counts_for_no_training(change, module):
+    before = [digest(TRAINING_DATA, part) for part in PARTS]
+    change(f"touchline.{module}", add_code)
+    assert [digest(TRAINING_DATA, part) for part in PARTS] == before
+
+
+@pytest.mark.parametrize("way", [describe_otherwise, reword])
+@pytest.mark.parametrize(
+    "module", ["data.labels", "models.words.linear", "models.lm.loader", "evaluation.metrics"]
 )
-def test_settings_become_sorted_quoted_arguments(settings, text):
-    assert flags(**settings) == text
-
-
-def test_arguments_come_back_as_the_settings_that_went_in():
-    settings = {
-        "labels": {"Yellow->red card": "it's $HOME", "é": [1, None]},
-        "files": ["a b.json", "c'd.json"],
-    }
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--labels", type=json.loads)
-    parser.add_argument("--files", nargs="+")
-    assert vars(parser.parse_args(shlex.split(flags(**settings)))) == settings
-
-
-def test_two_swapped_settings_are_told_apart():
-    assert flags(a=1, b=2) != flags(a=2, b=1)
-
-
-def test_a_checksum_is_of_the_content(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert checksum(tmp_path / "a").startswith("ba7816bf8f01cfea")
+def test_other_words_count_for_nothing(change, module, way):
+    before = digest(f"touchline.{module}")
+    change(f"touchline.{module}", way)
+    assert digest(f"touchline.{module}") == before

@@ -2,7 +2,6 @@
 
 import polars as pl
 import pytest
-import yaml
 
 from chat_server import ChatServer, answer
 from chunks import tiny_base
@@ -14,11 +13,7 @@ PROMPT = {"clock": "chunk", "instructions": False, "examples": False}
 
 def configure(study: Study, models: dict) -> None:
     """Compare these models with the baseline."""
-    path = study.folder / "profiles/demo/study.yaml"
-    config = yaml.safe_load(path.read_text())
-    config["compare"] = ["constant", *models]
-    config["models"] |= models
-    path.write_text(yaml.safe_dump(config))
+    study.configure(compare=["constant", *models], models=models)
 
 
 def answers_of(study: Study) -> dict[str, dict]:
