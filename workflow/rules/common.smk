@@ -18,8 +18,9 @@ if RULES.is_dir():  # a checkout: its library comes first, also in a job's conda
 from touchline.core.config import WORKFLOW, complete
 from touchline.evaluation import metrics
 from touchline.jobs import checkpoints, study_lock
-from touchline.study.job_arguments import code_of
-from touchline.study.plan import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES, Plan, checksums
+from touchline.study.job_arguments import checksums, code_of
+from touchline.study.paths import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES
+from touchline.study.plan import Plan
 from touchline.study.reel_plan import Reels
 
 settings = complete(config)

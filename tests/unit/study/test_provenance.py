@@ -1,13 +1,15 @@
-"""What a file was made from is recorded and told, with what has changed since; the workflow is drawn."""
+"""Provenance: a file's inputs, code and maker, and what has changed since; graphs of the workflow."""
 
 import json
 import shutil
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import pytest
 
 from project import PYTHON, ROOT, run, stage
 from touchline.core.files import checksum
+from touchline.study import provenance
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -18,15 +20,15 @@ def demo(study):
 
 
 @pytest.fixture
-def tell(study, demo):
-    """Return a function that says what a file was made from, with the study's own code."""
+def describe(study, demo):
+    """Return a function that prints a file's provenance with the code of the study's own copy."""
 
-    def told(name: str) -> str:
+    def printed(name: str) -> str:
         command = f"import sys; sys.path.insert(0, {str(study.folder / 'workflow')!r});"
         command += f"from touchline.study import provenance; provenance.main([{name!r}])"
         return run(PYTHON, "-c", command, cwd=demo).stdout
 
-    return told
+    return printed
 
 
 def test_every_file_of_the_study_has_its_inputs_code_times_and_maker(study, demo):
@@ -48,37 +50,62 @@ def test_every_file_of_the_study_has_its_inputs_code_times_and_maker(study, demo
     assert [row["why"] for row in record["attempts"]["linear"]] == ["done"]
 
 
-def test_it_is_told_in_words_and_nothing_has_changed(tell):
-    told = tell("results/metrics.csv")
-    assert told.startswith("results/metrics.csv was made by the rule metrics, ")
+def test_a_files_rules_and_training_attempts_are_printed_and_that_nothing_has_changed(describe):
+    description = describe("results/metrics.csv")
+    assert description.startswith("results/metrics.csv was made by the rule metrics, ")
     for rule in ("labels", "commentary", "samples", "fit", "infer", "score"):
-        assert f"\n  {rule}: results/" in told
-    assert "linear was trained in 1 attempt:" in told
-    assert "Nothing of this has changed since." in told
+        assert f"\n  {rule}: results/" in description
+    assert "linear was trained in 1 attempt:" in description
+    assert "Nothing of this has changed since." in description
 
 
-def test_what_has_changed_since_is_told_and_only_for_what_it_was_made_from(study, demo, tell):
+def test_changes_since_then_are_printed_for_a_files_own_sources_only(study, demo, describe):
     study.edit(study.labels("Ferrowick"), '"position": "', '"position": "1')
-    study.edit(study.library / "matching.py", "overlap > min_iou", "overlap > min_iou + 0.2")
+    _append_code(study.library / "evaluation" / "matching.py")
     study.edit(study.folder / "config.yaml", "epochs: 5", "epochs: 6")
     (demo / "results/metrics.csv").write_text("by hand")
-    told = tell("results/metrics.csv")
-    assert f"{study.labels('Ferrowick').relative_to(demo)} has another content." in told
-    assert "the code of touchline.evaluation.score does something else." in told
-    assert "results/metrics.csv has another content." in told
-    assert "../config.yaml has another content." in told
+    description = describe("results/metrics.csv")
+    assert f"{study.labels('Ferrowick').relative_to(demo)} has another content." in description
+    assert "the code of touchline.evaluation.score has changed what it computes." in description
+    assert "results/metrics.csv has another content." in description
+    assert "../config.yaml has another content." in description
     samples = next((demo / "results/samples").glob("*.parquet")).relative_to(demo)
-    told = tell(str(samples))
-    assert "Labels-v2.json" not in told
-    assert "the code of" not in told.split("Since then:")[1]
+    description = describe(str(samples))
+    assert "Labels-v2.json" not in description
+    assert "the code of" not in description.split("Since then:")[1]
 
 
-def test_a_file_that_no_rule_made_is_said(demo):
+def _append_code(module: Path) -> None:
+    """Add a statement to a module of the study's copy of the library: its digest then differs."""
+    module.write_text(module.read_text() + "\nCHANGED = True\n")
+
+
+def test_a_file_that_no_rule_made_and_a_missing_record_are_errors(demo):
     done = stage("provenance", "matches.csv", cwd=demo, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: results/provenance.json: nothing about matches.csv")
+    assert done.stderr.startswith("error: results/provenance.json has no entry for matches.csv")
     done = stage("provenance", "matches.csv", cwd=ROOT, check=False)
-    assert done.stderr.startswith("error: results/provenance.json is not there.")
+    assert done.stderr.startswith("error: there is no results/provenance.json in this folder.")
+
+
+def test_a_shell_commands_stage_and_backend_are_found():
+    fit = "trap : TERM; touchline fit --backend linear --folder out 2>&1 | (trap '' TERM; exec tee log)"
+    assert provenance.modules(fit) == [
+        "touchline.models.training_data",
+        "touchline.models.words.linear",
+    ]
+    infer = "touchline infer --backend constant --settings '{}' --match a > log 2>&1"
+    assert provenance.modules(infer) == ["touchline.models.infer", "touchline.models.constant"]
+
+
+def test_touchline_in_a_path_a_quoted_query_or_a_shell_function_is_no_stage():
+    highlights = "touchline highlights --query 'shots; touchline fouls, it'\"'\"'s all' --match a"
+    assert provenance.modules(highlights) == ["touchline.reels.highlights"]
+    setup = 'export PYTHONPATH=/src/touchline; touchline() { python -m touchline "$@"; }; '
+    assert provenance.modules(setup + "touchline samples --out s") == ["touchline.data.samples"]
+    assert provenance.modules("cp -r /src/touchline labels") == []
+    assert provenance.modules("touchline unknown_stage --out s") == []
+    assert provenance.modules("cat <<END\nit's text\nEND") == []
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="graphviz is not installed")

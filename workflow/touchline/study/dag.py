@@ -1,4 +1,4 @@
-"""Pictures of the workflow: its rules, and every job that leads to the answers to one match."""
+"""Workflow graphs as SVG: the rules, and every job that leads to the answers to one match."""
 
 import argparse
 import json
@@ -11,30 +11,36 @@ from touchline.core.files import write_text
 from touchline.core.problems import InputError
 
 
-def draw(graph: str) -> str:
-    """Return a graph in Graphviz's language as SVG."""
+def draw(dot_text: str) -> str:
+    """Return a graph in Graphviz's DOT language as SVG; raise `InputError` where dot cannot draw it."""
     try:
-        done = subprocess.run(["dot", "-Tsvg"], input=graph, capture_output=True, text=True)
+        process = subprocess.run(["dot", "-Tsvg"], input=dot_text, capture_output=True, text=True)
     except FileNotFoundError as error:
-        raise InputError("no program dot: install graphviz, and run the same command.") from error
-    if done.returncode:
-        raise InputError(f"dot does not draw the graph: {done.stderr.strip()}")
-    return done.stdout
+        raise InputError(
+            "the program dot was not found. Install graphviz, and run the same command."
+        ) from error
+    if process.returncode:
+        raise InputError(f"dot cannot draw the graph: {process.stderr.strip()}")
+    return process.stdout
 
 
-def graph(kind: str, snakefile: Path, config: Path, targets: list[str]) -> str:
-    """Return a graph of the study in the working directory, as Snakemake describes it."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--configfile", config]
-    # Everything is drawn, done or not.
-    command += ["--replace-workflow-config", "--forceall", kind, "dot", "--", *targets]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(f"snakemake {kind} fails: {done.stderr.strip()}")
-    return done.stdout
+def describe_graph(option: str, snakefile: Path, config: Path, targets: list[str]) -> str:
+    """Return a graph of the study in the working directory, in Graphviz's DOT language.
+
+    `option` is Snakemake's: `--rulegraph` or `--dag`. Raises `InputError` where Snakemake fails.
+    """
+    command = [sys.executable, "-m", "snakemake"]
+    command += ["--snakefile", str(snakefile), "--configfile", str(config)]
+    # --forceall: finished jobs are drawn too.
+    command += ["--replace-workflow-config", "--forceall", option, "dot", "--", *targets]
+    process = subprocess.run(command, capture_output=True, text=True)
+    if process.returncode:
+        raise InputError(f"snakemake {option} fails: {process.stderr.strip()}")
+    return process.stdout
 
 
 def main(argv: list[str]) -> None:
-    """Draw the pictures."""
+    """Draw both graphs."""
     parser = argparse.ArgumentParser(prog="touchline dag", description=__doc__)
     parser.add_argument("--snakefile", type=Path, required=True)
     parser.add_argument("--config", type=json.loads, required=True, metavar="JSON")
@@ -45,6 +51,6 @@ def main(argv: list[str]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as config:
         json.dump(args.config, config)
         config.flush()
-        where = (args.snakefile, Path(config.name))
-        write_text(args.rules, draw(graph("--rulegraph", *where, [])))
-        write_text(args.match, draw(graph("--dag", *where, args.targets)))
+        study = (args.snakefile, Path(config.name))
+        write_text(args.rules, draw(describe_graph("--rulegraph", *study, [])))
+        write_text(args.match, draw(describe_graph("--dag", *study, args.targets)))

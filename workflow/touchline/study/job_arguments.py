@@ -1,9 +1,12 @@
-"""What a job is told and what makes it run again: command-line flags, code, package versions."""
+"""Parameters of jobs: command-line flags, code digests, checksums and package versions.
+
+Snakemake runs a job again when one of its parameters changes.
+"""
 
 import contextlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +15,7 @@ import yaml
 
 from touchline.core import commands
 from touchline.core.digest import digest
+from touchline.core.files import checksum
 from touchline.models.fit import TRAINING_DATA
 
 ENVIRONMENTS = Path(__file__).parents[3] / "envs"
@@ -25,19 +29,23 @@ def code_of(command: str) -> str:
 def modules_of(command: str) -> list[str]:
     """Return the modules whose code a command's results depend on, apart from a model's backend.
 
-    `fit` itself is not one: all that its model depends on, beside the backend, is what it reads.
+    `fit` itself is not among them: a model depends on its backend and on how the training data is
+    read. Raises ValueError for an unknown command.
     """
-    return [TRAINING_DATA if command == "fit" else commands.module_of(command)]
+    module = TRAINING_DATA if command == "fit" else commands.module_of(command)
+    if module is None:
+        raise ValueError(f"there is no command touchline {command}")
+    return [module]
 
 
 def flags(**settings: object) -> str:
     """Render settings as one sorted string of command-line arguments, quoted for a shell.
 
-    A rule passes this string to its command and carries it as a parameter, so that what a stage is
-    told and what makes it run again are the same. A name `length_s` becomes `--length-s`; None is
+    A rule passes this string to its command and carries it as a parameter, so that the command's
+    arguments are also what makes the job run again. A name `length_s` becomes `--length-s`; None is
     left out, a list gives several arguments, a mapping is JSON, true and false are `--x` and `--no-x`.
     """
-    words = []
+    words: list[str] = []
     for name, value in sorted(settings.items()):
         flag = "--" + name.replace("_", "-")
         if isinstance(value, bool):
@@ -51,16 +59,21 @@ def flags(**settings: object) -> str:
     return shlex.join(words)
 
 
+def checksums(paths: Iterable[Path | str]) -> str:
+    """Return the checksums of a job's raw files, so that an edit counts even while the job runs."""
+    return " ".join(checksum(path) for path in paths)
+
+
 @cache
 def versions(environment: str) -> str:
     """Return the installed versions of the packages that one of envs/*.yaml names, sorted.
 
     A package that is not installed here (a job's conda environment has it) is left out.
     """
-    listed = yaml.safe_load((ENVIRONMENTS / f"{environment}.yaml").read_text(encoding="utf-8"))
-    names = (package.split("==")[0] for package in listed["dependencies"][-1]["pip"])
-    found = []
+    content = yaml.safe_load((ENVIRONMENTS / f"{environment}.yaml").read_text(encoding="utf-8"))
+    names = (package.split("==")[0] for package in content["dependencies"][-1]["pip"])
+    pins = []
     for name in sorted(names, key=str.lower):
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found.append(f"{name}={metadata.version(name)}")
-    return " ".join(found)
+            pins.append(f"{name}={metadata.version(name)}")
+    return " ".join(pins)

@@ -1,7 +1,8 @@
-"""What every file of a study was made from, by whom, when, with which code, and what has changed since.
+"""Provenance of a study's files: inputs, code, versions, times and maker, and what has changed since.
 
-Snakemake keeps the inputs, settings and times of each job; to these come checksums, digests of the
-code, versions and the attempts at the trainings. `touchline provenance FILE` says it in words.
+The record joins what Snakemake keeps of each job (inputs, parameters, times) with checksums, digests
+of the code, package versions and the attempts of each training. `touchline provenance FILE` prints
+the part of it that led to one file.
 """
 
 import argparse
@@ -11,14 +12,15 @@ import hashlib
 import json
 import os
 import platform
-import re
+import shlex
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
+from touchline.core import commands
 from touchline.core.digest import digest
 from touchline.core.files import checksum, write_text
 from touchline.core.problems import InputError
@@ -27,13 +29,17 @@ from touchline.models import catalogue
 from touchline.study.job_arguments import ENVIRONMENTS, modules_of, versions
 
 RECORD = Path("results/provenance.json")
-OTHER_CODE = "another version than the present one"
+OTHER_CODE = "another version than the present one"  # in place of a digest
 METADATA = Path(".snakemake/metadata")
-LARGE = 100 * 2**20  # bytes: of more, such as a video, the size and time count
+LARGE = 100 * 2**20  # bytes; larger files, such as videos, are compared by size and time
+_SHELL_OPERATORS = frozenset("();<>|&")
 
 
 def snakemake_records(folder: Path) -> Iterator[tuple[str, dict]]:
-    """Yield (output, record) of all that Snakemake has made; a long name is spread over folders."""
+    """Yield (output, record) of every file that Snakemake has made, from its metadata folder.
+
+    A record's name is the output's in base64; a long one is spread over folders that start with @.
+    """
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             parts = [part.removeprefix("@") for part in path.relative_to(folder).parts]
@@ -42,7 +48,10 @@ def snakemake_records(folder: Path) -> Iterator[tuple[str, dict]]:
 
 
 def fingerprint(path: Path) -> str | None:
-    """Return what tells a file's content; of a folder, that of its files; None if it is not there."""
+    """Return a checksum of a file or of a folder's files, or None if nothing is there.
+
+    In place of the content of more than `LARGE` bytes it is the size and, of a file, the time.
+    """
     if path.is_file():
         status = path.stat()
         large = status.st_size > LARGE
@@ -66,18 +75,46 @@ def owner(path: Path) -> str:
         return str(path.stat().st_uid)
 
 
-def modules(command: str) -> list[str]:
-    """Return the project modules that a job's command runs: its stage, and its model's backend."""
-    stages = re.findall(r"\btouchline (\w+)", command)
+def modules(shell_command: str) -> list[str]:
+    """Return the project modules that a job's shell command runs: its stage, and its model's backend.
+
+    A stage is what follows `touchline` where the shell takes it for the name of a command, so that
+    neither a path nor a quoted text, such as a query, is mistaken for one.
+    """
+    words = _shell_words(shell_command)
+    stages = [
+        word
+        for before, program, word in zip(["&", *words], words, words[1:], strict=False)
+        if program == "touchline" and _is_operator(before) and commands.module_of(word)
+    ]
     backend_code = catalogue.trainer_of if "fit" in stages else catalogue.module_of
-    backends = re.findall(r"--backend (\w+)", command)
-    return [*(one for stage in stages for one in modules_of(stage)), *map(backend_code, backends)]
+    backends = [value for option, value in pairwise(words) if option == "--backend"]
+    return [module for stage in stages for module in modules_of(stage)] + [
+        backend_code(backend) for backend in backends if stages
+    ]
 
 
-def run_code(module: str, params: list[str]) -> str:
-    """Return the digest of the code that a job has run, of which Snakemake keeps the parameters."""
-    now = digest(module)
-    return now if repr(now) in params else OTHER_CODE
+def _shell_words(command: str) -> list[str]:
+    """Return the words and operators of a shell command, without quotes."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    try:
+        return list(lexer)
+    except ValueError:  # unbalanced quotes, as in a here-document: no rule of this project has one
+        return []
+
+
+def _is_operator(word: str) -> bool:
+    return set(word) <= _SHELL_OPERATORS
+
+
+def executed_code(module: str, params: list[str]) -> str:
+    """Return the digest of a module's code as a job ran it, or `OTHER_CODE`.
+
+    Snakemake keeps the job's `params`, in which the digest of that time stands.
+    """
+    present = digest(module)
+    return present if repr(present) in params else OTHER_CODE
 
 
 def installed() -> dict[str, str]:
@@ -87,20 +124,20 @@ def installed() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """Return the git commit of the code, with a word on changes; None where there is no git."""
-    here = Path(__file__).parent
+    """Return the git commit of the code, marked where it has changes; None without a repository."""
+    folder = str(Path(__file__).parent)
     command = [
         "git",
         "-C",
-        here,
+        folder,
         "describe",
         "--always",
         "--abbrev=40",
         "--exclude=*",
         "--dirty=, with changes",
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else None
+    process = subprocess.run(command, capture_output=True, text=True)
+    return process.stdout.strip() if process.returncode == 0 else None
 
 
 def collect(config: dict, settings: list[str]) -> dict:
@@ -112,12 +149,14 @@ def collect(config: dict, settings: list[str]) -> dict:
         command = record["shellcmd"] or ""
         made[name] = {
             "rule": record["rule"],
-            "began": moment(record["starttime"]),
-            "ended": moment(record["endtime"]),
+            "began": iso_time(record["starttime"]),
+            "ended": iso_time(record["endtime"]),
             "by": owner(Path(name)),
             "inputs": record["input"],
             "command": command,
-            "code": {module: run_code(module, record["params"]) for module in modules(command)},
+            "code": {
+                module: executed_code(module, record["params"]) for module in modules(command)
+            },
             "content": fingerprint(Path(name)),
         }
     models = sorted(path.name for path in Path("results/models").glob("*") if path.is_dir())
@@ -138,12 +177,13 @@ def collect(config: dict, settings: list[str]) -> dict:
     }
 
 
-def moment(seconds: float) -> str:
+def iso_time(seconds: float) -> str:
+    """Return a Unix time in ISO 8601, UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def ancestors(record: dict, name: str) -> dict[str, None]:
-    """Return all files that a file was made from, raw ones and made ones, in the order of the data."""
+    """Return all raw and made files that a file was made from, each after those it was made from."""
     seen: dict[str, None] = {}
 
     def visit(path: str) -> None:
@@ -156,8 +196,8 @@ def ancestors(record: dict, name: str) -> dict[str, None]:
     return seen
 
 
-def tell(record: dict, name: str) -> Iterator[str]:
-    """Yield the lines that say what a file was made from, and what has changed since."""
+def describe(record: dict, name: str) -> Iterator[str]:
+    """Yield lines of text: what a file was made from, and what has changed since."""
     made = record["made"][name]
     sources = ancestors(record, name)
     yield f"{name} was made by the rule {made['rule']}, {made['ended']}, by {made['by']}, from:"
@@ -171,10 +211,10 @@ def tell(record: dict, name: str) -> Iterator[str]:
         yield f"  {rule}: {shown}"
         jobs = [record["made"][path] for path in paths if path in record["made"]]
         if jobs:
-            who = ", ".join(sorted({job["by"] for job in jobs}))
+            makers = ", ".join(sorted({job["by"] for job in jobs}))
             ends = sorted(job["ended"] for job in jobs)
             code = {module: value for job in jobs for module, value in job["code"].items()}
-            yield f"    {ends[0]} to {ends[-1]}, by {who}"
+            yield f"    {ends[0]} to {ends[-1]}, by {makers}"
             yield f"    code: {', '.join(f'{module} {value}' for module, value in code.items())}"
     for model, rows in record["attempts"].items():
         if f"results/models/{model}" in sources and rows:
@@ -190,30 +230,30 @@ def tell(record: dict, name: str) -> Iterator[str]:
 
 
 def changes(record: dict, names: list[str]) -> Iterator[str]:
-    """Yield what is not as it was when these files were made."""
+    """Yield a sentence for every file, code and package that differs from when these files were made."""
     known = record["raw"] | {name: made["content"] for name, made in record["made"].items()}
     for path in [*record["settings"], *names]:
-        now = fingerprint(Path(path))
-        if now != known[path]:
-            yield f"{path} {'is gone' if now is None else 'has another content'}."
+        content = fingerprint(Path(path))
+        if content != known[path]:
+            yield f"{path} {'is gone' if content is None else 'has another content'}."
     used = [record["made"][name]["code"] for name in names if name in record["made"]]
     for module, value in sorted({pair for code in used for pair in code.items()}):
         if digest(module) != value:
-            yield f"the code of {module} does something else."
-    now = installed()
+            yield f"the code of {module} has changed what it computes."
+    present = installed()
     for package, version in record["packages"].items():
-        if now.get(package) != version:
-            yield f"{package} was {version} and is {now.get(package, 'not installed')}."
+        if present.get(package) != version:
+            yield f"{package} was {version} and is {present.get(package, 'not installed')}."
 
 
 def main(argv: list[str]) -> None:
-    """Say what a file of a study was made from, or write the record of all of them."""
+    """Print what a file of a study was made from, or write the record of all files."""
     parser = argparse.ArgumentParser(prog="touchline provenance", description=__doc__)
     parser.add_argument("file", nargs="?", help="such as results/metrics.csv")
     parser.add_argument("--record", type=Path, default=RECORD, help="(%(default)s)")
     parser.add_argument("--config", type=json.loads, metavar="JSON", help="write the record")
     parser.add_argument(
-        "--settings", nargs="*", default=[], metavar="YAML", help="that config is from"
+        "--settings", nargs="*", default=[], metavar="YAML", help="configuration files"
     )
     args = parser.parse_args(argv)
     if args.config is not None:
@@ -223,12 +263,14 @@ def main(argv: list[str]) -> None:
         raise InputError("name a file, such as results/metrics.csv.")
     if not args.record.is_file():
         raise InputError(
-            f"{args.record} is not there. Run snakemake, which writes it, where it was run."
+            f"there is no {args.record} in this folder. Run the command in the study's folder, after "
+            "snakemake has finished."
         )
     record = json.loads(args.record.read_text(encoding="utf-8"))
     name = os.path.relpath(args.file)
     if name not in record["made"]:
         raise InputError(
-            f"{args.record}: nothing about {name}: no rule has made it, or only since."
+            f"{args.record} has no entry for {name}: no rule made it, or one did after the record "
+            "was written."
         )
-    print("\n".join(tell(record, name)), file=sys.stdout)
+    print("\n".join(describe(record, name)))

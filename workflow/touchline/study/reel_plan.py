@@ -1,4 +1,4 @@
-"""What the rules know about a study's queries: how each is read, and what its jobs are told."""
+"""Plan of a study's highlight reels: its parsed queries, and the inputs and parameters of their jobs."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -8,19 +8,29 @@ from touchline.models import catalogue
 from touchline.reels import clips
 from touchline.reels.query import parse
 from touchline.reels.vocabulary import Vocabulary, read_words
-from touchline.study.job_arguments import flags
-from touchline.study.plan import LABELS, PREDICTIONS, STYLE, Plan, checksums
+from touchline.study.job_arguments import checksums, flags
+from touchline.study.paths import (
+    LABELS,
+    OPEN_ANSWERS,
+    PREDICTIONS,
+    REEL,
+    REEL_PAGE,
+    REEL_TEMPLATES,
+    THRESHOLDS,
+    Wildcards,
+)
+from touchline.study.plan import Plan
 
-ANSWERS = "results/highlights/{query}/answers/{model}/{match}.parquet"
-REEL = "results/highlights/{query}/reels/{match}"
-PAGE = "results/highlights/{query}/index.html"
-TEMPLATES = ("reel.html.j2", "reel.js", "reel.css", "style.css")
-# Of `highlights:`: what says which clips, not how they are cut.
-_CHOOSING = ("model", "threshold", "matches", "vocabulary")
+# Settings of a query that its reels' jobs are not told as they stand.
+_RESOLVED_SETTINGS = ("model", "threshold", "matches", "vocabulary")
 
 
-class Entry(NamedTuple):
-    """A query of the configuration: its text, its own and the common settings, and its open question."""
+class PlannedQuery(NamedTuple):
+    """A query of the configuration.
+
+    `settings` are those of `highlights:` with the query's own in their place; `open_text` is its
+    open question, None where it asks for known actions.
+    """
 
     text: str
     settings: dict
@@ -28,11 +38,15 @@ class Entry(NamedTuple):
 
     @property
     def model(self) -> str:
+        """The model whose answers the reels are made of."""
         return self.settings["model"]
 
 
 class Reels:
-    """The queries of a study. Methods that take `wildcards` are called by Snakemake, as in `Plan`."""
+    """The queries of a study. Methods that take `wildcards` are called by Snakemake, as in `Plan`.
+
+    `clubs` are the names of all clubs in the sheet, which a query may name.
+    """
 
     def __init__(self, plan: Plan) -> None:
         """Read the queries; raise `InputError` for one that cannot be answered."""
@@ -46,12 +60,12 @@ class Reels:
             **read_words(common["vocabulary"]),
         }
         self.queries = {
-            name: self._read(name, {"text": given} if isinstance(given, str) else dict(given))
-            for name, given in plan.config["queries"].items()
+            name: self._parse(name, {"text": entry} if isinstance(entry, str) else dict(entry))
+            for name, entry in plan.config["queries"].items()
         }
 
-    def _read(self, name: str, given: dict) -> Entry:
-        settings = self.plan.config["highlights"] | given
+    def _parse(self, name: str, entry: dict) -> PlannedQuery:
+        settings = self.plan.config["highlights"] | entry
         # A text that starts with a dash would be taken for an option.
         text, model = settings.pop("text").strip().lstrip("-"), settings["model"]
         if model not in self.plan.models:
@@ -61,7 +75,7 @@ class Reels:
             )
         if settings["min_s"] > settings["max_s"]:
             raise InputError(f"queries: {name}: min_s is above max_s. Make it smaller.")
-        unknown = [one for one in settings["matches"] or [] if one not in self.plan.matches]
+        unknown = [match for match in settings["matches"] or [] if match not in self.plan.matches]
         if unknown:
             raise InputError(f"queries: {name}: no match {', '.join(unknown)} in the sheet.")
         try:
@@ -72,41 +86,46 @@ class Reels:
             catalogue.check_takes_open_questions(
                 self.plan.models[model]["backend"], model, query.open_text
             )
-        return Entry(text, settings, query.open_text)
+        return PlannedQuery(text, settings, query.open_text)
 
     def matches(self, query: str) -> list[str]:
         """Return the matches of which a query makes reels, in the sheet's order."""
-        named = self.queries[query].settings["matches"]
-        usual = self.plan.matches_of(self.plan.config["score"]["split"], "challenge")
-        return [match for match in self.plan.matches if match in (named or usual)]
+        selected = self.queries[query].settings["matches"]
+        default = self.plan.matches_of(self.plan.config["score"]["split"], "challenge")
+        return [match for match in self.plan.matches if match in (selected or default)]
 
     def pages(self) -> list[str]:
-        return [PAGE.format(query=query) for query in self.queries]
+        """Return the page of every query."""
+        return [REEL_PAGE.format(query=query) for query in self.queries]
 
-    def question_arguments(self, wildcards) -> str:
+    def question_arguments(self, wildcards: Wildcards) -> str:
+        """Return the open question of a query, as an argument of `touchline question`."""
         return flags(question=self.queries[wildcards.query].open_text)
 
-    def answers(self, wildcards) -> str:
+    def answers(self, wildcards: Wildcards) -> str:
         """Return the answers that a reel is made of: the study's, or those to an open question."""
         query = self.queries[wildcards.query]
-        pattern = ANSWERS if query.open_text else PREDICTIONS
+        pattern = OPEN_ANSWERS if query.open_text else PREDICTIONS
         return pattern.format(query=wildcards.query, model=query.model, match=wildcards.match)
 
-    def thresholds(self, wildcards) -> list[str]:
-        """Return the file of the tuned thresholds, where the query goes by them."""
+    def thresholds(self, wildcards: Wildcards) -> list[str]:
+        """Return the file of the tuned thresholds, or nothing where the query does not use them."""
         query = self.queries[wildcards.query]
-        is_own = query.settings["threshold"] is None and not query.open_text
-        return tuned_file(self.plan, [query.model]) if is_own else []
+        uses_models = query.settings["threshold"] is None and not query.open_text
+        return tuned_thresholds(self.plan, [query.model]) if uses_models else []
 
-    def videos(self, wildcards) -> list[str]:
+    def videos(self, wildcards: Wildcards) -> list[str]:
+        """Return the videos of a match."""
         return list(self.plan.files("video", wildcards.match).values())
 
-    def arguments(self, wildcards) -> str:
+    def arguments(self, wildcards: Wildcards) -> str:
+        """Return the arguments of `touchline highlights`."""
         query = self.queries[wildcards.query]
         threshold = query.settings["threshold"]
         if threshold is None and not self.thresholds(wildcards):
-            own = self.plan.models[query.model].get("threshold", 0.0)
-            threshold = 0.0 if own == "tuned" else own  # tuned on actions, not on an open question
+            threshold = self.plan.models[query.model].get("threshold", 0.0)
+            if threshold == "tuned":  # which it is on actions, not on an open question
+                threshold = 0.0
         return flags(
             query=query.text,
             match=wildcards.match,
@@ -119,38 +138,44 @@ class Reels:
             threshold=threshold,
             thresholds=self.thresholds(wildcards) or None,
             vocabulary=self.vocabulary,
-            **{name: query.settings[name] for name in query.settings if name not in _CHOOSING},
+            **{
+                name: value
+                for name, value in query.settings.items()
+                if name not in _RESOLVED_SETTINGS
+            },
         )
 
-    def reels(self, wildcards) -> list[str]:
+    def reels(self, wildcards: Wildcards) -> list[str]:
+        """Return the reel of every match of a query."""
         return [
             REEL.format(query=wildcards.query, match=match)
             for match in self.matches(wildcards.query)
         ]
 
-    def labels(self, wildcards) -> list[str]:
+    def labels(self, wildcards: Wildcards) -> list[str]:
+        """Return the labels of every match of a query."""
         return [LABELS.format(match=match) for match in self.matches(wildcards.query)]
 
-    def all_answers(self, wildcards) -> list[str]:
-        """Return what a page's timelines show: every model's answers that the study has."""
+    def all_answers(self, wildcards: Wildcards) -> list[str]:
+        """Return the answers on a page's timelines: those of every model that the study has."""
         if self.queries[wildcards.query].open_text:
             return []
-        own, scored = self.queries[wildcards.query].model, self.plan.scored()
+        query_model, scored = self.queries[wildcards.query].model, self.plan.scored()
         return [
             PREDICTIONS.format(model=model, match=match)
             for match in self.matches(wildcards.query)
             for model in self.plan.models
-            if model == own or match in scored
+            if model == query_model or match in scored
         ]
 
-    def all_thresholds(self, wildcards) -> list[str]:
-        return (
-            []
-            if self.queries[wildcards.query].open_text
-            else tuned_file(self.plan, self.plan.models)
-        )
+    def all_thresholds(self, wildcards: Wildcards) -> list[str]:
+        """Return the tuned thresholds of the answers on a page's timelines."""
+        if self.queries[wildcards.query].open_text:
+            return []
+        return tuned_thresholds(self.plan, self.plan.models)
 
-    def page_arguments(self, wildcards) -> str:
+    def page_arguments(self, wildcards: Wildcards) -> str:
+        """Return the arguments of `touchline reel_page`."""
         return flags(
             name=wildcards.query,
             matches=self.matches(wildcards.query),
@@ -162,11 +187,12 @@ class Reels:
             },
         )
 
-    def template(self, wildcards) -> str:
-        return checksums([str(STYLE.with_name(name)) for name in TEMPLATES])
+    def template(self, wildcards: Wildcards) -> str:
+        """Return the checksums of a page's template, script and styles."""
+        return checksums(REEL_TEMPLATES)
 
 
-def tuned_file(plan: Plan, models: Collection[str]) -> list[str]:
-    """Return the files of the thresholds of those models that have tuned ones."""
+def tuned_thresholds(plan: Plan, models: Collection[str]) -> list[str]:
+    """Return the threshold files of those models whose thresholds are tuned."""
     tuned = (model for model in models if plan.models[model].get("threshold") == "tuned")
-    return [f"results/scores/{model}.thresholds.csv" for model in tuned]
+    return [THRESHOLDS.format(model=model) for model in tuned]

@@ -1,0 +1,128 @@
+"""A study as its configuration and its sheet define it: matches, splits, models, baselines."""
+
+import re
+from pathlib import Path
+
+from touchline.data import matches
+from touchline.models import catalogue
+from touchline.models.catalogue import BACKENDS
+from touchline.study.config_checks import check_config
+from touchline.study.paths import BASES, CHUNKS, LOSS, MODEL
+
+NO_MODEL = r"(?!)"  # a regular expression that matches nothing
+
+
+class StudyDefinition:
+    """The matches and models of a study.
+
+    `models` maps each compared model to its entry of the configuration, `matches` each match to its
+    halves, which are rows of the sheet.
+    """
+
+    def __init__(self, config: dict) -> None:
+        """Read the sheet; raise `InputError` where it or the configuration makes no study."""
+        check_config(config)
+        self.config = config
+        self.models = {name: config["models"][name] for name in sorted(config["compare"])}
+        self.matches = matches.load_matches(config["sheet"], config["on_problem"])
+
+    def matches_of(self, *splits: str, labelled: bool = False) -> list[str]:
+        """Return the matches of these splits, in the sheet's order."""
+        return [
+            match
+            for match, halves in self.matches.items()
+            if halves[0]["split"] in splits and (halves[0]["labels"] or not labelled)
+        ]
+
+    def files(self, column: str, match: str) -> dict[int, str]:
+        """Return a match's files in one column of the sheet, by half."""
+        return {half["half"]: half[column] for half in self.matches[match] if half[column]}
+
+    def durations(self, match: str) -> dict[int, float]:
+        """Return the length of each half in seconds."""
+        return {half["half"]: half["duration_s"] for half in self.matches[match]}
+
+    def scored(self) -> list[str]:
+        """Return the matches that the metric tables are computed on."""
+        return self.matches_of(self.config["score"]["split"], labelled=True)
+
+    def tuned(self, model: str) -> list[str]:
+        """Return the matches that a model's thresholds are tuned on."""
+        tuned = self.models[model].get("threshold") == "tuned"
+        return self.matches_of("valid", labelled=True) if tuned else []
+
+    def games(self) -> dict[str, str]:
+        """Return the game folder of each scored match: SoccerNet's where its labels lie in one."""
+        return {
+            match: game_folder(match, *self.files("labels", match).values())
+            for match in self.scored()
+        }
+
+    def trains(self, model: str) -> bool:
+        """Return whether a model is trained in this study."""
+        return catalogue.is_trained(self.models[model])
+
+    def reads_video(self, model: str) -> bool:
+        """Return whether a model reads the chunks' videos."""
+        return catalogue.reads_video(self.models[model])
+
+    def baselines(self) -> list[str]:
+        """Return the baselines: models that read neither video nor commentary."""
+        return [model for model, entry in self.models.items() if entry["backend"] == "constant"]
+
+    def pattern(self, language_models: bool) -> str:
+        """Return a regular expression of the models that are local language models, or of the others."""
+        names = [
+            re.escape(model)
+            for model, entry in self.models.items()
+            if (BACKENDS[entry["backend"]].environment == "models") == language_models
+        ]
+        return "|".join(names) or NO_MODEL
+
+    def environment_name(self, model: str) -> str:
+        """Return the name of a model's environment, one of envs/*.yaml."""
+        entry = self.models[model]
+        # Whatever loads a base needs torch.
+        return "models" if "base" in entry else BACKENDS[entry["backend"]].environment
+
+    def base_folder(self, base: str) -> str:
+        """Return the folder of a base that this study makes."""
+        return BASES.format(base=base)
+
+    def manifests_of(self, matches: list[str]) -> list[str]:
+        """Return the manifest of every half of these matches that has a video."""
+        return [
+            CHUNKS.format(match=match, half=half)
+            for match in matches
+            for half in self.files("video", match)
+        ]
+
+    def manifests(self) -> list[str]:
+        """Return all manifests of the study: where `always` is set, or a model reads video."""
+        wanted = self.config["chunks"]["when"] == "always" or any(
+            map(self.reads_video, self.models)
+        )
+        return self.manifests_of(list(self.matches)) if wanted else []
+
+    def logged(self) -> list[str]:
+        """Return the models whose training has a log of its steps."""
+        return [
+            model
+            for model, entry in self.models.items()
+            if self.trains(model) and BACKENDS[entry["backend"]].logs_steps
+        ]
+
+    def logged_folders(self) -> list[str]:
+        """Return the folders of the models whose training has a log of its steps."""
+        return [MODEL.format(model=model) for model in self.logged()]
+
+    def loss_figure(self) -> list[str]:
+        """Return the path of the loss figure, or nothing where no training has a log."""
+        return [LOSS] if self.logged() else []
+
+
+def game_folder(match: str, labels: str, *_: str) -> str:
+    """Return league/season/game of a SoccerNet label file, or the match's name for another one."""
+    parts = Path(labels).parts
+    is_soccernet = parts[-1] == "Labels-v2.json" and matches.slug(parts[-2]) == match
+    return "/".join(parts[-4:-1]) if is_soccernet and len(parts) > 4 else match
