@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all."""
+"""Atomic output: files, folders and tables appear complete or not at all."""
 
 import os
 import threading
@@ -27,7 +27,7 @@ def test_a_file_appears_with_its_text_and_makes_its_folder(tmp_path):
 def _fail_halfway(path):
     with atomic_file(path) as partial:
         partial.write_text("ne")
-        raise KeyboardInterrupt  # stands for any end, also one that is no Exception
+        raise KeyboardInterrupt  # stands for any end, also one that is not an Exception
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(old):
@@ -43,7 +43,7 @@ def _fill_halfway(path):
         raise KeyboardInterrupt
 
 
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path):
+def test_a_folder_is_replaced_completely_or_not_at_all(tmp_path):
     path = tmp_path / "some/folder"
     with atomic_folder(path) as partial:
         (partial / "old").write_text("old")
@@ -72,23 +72,23 @@ def test_the_old_file_stands_until_the_block_ends(old):
     assert os.listdir(old.parent) == ["table.csv"]
 
 
-def test_a_reader_never_sees_a_part(old):
+def test_a_reader_never_sees_a_partial_file(old):
     texts = {letter * 200_000 for letter in "ab"}
     write_text(old, "a" * 200_000)
-    done, seen = threading.Event(), set()
+    done, contents = threading.Event(), set()
 
-    def read():
+    def read_repeatedly():
         while not done.is_set():
-            seen.add(old.read_text())
+            contents.add(old.read_text())
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read_repeatedly)
     reader.start()
     for turn in range(100):
         write_text(old, "ba"[turn % 2] * 200_000)
     done.set()
     reader.join()
-    assert seen
-    assert seen <= texts
+    assert contents
+    assert contents <= texts
 
 
 def test_the_file_has_the_permissions_of_any_new_file(tmp_path):

@@ -1,3 +1,5 @@
+"""Chunks of a half, intervals around moments, and the chunks that moments lie in."""
+
 import math
 from itertools import pairwise
 
@@ -7,17 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.core.intervals import assign_chunks, chunk_spans, interval_around
-from touchline.core.iou import iou
-
-COLUMNS = ["a_start", "a_end", "b_start", "b_end"]
-
-
-def measure(*intervals):
-    frame = pl.DataFrame([[float(x) for x in row] for row in intervals], COLUMNS, orient="row")
-    return frame.select(iou(*map(pl.col, COLUMNS))).to_series().to_list()
 
 
 def chunks_holding(time_s, chunks, half=1):
+    """Return the numbers of the chunks of half 1 that a moment of `half` lies in."""
     rows = [(1, chunk, *span, "goal") for chunk, span in enumerate(chunks)]
     samples = pl.DataFrame(rows, ["half", "chunk", "start_s", "end_s", "action"], orient="row")
     moments = pl.DataFrame({"half": [half], "time_s": [float(time_s)], "action": ["goal"]})
@@ -29,7 +24,7 @@ def chunks_holding(time_s, chunks, half=1):
     chunk_s=st.integers(5, 600),
     share=st.sampled_from([0, 1, 3, 4]),
 )
-def test_a_grid_covers_the_half_with_no_chunk_inside_another(duration_s, chunk_s, share):
+def test_chunks_cover_the_half_with_no_chunk_inside_another(duration_s, chunk_s, share):
     overlap_s = chunk_s * share // 5
     chunks = chunk_spans(duration_s, chunk_s, overlap_s)
     assert chunks[0][0] == 0
@@ -51,41 +46,9 @@ def test_the_last_chunk_is_whole_or_short_but_never_empty():
 
 
 @pytest.mark.parametrize("arguments", [(0, 60), (-1, 60), (90, 60, 60), (90, 60, -1), (90, 0)])
-def test_a_grid_that_makes_no_sense_is_refused(arguments):
+def test_impossible_lengths_and_overlaps_are_refused(arguments):
     with pytest.raises(ValueError, match="no grid"):
         chunk_spans(*arguments)
-
-
-@pytest.mark.parametrize(
-    ("intervals", "expected"),
-    [
-        ((0, 12, 0, 12), 1),
-        ((0, 12, 12, 24), 0),  # touching
-        ((0, 12, 20, 32), 0),  # apart
-        ((0, 12, 3, 6), 3 / 12),  # nested
-        ((3, 6, 0, 12), 3 / 12),
-        ((0, 12, 6, 18), 6 / 18),
-        ((5, 5, 0, 12), 0),  # no length
-        ((5, 5, 5, 5), 0),
-        ((5, 5, 7, 7), 0),
-    ],
-)
-def test_iou_is_overlap_over_the_whole_extent(intervals, expected):
-    assert measure(intervals) == [expected]
-
-
-seconds = st.integers(-50, 50)
-interval = st.tuples(seconds, seconds).map(sorted)
-
-
-@given(st.lists(st.tuples(interval, interval), min_size=1, max_size=20))
-def test_iou_equals_the_plain_formula_both_ways_round(pairs):
-    expected = []
-    for (a, b), (c, d) in pairs:
-        extent = max(b, d) - min(a, c)
-        expected.append(max(0, min(b, d) - max(a, c)) / extent if extent else 0.0)
-    assert measure(*((*one, *other) for one, other in pairs)) == expected
-    assert measure(*((*other, *one) for one, other in pairs)) == expected
 
 
 def test_an_interval_is_centred_and_not_cut():
@@ -97,7 +60,7 @@ def test_an_interval_is_centred_and_not_cut():
     ("time_s", "chunks"),
     [(0, [0]), (59.999, [0]), (60, [1]), (119.999, [1]), (120, [2]), (130.5, [2]), (130.6, [])],
 )
-def test_a_border_belongs_to_the_later_chunk_and_the_end_to_the_last(time_s, chunks):
+def test_a_border_belongs_to_the_later_chunk_and_the_end_of_the_half_to_the_last(time_s, chunks):
     assert chunks_holding(time_s, chunk_spans(130.5, 60)) == chunks
 
 
@@ -109,7 +72,7 @@ def test_a_moment_is_in_every_chunk_that_overlaps_it(time_s, chunks):
     assert chunks_holding(time_s, chunk_spans(110, 60, 20)) == chunks
 
 
-def test_the_end_of_one_half_is_no_end_of_another():
+def test_the_last_chunk_of_one_half_is_not_that_of_another():
     rows = [(1, 0, 0.0, 60.0, "goal"), (2, 0, 0.0, 60.0, "goal"), (2, 1, 60.0, 90.0, "goal")]
     samples = pl.DataFrame(rows, ["half", "chunk", "start_s", "end_s", "action"], orient="row")
     moments = pl.DataFrame({"half": [1, 2], "time_s": [60.0, 60.0], "action": ["goal", "goal"]})

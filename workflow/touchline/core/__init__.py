@@ -1,1 +1,1 @@
-"""What everything stands on: tables, intervals, IoU, times, action names, problems, files, command lines."""
+"""Shared foundations: table schemas, intervals, IoU, clocks, action names, input problems, files, commands."""

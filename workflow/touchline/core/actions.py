@@ -1,7 +1,7 @@
-"""The words for actions: from the configuration's slugs to what prompts and answers say."""
+"""Display names of actions, for prompts, answers and figures; the configuration has them as slugs."""
 
-# SoccerNet's actions, and its two free-kicks together. The configuration may have others: their
-# slugs are read as they stand.
+# SoccerNet's 17 actions, and `free_kick` for its two kinds of free-kick together. An action that is
+# not listed is shown as its slug reads.
 NAMES = {
     "ball_out_of_play": "Ball out of play",
     "clearance": "Clearance",
@@ -26,11 +26,11 @@ NAMES = {
 
 
 def action_name(action: str) -> str:
-    """Return the singular name of an action, as in "Shot on target"."""
+    """Return the singular name of an action, such as "Shot on target"."""
     return NAMES.get(action, action.replace("_", " ").capitalize())
 
 
 def with_article(action: str) -> str:
-    """Return the name with its indefinite article, as in "an Offside"."""
-    word = action_name(action)
-    return f"{'an' if word[:1] in 'AEIOU' else 'a'} {word}"
+    """Return the action's name with its indefinite article, such as "an Offside"."""
+    name = action_name(action)
+    return f"{'an' if name[:1] in 'AEIOU' else 'a'} {name}"

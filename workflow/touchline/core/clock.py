@@ -1,7 +1,7 @@
-"""Clocks: seconds in the half, and the times that prompts, answers and people read.
+"""Clocks: conversion between seconds of a half and the times that prompts, answers and people use.
 
-A clock is read as minutes and seconds from its zero: the start of the chunk (`chunk`), of the
-half's video (`half`) or of the match (`match`, where the second half starts at 45:00). A match
+A time is shown as minutes and seconds from the clock's zero: the start of the chunk (`chunk`), of
+the half's video (`half`) or of the match (`match`, where the second half starts at 45:00). The match
 clock takes the video to start at the kick-off, as SoccerNet's labels do.
 """
 
@@ -18,9 +18,9 @@ _TIME = re.compile(r"(?:(\d{1,2}):)?(\d{1,4}):(\d{1,2}(?:\.\d{1,9})?)|(\d{1,6}(?
 
 
 def zero_s(clock: str, half: int, start_s: float) -> float:
-    """Return the second of the half at which `clock` shows 00:00, for a chunk from `start_s`.
+    """Return the second of the half at which `clock` shows 00:00, for a chunk that starts at `start_s`.
 
-    It is negative for the match clock after the first half. Raises ValueError for another clock.
+    It is negative for the match clock after the first half. Raises ValueError for an unknown clock.
     """
     if clock == "chunk":
         return start_s
@@ -32,22 +32,25 @@ def zero_s(clock: str, half: int, start_s: float) -> float:
 
 
 def show(time_s: float, clock: str, half: int, start_s: float) -> str:
-    """Return a second of the half as `clock` shows it, as mm:ss."""
+    """Return a second of the half as mm:ss on `clock`, for a chunk that starts at `start_s`."""
     return format_time(time_s - zero_s(clock, half, start_s))
 
 
-def read(text: str, clock: str, half: int, start_s: float) -> float:
-    """Return the second of the half for a time on `clock`; raises ValueError as `parse_time`."""
-    return parse_time(text) + zero_s(clock, half, start_s)
-
-
 def format_time(seconds: float) -> str:
-    """Return mm:ss, to the nearest second (halves up); minutes may pass 99.
+    """Return mm:ss, rounded to the nearest second (halves up); minutes may pass 99.
 
-    No clock shows a time before its zero: that is 00:00.
+    A time before the clock's zero is shown as 00:00.
     """
-    whole = max(0, math.floor(seconds + 0.5))
-    return f"{whole // 60:02d}:{whole % 60:02d}"
+    rounded = max(0, math.floor(seconds + 0.5))
+    return f"{rounded // 60:02d}:{rounded % 60:02d}"
+
+
+def game_time(half: int, time_s: float) -> str:
+    """Return the `gameTime` of SoccerNet's JSON files, such as "1 - 05:30": whole seconds, rounded down.
+
+    The exact time of an entry is its `position`, in milliseconds.
+    """
+    return f"{half} - {int(time_s // 60):02d}:{int(time_s % 60):02d}"
 
 
 def parse_time(text: str) -> float:

@@ -1,4 +1,4 @@
-"""Outputs appear whole or not at all."""
+"""Atomic file output (a file appears complete or not at all), file lists of a match, checksums."""
 
 import contextlib
 import hashlib
@@ -14,9 +14,9 @@ from pathlib import Path
 def atomic_file(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; move it there when the block ends without an error.
 
-    The bytes are on the disk before the move, so a reader or a crash sees the old file or the
-    new one, never a part. The temporary name keeps the suffix, since ffmpeg and others read the
-    format from it.
+    The bytes are on the disk before the move, so that readers, and the disk after a crash, have
+    either the old file or the complete new one. The temporary name keeps the suffix, since ffmpeg
+    and others take the format from it.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path | str) -> Iterator[Path]:
-    """Yield a new, empty folder beside `path`; it takes that place when the block ends without an error."""
+    """Yield an empty folder beside `path`; it replaces `path` when the block ends without an error."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -52,17 +52,17 @@ def _umask() -> int:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write a UTF-8 text file whole."""
+    """Write a UTF-8 text file atomically."""
     with atomic_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
 def files_of_match(pattern: str, match: str) -> list[Path]:
-    """Return the files of a match, in order; `pattern` is a path with `{match}` and perhaps `*`."""
+    """Return the files of a match, sorted by name; `pattern` is a path with `{match}` and perhaps `*`."""
     return [Path(path) for path in sorted(glob(pattern.format(match=match)))]
 
 
 def checksum(path: Path | str) -> str:
-    """Return the SHA-256 of a file, read in pieces."""
+    """Return the SHA-256 of a file in hexadecimal, without holding the file in memory."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

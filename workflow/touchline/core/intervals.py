@@ -1,11 +1,11 @@
-"""Intervals and the grid of chunks: arithmetic on seconds from the start of a half."""
+"""Intervals, and the chunks that a half is cut into, in seconds from the start of the half's video."""
 
 import math
 from fractions import Fraction
 
 import polars as pl
 
-# An event stands for the 12 s around it, as in the study.
+# Length of the interval that stands for an event, as in the reference paper.
 INTERVAL_S = 12.0
 
 
@@ -14,24 +14,20 @@ def chunk_spans(
 ) -> list[tuple[float, float]]:
     """Return the (start_s, end_s) of each chunk of a half; the last one may be shorter.
 
-    Chunk i starts at i * (chunk_s - overlap_s). Without overlap there are ceil(duration_s /
-    chunk_s) of them; with it, no chunk lies wholly inside the one before.
+    Chunk i starts at i * (chunk_s - overlap_s). Without overlap there are ceil(duration_s / chunk_s)
+    chunks; with overlap, no chunk lies wholly inside the one before.
     Raises ValueError unless 0 <= overlap_s < chunk_s and duration_s > 0.
     """
     if not (0 <= overlap_s < chunk_s and duration_s > 0):
         raise ValueError(f"no grid of {chunk_s} s chunks, {overlap_s} s overlap, {duration_s} s")
-    length, overlap, duration = (
-        exact_fraction(chunk_s),
-        exact_fraction(overlap_s),
-        exact_fraction(duration_s),
-    )
+    length, overlap, duration = map(exact_fraction, (chunk_s, overlap_s, duration_s))
     step = length - overlap
     count = max(1, math.ceil((duration - overlap) / step))
     return [(float(i * step), float(min(i * step + length, duration))) for i in range(count)]
 
 
 def exact_fraction(number: float) -> Fraction:
-    """Return a number as it is written, so that no chunk drifts: 29.97 is 2997/100."""
+    """Return a number exactly as its decimals say (29.97 is 2997/100), so that sums of it do not drift."""
     return Fraction(str(number))
 
 
@@ -41,10 +37,11 @@ def interval_around(time_s: float, length_s: float = INTERVAL_S) -> tuple[float,
 
 
 def assign_chunks(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
-    """Give each moment (half, time_s, action, …) the `chunk` of every sample that it lies in.
+    """Return the moments (half, time_s, action, …) with the `chunk` of every sample that each lies in.
 
-    A chunk holds its start and not its end, except that a half's last moment is in its last chunk.
-    Moments that lie in no sample, such as those of an action that is not asked for, are dropped.
+    A moment in several chunks that overlap has a row for each. A chunk includes its start and not its
+    end, except that the last chunk of a half includes its end. Moments that lie in no sample, such as
+    those of an action that is not asked for, are dropped.
     """
     chunks = samples.select("half", "chunk", "start_s", "end_s", "action")
     last_s = pl.col("end_s").max().over("half")

@@ -1,10 +1,11 @@
-"""What was wrong with the input, in sentences: an error that stops, or a problem set aside and listed."""
+"""Bad input: `InputError` stops a command, a `Problem` is recorded and its part of the input left out."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import polars as pl
 
-# What a problem cost, from nothing to a whole match.
+# Effects of a problem, from none to the loss of a whole match.
 NOTED = "noted"
 ROW_LEFT_OUT = "row left out"
 CHUNK_SET_ASIDE = "chunk set aside"
@@ -30,10 +31,10 @@ class InputError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong in the input.
+    """A problem in the input: what is wrong, what to do (`remedy`), and what it cost (`effect`).
 
     `row` counts from 1 in the unit of the file: the line of a CSV, the entry of a JSON list.
-    `half`, `file` and `row` are None where the problem is of the whole match.
+    `half`, `file` and `row` are None where the problem concerns the whole match.
     """
 
     match: str
@@ -52,13 +53,13 @@ class Problem:
         return f"{self.match}{half}: {file}{row}{self.problem} {self.remedy} ({self.effect})"
 
 
-def to_frame(problems: list[Problem]) -> pl.DataFrame:
-    """Return the problems as a table, in the order given."""
+def to_frame(problems: Sequence[Problem]) -> pl.DataFrame:
+    """Return the problems as a table (columns `PROBLEMS`), in the order given."""
     return pl.DataFrame([asdict(problem) for problem in problems], schema=PROBLEMS)
 
 
-def raise_problems(problems: list[Problem]) -> None:
-    """Raise `InputError` with every problem that cost something (for `on_problem: stop`)."""
+def raise_problems(problems: Sequence[Problem]) -> None:
+    """Raise `InputError` with all problems that cost any data, if there are any (`on_problem: stop`)."""
     costly = [problem for problem in problems if problem.effect != NOTED]
     if costly:
         raise InputError("\n".join(map(str, costly)))

@@ -1,11 +1,12 @@
-"""The tables of a study: their columns, and how they are written and read.
+"""Table schemas (columns and types), and reading and writing tables as Parquet files.
 
-A table is one Parquet file. The problems met while making it travel inside it, as the key-value
-entry `touchline.core.problems` (JSON), so a table always says what was left out of it.
+The problems met while a table was made are stored in its file, as the key-value entry
+`touchline.core.problems` (JSON), so that a table always says what was left out of it.
 Times are float seconds from the start of the half's video (`_s`).
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,132 +15,124 @@ import polars as pl
 from touchline.core.files import atomic_file
 from touchline.core.problems import MATCH_SET_ASIDE, InputError, Problem
 
+
+def _columns(**columns: pl.DataType | type[pl.DataType]) -> pl.Schema:
+    return pl.Schema(columns)
+
+
 LINE = pl.Struct({"start_s": pl.Float64, "end_s": pl.Float64, "text": pl.String})
 INTERVAL = pl.Struct({"start_s": pl.Float64, "end_s": pl.Float64, "confidence": pl.Float64})
 
-# An event: a labelled moment. `action` is the study's word for SoccerNet's `label`.
-LABELS = pl.Schema(
-    {
-        "half": pl.Int64,
-        "time_s": pl.Float64,
-        "action": pl.String,
-        "label": pl.String,
-        "team": pl.String,
-        "visibility": pl.String,
-    }
+# Events (labelled moments). `label` is SoccerNet's, `action` the study's name for it.
+LABELS = _columns(
+    half=pl.Int64,
+    time_s=pl.Float64,
+    action=pl.String,
+    label=pl.String,
+    team=pl.String,
+    visibility=pl.String,
 )
 
-# A segment: one line of commentary.
-COMMENTARY = pl.Schema(
-    {"half": pl.Int64, "start_s": pl.Float64, "end_s": pl.Float64, "text": pl.String}
+# Segments: the lines of the commentary.
+COMMENTARY = _columns(half=pl.Int64, start_s=pl.Float64, end_s=pl.Float64, text=pl.String)
+
+# The manifest of a half: its chunks. `frame_s` has one entry for each frame of the chunk file, in
+# the order of the file: the time in the half of the source frame that it shows. `file` is relative
+# to the manifest's folder, and empty for a chunk that was set aside.
+CHUNKS = _columns(
+    half=pl.Int64,
+    chunk=pl.Int64,
+    start_s=pl.Float64,
+    end_s=pl.Float64,
+    file=pl.String,
+    sha256=pl.String,
+    bug_file=pl.String,
+    bug_sha256=pl.String,
+    frame_s=pl.List(pl.Float64),
 )
 
-# A chunk of a half's video. `frame_s` has one entry per frame of the chunk file, in the order of
-# the file: the time in the half of the source frame that it shows. `file` is relative to the
-# manifest's folder and empty for a chunk that was set aside.
-CHUNKS = pl.Schema(
-    {
-        "half": pl.Int64,
-        "chunk": pl.Int64,
-        "start_s": pl.Float64,
-        "end_s": pl.Float64,
-        "file": pl.String,
-        "sha256": pl.String,
-        "bug_file": pl.String,
-        "bug_sha256": pl.String,
-        "frame_s": pl.List(pl.Float64),
-    }
+# Samples: each chunk with each action, and the commentary lines that overlap the chunk.
+SAMPLES = _columns(
+    half=pl.Int64,
+    chunk=pl.Int64,
+    start_s=pl.Float64,
+    end_s=pl.Float64,
+    action=pl.String,
+    lines=pl.List(LINE),
 )
 
-# A sample: one chunk and one action, with the commentary lines that overlap the chunk.
-SAMPLES = pl.Schema(
-    {
-        "half": pl.Int64,
-        "chunk": pl.Int64,
-        "start_s": pl.Float64,
-        "end_s": pl.Float64,
-        "action": pl.String,
-        "lines": pl.List(LINE),
-    }
+# Answers, one row for each sample. `text` is what the model wrote (empty for models that write
+# none). `seconds` is empty for models that answer a match as a whole: their time is in the rule's
+# benchmark file.
+PREDICTIONS = _columns(
+    half=pl.Int64,
+    chunk=pl.Int64,
+    action=pl.String,
+    intervals=pl.List(INTERVAL),
+    status=pl.String,
+    text=pl.String,
+    prompt_tokens=pl.Int64,
+    answer_tokens=pl.Int64,
+    seconds=pl.Float64,
+    cost_usd=pl.Float64,
 )
 
-# A sample's answer. `text` is what the model wrote (empty for models that write none), `seconds`
-# is empty for models that answer a match as a whole: the rule's benchmark file has their time.
-PREDICTIONS = pl.Schema(
-    {
-        "half": pl.Int64,
-        "chunk": pl.Int64,
-        "action": pl.String,
-        "intervals": pl.List(INTERVAL),
-        "status": pl.String,
-        "text": pl.String,
-        "prompt_tokens": pl.Int64,
-        "answer_tokens": pl.Int64,
-        "seconds": pl.Float64,
-        "cost_usd": pl.Float64,
-    }
-)
-
-# What a model's answers count in one match: one row per protocol, matching and action.
+# Scores of a model in one match: counts for each protocol, matching and action.
 SCORES = pl.Schema(
     {"match": pl.String, "protocol": pl.String, "matching": pl.String, "action": pl.String}
     | dict.fromkeys(["samples", "events", "predictions", "tp", "fp", "fn"], pl.Int64)
 )
 
-# A training's log: one row per logged step, about the steps since the row before.
-LOG = pl.Schema(
-    {
-        "step": pl.Int64,
-        "loss": pl.Float64,
-        "learning_rate": pl.Float64,
-        "grad_norm": pl.Float64,
-        "samples_per_s": pl.Float64,
-        "data_wait": pl.Float64,  # share of the time in which the model waited for data
-        "skipped": pl.Int64,  # chunks that could not be read; with no other, there is no loss
-        "peak_mib": pl.Float64,  # of the GPU's memory, or of the process where there is no GPU
-    }
+# Training log: one row for each logged step, about the steps since the row before.
+LOG = _columns(
+    step=pl.Int64,
+    loss=pl.Float64,
+    learning_rate=pl.Float64,
+    grad_norm=pl.Float64,
+    samples_per_s=pl.Float64,
+    data_wait=pl.Float64,  # fraction of the time spent waiting for data
+    skipped=pl.Int64,  # chunks that could not be read; a step of nothing else has no loss
+    peak_mib=pl.Float64,  # peak memory of the GPU, or of the process where there is no GPU
 )
 
-# What became of a sample's question:
-# ok          the sentences that were asked for, and nothing else
-# none        the model says that the action does not occur
-# repaired    other words or times, with a clear meaning
-# unparsable  no times and no denial, or no times that can be in the chunk
-# refused     the model would not answer
-# cut_off     the answer ran into the limit on its length; what it said until then is kept
-# skipped     there is no answer: its chunk could not be read, or its server did not answer
+# Status of a sample's answer:
+# ok          the requested sentences and nothing else
+# none        the model answers that the action does not occur
+# repaired    other wording or times, with an unambiguous meaning
+# unparsable  neither times nor a denial, or no time that can be in the chunk
+# refused     the model refused to answer
+# cut_off     the answer reached the limit on its length; the intervals up to there are kept
+# skipped     no answer: the chunk could not be read, or the server did not answer
 ANSWER_STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off")
 STATUSES = (*ANSWER_STATUSES, "skipped")
 TOKENS = ("prompt_tokens", "answer_tokens")
-# What became of a model's samples in one match: how many have each status, and what they took.
+# Tally of a model's answers in one match: how many have each status, and their tokens, time and cost.
 TALLY = pl.Schema(
     {"match": pl.String, "samples": pl.Int64}
     | dict.fromkeys(STATUSES + TOKENS, pl.Int64)
     | {"seconds": pl.Float64, "cost_usd": pl.Float64}
 )
 
-# An answered interval of a scored match; `counted` says whether it reaches the threshold.
-ANSWERS = pl.Schema(
-    {
-        "match": pl.String,
-        "half": pl.Int64,
-        "chunk": pl.Int64,
-        "action": pl.String,
-        "start_s": pl.Float64,
-        "end_s": pl.Float64,
-        "confidence": pl.Float64,
-        "counted": pl.Boolean,
-    }
+# Answered intervals of a scored match; `counted` says whether the confidence reaches the threshold.
+ANSWERS = _columns(
+    match=pl.String,
+    half=pl.Int64,
+    chunk=pl.Int64,
+    action=pl.String,
+    start_s=pl.Float64,
+    end_s=pl.Float64,
+    confidence=pl.Float64,
+    counted=pl.Boolean,
 )
 
-# In the tables of scores: all actions pooled.
+# The `action` of rows that pool all actions, in tables of scores.
 ALL = "all"
 
 _PROBLEMS_KEY = "touchline.core.problems"
 
 
 def fill_predictions(answers: pl.DataFrame) -> pl.DataFrame:
-    """Return `answers` with all columns of `PREDICTIONS`; those that it lacks are empty."""
+    """Return `answers` with the columns of `PREDICTIONS`; a column that it lacks is null."""
     return answers.select(
         (pl.col(name) if name in answers.columns else pl.lit(None).alias(name)).cast(kind)
         for name, kind in PREDICTIONS.items()
@@ -147,14 +140,14 @@ def fill_predictions(answers: pl.DataFrame) -> pl.DataFrame:
 
 
 def sum_or_null(name: str) -> pl.Expr:
-    """Return the sum of a column; empty, not 0, where nothing in it is known."""
+    """Return the sum of a column, null (not 0) where all its values are null."""
     return pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
 
 
 def write(
-    path: Path | str, frame: pl.DataFrame, schema: pl.Schema, problems: list[Problem] = ()
+    path: Path | str, frame: pl.DataFrame, schema: pl.Schema, problems: Sequence[Problem] = ()
 ) -> None:
-    """Write `frame` whole, as exactly the columns of `schema`; the same rows give the same bytes.
+    """Write `frame` atomically with exactly the columns of `schema`; equal rows give equal bytes.
 
     Raises polars' errors when a column is missing or cannot be cast, which is a bug, not bad input.
     """
@@ -181,9 +174,9 @@ def read(path: Path | str, schema: pl.Schema) -> pl.DataFrame:
 
 
 def read_csv(path: Path | str) -> pl.DataFrame:
-    """Read one of the tables that people open, such as metrics.csv; names stay text."""
-    words = dict.fromkeys(["model", "other", "action", "part", "value"], pl.String)
-    return pl.read_csv(path, schema_overrides=words, infer_schema_length=None)
+    """Read a CSV table for people, such as metrics.csv; columns of names stay text where they look like numbers."""
+    names = dict.fromkeys(["model", "other", "action", "part", "value"], pl.String)
+    return pl.read_csv(path, schema_overrides=names, infer_schema_length=None)
 
 
 def read_problems(path: Path | str) -> list[Problem]:

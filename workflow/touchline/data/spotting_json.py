@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import polars as pl
 
+from touchline.core.clock import game_time
 from touchline.core.files import write_text
 from touchline.core.problems import InputError
 from touchline.data.matches import slug
@@ -32,7 +33,7 @@ def write_spots(folder: Path, game: str, spots: pl.DataFrame) -> None:
     ordered = spots.sort("half", pl.col("time_s") // BIN_S, "confidence", "time_s", "label")
     predictions = [
         {
-            "gameTime": f"{half} - {int(time_s // 60):02d}:{int(time_s % 60):02d}",
+            "gameTime": game_time(half, time_s),
             "label": label,
             "position": str(round(time_s * 1000)),
             "half": str(half),

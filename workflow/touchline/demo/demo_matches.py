@@ -21,6 +21,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from touchline.core.clock import game_time
 from touchline.core.digest import digest
 from touchline.core.files import write_text
 from touchline.core.problems import InputError
@@ -76,8 +77,7 @@ def labels(game: Game) -> dict:
         "UrlYoutube": "",
         "annotations": [
             {
-                "gameTime": f"{event.half} - {event.time_ms // 60_000:02d}:"
-                f"{event.time_ms // 1000 % 60:02d}",
+                "gameTime": game_time(event.half, event.time_ms / 1000),
                 "label": event.label,
                 "position": str(event.time_ms),
                 "team": event.team,

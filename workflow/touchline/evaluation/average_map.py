@@ -25,6 +25,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import actions, schema
+from touchline.core.clock import game_time
 from touchline.core.files import atomic_file, atomic_folder
 from touchline.core.schema import ALL
 from touchline.data import spotting_json
@@ -72,7 +73,7 @@ def write_labels(folder: Path, game: str, events: pl.DataFrame, names: dict[str,
     """Write a game's events of the asked actions as the evaluator reads labels."""
     annotations = [
         {
-            "gameTime": f"{half} - {int(time_s // 60):02d}:{int(time_s % 60):02d}",
+            "gameTime": game_time(half, time_s),
             "label": names[action],
             "position": str(round(time_s * 1000)),
             "visibility": visibility or "visible",
