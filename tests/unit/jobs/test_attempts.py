@@ -1,43 +1,17 @@
-"""What is recorded of a training's attempts, when there is no further one, and who may go on with it."""
+"""Record of a training's attempts, and which attempts are followed by another."""
 
 import contextlib
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
 
 from touchline.core.problems import InputError
-from touchline.jobs import attempts, checkpoints, slurm, training_lock
+from touchline.jobs import attempts, checkpoints, slurm
 from touchline.jobs.unfinished import UNFINISHED, Unfinished
 from touchline.models import fit
 
-WAITING = """
-import sys, time
-from pathlib import Path
-from touchline.models import fit
-with fit.attempt(Path(sys.argv[1])):
-    print("ready", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.fixture
-def under_slurm(monkeypatch):
-    """Let this process be a job of a run of Snakemake; return what changes which."""
-
-    def set_job(job: str, run: str) -> None:
-        monkeypatch.setattr(slurm, "job_id", lambda: job)
-        monkeypatch.setattr(slurm, "run_id", lambda: run)
-
-    return set_job
-
 
 def save(folder, step: int) -> None:
-    """Leave a checkpoint of a step."""
+    """Write a checkpoint of a step, and record it."""
     written = folder / "writing" / f"{checkpoints.NAME}{step}"
     written.mkdir(parents=True)
     (written / "weights").write_text(str(step))
@@ -46,26 +20,26 @@ def save(folder, step: int) -> None:
 
 
 def fail(folder, reason: str, steps: int | None = None) -> None:
-    """Make an attempt that saves so many steps and crashes."""
+    """Make an attempt that saves a checkpoint of `steps`, if given, and crashes."""
     with contextlib.suppress(RuntimeError), fit.attempt(folder):
         if steps:
             save(folder, steps)
         raise RuntimeError(reason)
 
 
-def test_an_attempt_that_was_killed_is_ended_by_the_next(tmp_path):
+def test_the_end_of_a_killed_attempt_is_recorded_by_the_next(tmp_path):
     attempts.begin(tmp_path)
     attempts.update(tmp_path, to_step=7)
     save(tmp_path, 5)
     attempts.begin(tmp_path)
-    killed, going = attempts.read_attempts(tmp_path)
+    killed, running = attempts.read_attempts(tmp_path)
     assert (killed["from_step"], killed["to_step"], killed["saved_step"]) == (0, 7, 5)
     assert killed["why"] == attempts.KILLED
     assert killed["ended"]
-    assert (going["from_step"], going["ended"], going["why"]) == (5, None, None)
+    assert (running["from_step"], running["ended"], running["why"]) == (5, None, None)
 
 
-def test_two_attempts_of_a_run_without_a_new_step_are_the_last(tmp_path, under_slurm):
+def test_after_two_attempts_of_a_run_without_a_new_step_there_is_no_third(tmp_path, under_slurm):
     under_slurm("1", "a")
     fail(tmp_path, "first")
     under_slurm("2", "a")
@@ -79,7 +53,7 @@ def test_two_attempts_of_a_run_without_a_new_step_are_the_last(tmp_path, under_s
     assert len(attempts.read_attempts(tmp_path)) == 3
 
 
-def test_attempts_that_come_further_go_on(tmp_path, under_slurm):
+def test_attempts_that_save_new_steps_are_followed_by_others(tmp_path, under_slurm):
     for job in range(1, 5):
         under_slurm(str(job), "a")
         fail(tmp_path, "again", steps=job if job % 2 else None)
@@ -91,9 +65,9 @@ def test_only_an_attempt_out_of_time_goes_back_into_the_queue(tmp_path, under_sl
     monkeypatch.setattr(slurm, "requeue", lambda job: requeued.append(job) or True)
     under_slurm("1", "a")
     for out_of_time in (False, True):
-        with pytest.raises(SystemExit) as end, fit.attempt(tmp_path):
+        with pytest.raises(SystemExit) as ended, fit.attempt(tmp_path):
             raise Unfinished("it is late", out_of_time)
-        assert end.value.code == UNFINISHED
+        assert ended.value.code == UNFINISHED
     assert requeued == ["1"]
     assert [row["why"] for row in attempts.read_attempts(tmp_path)] == ["it is late"] * 2
 
@@ -105,73 +79,3 @@ def test_a_full_disk_does_not_hide_why_a_training_failed(tmp_path, monkeypatch):
     attempts.begin(tmp_path)
     monkeypatch.setattr(attempts, "write_text", refuse)
     attempts.end(tmp_path, "something else")
-
-
-def test_a_second_process_waits_and_then_says_that_another_one_trains(tmp_path):
-    first = subprocess.Popen([sys.executable, "-c", WAITING, tmp_path], stdout=subprocess.PIPE)
-    first.stdout.readline()
-    with (
-        pytest.raises(InputError, match="another process trains this model"),
-        training_lock.hold(tmp_path, wait_s=0.5),
-    ):
-        pass
-    first.send_signal(signal.SIGTERM)
-    assert first.wait() == UNFINISHED
-    with training_lock.hold(tmp_path):
-        assert json.loads((tmp_path / training_lock.NAME).read_text())["process"] == os.getpid()
-    assert "SIGTERM" in attempts.read_attempts(tmp_path)[0]["why"]
-
-
-def test_a_lock_is_free_when_its_process_was_killed(tmp_path):
-    first = subprocess.Popen([sys.executable, "-c", WAITING, tmp_path], stdout=subprocess.PIPE)
-    first.stdout.readline()
-    first.kill()
-    first.wait()
-    began = time.monotonic()
-    with training_lock.hold(tmp_path):
-        assert time.monotonic() - began < 5
-
-
-def test_the_newest_job_cancels_the_holder_and_one_of_an_older_run_does_not(
-    tmp_path, under_slurm, monkeypatch
-):
-    alive = set()
-
-    def cancel(numbers):
-        alive.difference_update(numbers)
-        return []
-
-    monkeypatch.setattr(slurm, "is_alive", lambda job: job in alive)
-    monkeypatch.setattr(slurm, "cancel", cancel)
-
-    def leave(job: str, run: str) -> None:
-        """Be a job that is cut off while it trains."""
-        under_slurm(job, run)
-        with contextlib.suppress(KeyboardInterrupt), training_lock.hold(tmp_path):
-            alive.add(job)
-            raise KeyboardInterrupt
-
-    leave("1", "older")
-    leave("2", "newer")
-    assert alive == {"2"}
-    with pytest.raises(
-        InputError, match="job 2 trains this model for a Snakemake that was started later"
-    ):
-        leave("3", "older")
-    leave("4", "newer")
-    assert alive == {"4"}
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("1:00", 60),
-        ("59", 59),
-        ("8:00:00", 28800),
-        ("2-01:00:30", 176430),
-        ("UNLIMITED", None),
-        ("", None),
-    ],
-)
-def test_the_times_that_slurm_prints_are_read(text, seconds):
-    assert slurm.parse_time(text) == seconds

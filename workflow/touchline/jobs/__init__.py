@@ -1,1 +1,1 @@
-"""What lets a job outlive its time: Slurm, attempts, locks, checkpoints."""
+"""Preemptible jobs: Slurm, the record of training attempts, locks and checkpoints."""

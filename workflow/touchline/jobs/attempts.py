@@ -1,7 +1,7 @@
-"""The record of the attempts at a training: which job, where, from which step to which, why it ended.
+"""Record of the attempts at a training: the job and its node, first and last step, reason of its end.
 
-It lies beside the checkpoints as `attempts.json` while the training is unfinished, and in the model's
-folder afterwards. An attempt that was killed cannot write why: the next one does.
+The file `attempts.json` is in the folder of checkpoints while the training is unfinished, and in the
+model's folder afterwards. The end of an attempt that was killed is recorded by the next attempt.
 """
 
 import contextlib
@@ -20,10 +20,11 @@ DONE = "done"
 
 
 def read_attempts(folder: Path) -> list[dict]:
-    """Return the attempts of a folder, the oldest first.
+    """Return the attempts that are recorded in a folder, the oldest first.
 
-    Each has `job` (of Slurm, else the process), `run` (of Snakemake, under Slurm), `node`, `began`,
-    `from_step`, `to_step`, `saved_step` (empty for models without steps), `ended`, `why`.
+    Each has `job` (Slurm's number, else the process), `run` (the Snakemake run, under Slurm), `node`,
+    `began` and `ended` (UTC, ISO 8601), `from_step`, `to_step`, `saved_step` (0 for models without
+    steps) and `why` it ended. `ended` and `why` are None while it runs.
     """
     try:
         return json.loads((folder / NAME).read_text(encoding="utf-8"))
@@ -32,7 +33,7 @@ def read_attempts(folder: Path) -> list[dict]:
 
 
 def begin(folder: Path) -> None:
-    """Record that an attempt begins, and the end of one that could not do so itself."""
+    """Record the start of an attempt, and the end of the one before it where that was killed."""
     rows = read_attempts(folder)
     saved = checkpoints.newest(folder)
     step = checkpoints.step_of(saved) if saved else 0
@@ -56,24 +57,27 @@ def begin(folder: Path) -> None:
 
 
 def update(folder: Path, **fields: object) -> None:
-    """Change fields of the attempt under way, if there is one: not every training is recorded."""
+    """Change fields of the running attempt; does nothing where none is recorded."""
     rows = read_attempts(folder)
     if rows and rows[-1]["ended"] is None and rows[-1] | fields != rows[-1]:
         rows[-1] |= fields
-        # A full disk must not hide what it did to the training.
+        # The error of a full disk must not replace the error that ended the training.
         with contextlib.suppress(OSError):
             _write(folder, rows)
 
 
 def end(folder: Path, why: str) -> None:
-    """Record why the attempt under way ends, unless that is already known."""
+    """Record the end of the running attempt, with the reason `why` unless one is recorded."""
     rows = read_attempts(folder)
     known = rows[-1]["why"] if rows else None
     update(folder, ended=_now(), why=known or why)
 
 
 def find_standstill(folder: Path) -> str | None:
-    """Say why the last two attempts of this run of Snakemake ended, if neither saved a new step."""
+    """Return why the last two attempts of this Snakemake run ended, if neither saved a new step.
+
+    None where one of them did, where there are fewer, and outside Slurm.
+    """
     run = slurm.run_id()
     ended = [row for row in read_attempts(folder) if row["ended"] and row["run"] == run]
     last = ended[-2:]

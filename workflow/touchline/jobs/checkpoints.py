@@ -1,7 +1,8 @@
-"""Checkpoints that are whole or not there, and found again after whatever ended the run.
+"""Atomic training checkpoints with checksums; damaged ones are skipped when a training resumes.
 
-A checkpoint is a folder `checkpoint-<step>`. It is written beside its final place, listed with the
-size and checksum of each file in `complete.json`, forced to the disk and then renamed.
+A checkpoint is a folder `checkpoint-<step>`. It is written beside its final place; then the size and
+checksum of each file are listed in `complete.json`, everything is forced to the disk, and the folder
+is renamed.
 """
 
 import json
@@ -18,26 +19,26 @@ NAME = "checkpoint-"
 
 
 def seal(written: Path, folder: Path, keep: int = 2) -> Path:
-    """Move a written checkpoint into `folder`, keep the newest `keep` and return its place."""
+    """Move a written checkpoint into `folder`, delete all but the newest `keep`, return its new path."""
     files = sorted(path for path in written.rglob("*") if path.is_file())
     for path in files:
-        _to_disk(path)
+        _flush_to_disk(path)
     listed = {
         str(path.relative_to(written)): [path.stat().st_size, checksum(path)] for path in files
     }
     write_text(written / LIST, json.dumps(listed, indent=1))
-    _to_disk(written)
+    _flush_to_disk(written)
     sealed = folder / written.name
-    shutil.rmtree(sealed, ignore_errors=True)  # a damaged one of the same step
+    shutil.rmtree(sealed, ignore_errors=True)  # a damaged checkpoint of the same step
     written.rename(sealed)
-    _to_disk(folder)
+    _flush_to_disk(folder)
     for old in list(_newest_first(folder))[keep:]:
         shutil.rmtree(old)
     return sealed
 
 
 def newest(folder: Path) -> Path | None:
-    """Return the newest undamaged checkpoint; say on stderr which ones were passed over."""
+    """Return the newest undamaged checkpoint, or None; print on stderr which ones are damaged."""
     for checkpoint in _newest_first(folder):
         damage = find_damage(checkpoint)
         if damage is None:
@@ -52,7 +53,7 @@ def step_of(checkpoint: Path) -> int:
 
 
 def find_damage(checkpoint: Path) -> str | None:
-    """Return what is wrong with a checkpoint in a few words, or None."""
+    """Return what is wrong with a checkpoint, or None for an undamaged one."""
     try:
         listed = json.loads((checkpoint / LIST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -69,22 +70,23 @@ def find_damage(checkpoint: Path) -> str | None:
 
 
 def drop_checkpoints(models: Path, checkpoints: Path) -> None:
-    """Delete the checkpoints of the trained models.
+    """Delete the checkpoints of all models in `models`, which are trained.
 
-    Not before Snakemake knows that they are done: one that is killed in between trains again, from there.
+    To be called when Snakemake has recorded that they are done: if it is killed before, it trains
+    them again, and resumes from these checkpoints.
     """
-    for made_from in models.glob("*/trained_on.json"):
-        name = json.loads(made_from.read_text(encoding="utf-8")).get("checkpoints")
+    for record in models.glob("*/trained_on.json"):
+        name = json.loads(record.read_text(encoding="utf-8")).get("checkpoints")
         if name:
             shutil.rmtree(checkpoints / name, ignore_errors=True)
 
 
 def _newest_first(folder: Path) -> Iterator[Path]:
-    found = [path for path in folder.glob(f"{NAME}*") if path.name[len(NAME) :].isdigit()]
-    yield from sorted(found, key=step_of, reverse=True)
+    saved = [path for path in folder.glob(f"{NAME}*") if path.name[len(NAME) :].isdigit()]
+    yield from sorted(saved, key=step_of, reverse=True)
 
 
-def _to_disk(path: Path) -> None:
+def _flush_to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

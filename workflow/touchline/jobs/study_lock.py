@@ -1,22 +1,24 @@
-"""One Snakemake at a time in a folder, and no jobs left over from one that was killed."""
+"""Lock of a study's folder: one Snakemake at a time, and the jobs of one that was killed are cancelled."""
 
 import fcntl
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from touchline.core.problems import InputError
 from touchline.jobs import slurm
 
 LOCK = Path(".snakemake/touchline.lock")
-PREFIX = "touchline_"  # of the jobs' names, as in profiles/slurm
-_held = []  # the lock is free when this process has ended, however it did
+PREFIX = "touchline_"  # of the names of jobs, as in profiles/slurm
+# Kept open: the operating system releases the lock when this process ends for whatever reason.
+_lock_files: list[TextIO] = []
 
 
 def acquire() -> None:
-    """Take the folder that this process works in, and cancel the jobs that still run there.
+    """Lock the working folder, and cancel the jobs that an earlier Snakemake left running there.
 
-    Raises `InputError` where another Snakemake works in it, or a job does not end.
+    Raises `InputError` where another Snakemake holds the lock, or a job does not end.
     """
     LOCK.parent.mkdir(exist_ok=True)
     file = open(LOCK, "a+")  # noqa: SIM115
@@ -33,12 +35,12 @@ def acquire() -> None:
     file.truncate(0)
     file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
     file.flush()
-    _held.append(file)
-    left = slurm.jobs_of_folder(str(Path.cwd()), PREFIX)
-    if left:
-        jobs_ = "job" if len(left) == 1 else "jobs"
-        print(f"cancelling {len(left)} {jobs_} of a Snakemake that was ended", file=sys.stderr)
-        if left := slurm.cancel(left):
+    _lock_files.append(file)
+    orphans = slurm.jobs_of_folder(str(Path.cwd()), PREFIX)
+    if orphans:
+        noun = "job" if len(orphans) == 1 else "jobs"
+        print(f"cancelling {len(orphans)} {noun} of a Snakemake that was ended", file=sys.stderr)
+        if alive := slurm.cancel(orphans):
             raise InputError(
-                f"jobs {', '.join(left)} do not end. Cancel them (scancel), and go on."
+                f"jobs {', '.join(alive)} do not end. Cancel them (scancel), and go on."
             )

@@ -1,7 +1,7 @@
-"""One training at a time: the newest job cancels the one that still trains the same model.
+"""Lock of a folder of checkpoints: one training at a time; a newer job cancels the job that holds it.
 
-A Snakemake that was killed leaves its jobs running. When the same command is typed again, a new job
-comes to the same checkpoints: it cancels the old one, which saves, and goes on from there.
+A Snakemake that was killed leaves its jobs running. When it is started again, a new job needs the
+same checkpoints: it cancels the old job, which saves its state, and resumes from there.
 """
 
 import contextlib
@@ -14,60 +14,62 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from touchline.core.files import write_text
 from touchline.core.problems import InputError
 from touchline.jobs import slurm
 
 NAME, LOCK = "holder.json", "lock"
-# A file system without locks: then the numbers of the jobs alone must do.
+# A file system without locks. Then only the job that `holder.json` names is known.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 
 
 @contextlib.contextmanager
 def hold(folder: Path, wait_s: float = 30) -> Iterator[None]:
-    """Own a folder of checkpoints while the block runs.
+    """Hold the lock of a folder of checkpoints while the block runs.
 
-    Cancels the Slurm job that holds it. Raises `InputError` when that does not end, when it belongs
-    to a run of Snakemake that was started later than this job's, or when it is not a Slurm job.
+    Cancels the Slurm job that holds it. Raises `InputError` when that job does not end, when it
+    belongs to a Snakemake run that was started later than this job's, and when the holder is another
+    process that does not end within `wait_s`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     job, run = slurm.job_id(), slurm.run_id()
     runs = _take_over(folder, job, run)
     with open(folder / LOCK, "a") as file:
         _lock(file, folder, wait_s)
-        names = [one for one in runs if one != run] + [run]
-        held = {"job": job, "process": os.getpid(), "node": socket.gethostname(), "runs": names}
-        write_text(folder / NAME, json.dumps(held, indent=1))
+        runs = [earlier for earlier in runs if earlier != run] + [run]
+        holder = {"job": job, "process": os.getpid(), "node": socket.gethostname(), "runs": runs}
+        write_text(folder / NAME, json.dumps(holder, indent=1))
         yield
         (folder / NAME).unlink(missing_ok=True)
 
 
 def _take_over(folder: Path, job: str | None, run: str | None) -> list[str | None]:
-    """Cancel the job that holds a folder; return the runs of Snakemake that held it, oldest first."""
+    """Cancel the job that holds a folder; return the Snakemake runs that have held it, oldest first."""
     try:
-        held = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        holder = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    if held["job"] in (None, job) or job is None or not slurm.is_alive(held["job"]):
-        return held["runs"]
-    if run in held["runs"][:-1]:
+    if holder["job"] in (None, job) or job is None or not slurm.is_alive(holder["job"]):
+        return holder["runs"]
+    if run in holder["runs"][:-1]:
         raise InputError(
-            f"job {held['job']} trains this model for a Snakemake that was started later, so this "
+            f"job {holder['job']} trains this model for a Snakemake that was started later, so this "
             "job leaves it alone. End one of the two Snakemakes."
         )
-    print(f"cancelling job {held['job']}, which still trains this model", file=sys.stderr)
-    if slurm.cancel([held["job"]]):
+    print(f"cancelling job {holder['job']}, which still trains this model", file=sys.stderr)
+    if slurm.cancel([holder["job"]]):
         raise InputError(
-            f"job {held['job']} trains this model and does not end. Cancel it (scancel "
-            f"{held['job']}) and run the same command again."
+            f"job {holder['job']} trains this model and does not end. Cancel it (scancel "
+            f"{holder['job']}) and run the same command again."
         )
-    return held["runs"]
+    return holder["runs"]
 
 
-def _lock(file, folder: Path, wait_s: float) -> None:
-    """Lock a file until this process ends, however it does."""
-    until = time.monotonic() + wait_s
+def _lock(file: TextIO, folder: Path, wait_s: float) -> None:
+    """Lock a file; the lock is released when it is closed or this process ends for whatever reason."""
+    deadline = time.monotonic() + wait_s
     while True:
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -75,7 +77,7 @@ def _lock(file, folder: Path, wait_s: float) -> None:
         except OSError as error:
             if error.errno in NO_LOCKS:
                 return
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise InputError(
                     f"{folder}: another process trains this model. Wait for its end, or end it."
                 ) from error
