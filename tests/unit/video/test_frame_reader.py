@@ -35,7 +35,7 @@ def test_the_duration_runs_from_the_first_picture_to_the_end_of_the_last(tmp_pat
     video = probe(timecode.make(tmp_path / f"a.{suffix}", times, start_s=Fraction(7, 2)))
     assert video.duration_s == pytest.approx(len(times) * 1001 / 30_000, abs=0.002)
     assert video.fps == pytest.approx(29.97, abs=0.01)
-    assert (video.width, video.height, video.broken) == (160, 90, False)
+    assert (video.width, video.height, video.truncated) == (160, 90, False)
 
 
 def test_the_size_is_that_of_the_picture_as_shown(tmp_path):
@@ -43,12 +43,12 @@ def test_the_size_is_that_of_the_picture_as_shown(tmp_path):
     assert (video.width, video.height) == (160, 90)
 
 
-def test_a_file_that_ends_before_its_end_is_broken(tmp_path):
+def test_a_file_that_ends_before_its_duration_is_truncated(tmp_path):
     whole = timecode.make(tmp_path / "a.mkv", timecode.steady(25, 8))
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    assert not probe(whole).broken
-    assert probe(cut).broken
+    assert not probe(whole).truncated
+    assert probe(cut).truncated
     assert probe(cut).duration_s < 6
 
 

@@ -1,1 +1,1 @@
-"""From the video of a half to chunks and their frames, under the time contract."""
+"""Video: a half's video is cut into chunks, whose frames have exact times."""

@@ -1,4 +1,4 @@
-"""The chunk videos of a match, as models look at them."""
+"""The chunk videos of a match, found by half and chunk number, as models read them."""
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -16,7 +16,10 @@ _FILES = {"broadcast": ("file", "sha256"), "score_bug": ("bug_file", "bug_sha256
 
 
 class ChunkStore:
-    """The chunks of a match, listed by the manifests of its halves (columns `schema.CHUNKS`)."""
+    """The chunks of a match, from the manifests of its halves (columns `schema.CHUNKS`).
+
+    A chunk has one video for each of its sources: `broadcast`, and `score_bug` where one was cut out.
+    """
 
     def __init__(self, manifests: Sequence[Path]) -> None:
         self._chunks = {
@@ -26,22 +29,22 @@ class ChunkStore:
         }
 
     def has(self, half: int, chunk: int, sources: Sequence[str]) -> bool:
-        """Say whether a chunk has all these videos: it was neither set aside nor left out."""
+        """Return whether a chunk has the videos of all sources, and so was not set aside."""
         _, row = self._chunks.get((half, chunk), (None, {}))
         return all(row.get(_FILES[source][0]) for source in sources)
 
     def paths(self, half: int, chunk: int, sources: Sequence[str]) -> list[str]:
-        """Return the files of a chunk that `has` them."""
-        folder, row = self._chunks.get((half, chunk), (None, {}))
+        """Return the files of a chunk, of which `has` is true."""
+        folder, row = self._chunks[half, chunk]
         return [str(folder / row[_FILES[source][0]]) for source in sources]
 
     def read_frames(
         self, half: int, chunk: int, sources: Sequence[str], fps: float | None = None
     ) -> tuple[dict[str, np.ndarray], list[float]]:
-        """Return a chunk's frames of each source, (T, height, width, 3), and their times in the half.
+        """Return a chunk's frames of each source, (T, height, width, 3), and their T times in the half.
 
-        All frames of the file, or `fps` of them per second. Raises `VideoError` for a chunk that
-        was set aside or cannot be read.
+        With `fps`, that many frames per second, else all frames of the file. Raises `VideoError` for
+        a chunk that was set aside or cannot be read.
         """
         if not self.has(half, chunk, sources):
             raise VideoError(
@@ -58,7 +61,7 @@ class ChunkStore:
 
 
 class UnreadChunk(NamedTuple):
-    """A chunk whose video could not be read: why, and what to do."""
+    """A chunk whose video could not be read, with the problem and what to do."""
 
     match: str
     half: int
@@ -68,7 +71,10 @@ class UnreadChunk(NamedTuple):
 
 
 def unread_problems(unread: Iterable[UnreadChunk], stage: str, cost: str) -> list[Problem]:
-    """Return what a stage could not read, one problem for each half and reason."""
+    """Return the chunks that a stage could not read, as one problem for each half and reason.
+
+    `cost` says what the stage does without them.
+    """
     chunks: dict[tuple, set[int]] = {}
     for match, half, chunk, *reason in unread:
         chunks.setdefault((match, half, *reason), set()).add(chunk)
@@ -88,12 +94,12 @@ def unread_problems(unread: Iterable[UnreadChunk], stage: str, cost: str) -> lis
 def _ranges(numbers: Iterable[int]) -> str:
     """Return {1, 2, 3, 7} as "1–3, 7"."""
     runs = groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0])
-    found = [[number for _, number in run] for _, run in runs]
-    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in found)
+    ranges = [[number for _, number in run] for _, run in runs]
+    return ", ".join(f"{run[0]}–{run[-1]}" if len(run) > 1 else str(run[0]) for run in ranges)
 
 
 def group_by_chunk(samples: pl.DataFrame) -> pl.DataFrame:
-    """Return the chunks of a match's samples, with the actions asked of each, in their order."""
+    """Return one row for each chunk of a match's samples, with the list of their `actions`, in order."""
     return samples.group_by("half", "chunk", maintain_order=True).agg(
         pl.col("start_s", "end_s", "lines").first(), pl.col("action").alias("actions")
     )

@@ -1,16 +1,16 @@
-"""Cut a half's video into chunks, each with the time of every frame.
+"""Cut a half's video into chunks, and list them with the time of every frame in a manifest.
 
     touchline chunks --video FILE --match NAME --half 1 \\
         --folder results/chunks/NAME/1 --manifest results/chunks/NAME/1.parquet
 
 The time contract: time 0 is the first picture of the video. Chunk i starts at exactly
-i * (length_s - overlap_s), wherever the source's key frames are. Frame k of a chunk is at its
-start_s + k / fps and shows what is on screen in the source at that moment; `frame_s` in the
-manifest is the time of that source frame. The chunk file's own time stamps count from the chunk's
+i * (length_s - overlap_s), wherever the source's key frames are. Frame k of a chunk is at
+start_s + k / fps and shows the picture that is on screen in the source at that time; `frame_s` in the
+manifest is the time of that source frame. The time stamps of the chunk file count from the chunk's
 start. The last chunk may be shorter.
 
-The half is decoded once, from front to back, and each chunk is encoded as its pictures arrive. A
-chunk is moved to its name when it is whole; the manifest, with the checksums, is written last.
+The half is decoded once, from start to end, and the chunks are encoded meanwhile. A chunk file appears
+when it is complete; the manifest, with the checksums, is written last.
 """
 
 import argparse
@@ -24,23 +24,29 @@ import polars as pl
 from tqdm import tqdm
 
 from touchline.core import schema
-from touchline.core.cli import report, run
-from touchline.core.problems import CHUNK_SET_ASIDE, InputError, Problem, raise_problems
-from touchline.video.cutter import cut
+from touchline.core.cli import report
+from touchline.core.problems import (
+    CHUNK_SET_ASIDE,
+    MATCH_SET_ASIDE,
+    InputError,
+    Problem,
+    raise_problems,
+)
+from touchline.video.cutter import cut_chunks
 from touchline.video.frame_reader import VideoError
 from touchline.video.grid import Box, ChunkSettings
 
-# The names of chunks, and of what `files.whole` leaves when it is killed.
-_OURS = re.compile(r"\d{3,}(\.bug)?\.mkv|\..*\.partial\.mkv")
+# The names of chunk files, and of the partial files that `atomic_file` leaves when it is killed.
+_CHUNK_FILE = re.compile(r"\d{3,}(\.bug)?\.mkv|\..*\.partial\.mkv")
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def clear(folder: Path, manifest: Path) -> None:
-    """Delete the manifest, then the chunks, whole or not, that an earlier run left."""
+def delete_outputs(folder: Path, manifest: Path) -> None:
+    """Delete the manifest, then the chunks, complete or not, of an earlier run."""
     manifest.unlink(missing_ok=True)
     for file in folder.glob("*.mkv"):
-        if _OURS.fullmatch(file.name):
+        if _CHUNK_FILE.fullmatch(file.name):
             file.unlink()
 
 
@@ -55,17 +61,20 @@ def chunk_half(
     threads: int = 1,
     stop_on_problem: bool = False,
 ) -> list[Problem]:
-    """Write the chunks and, last, the manifest of a half; return the problems met.
+    """Write the chunks and then the manifest of a half; return the problems.
 
-    A video that cannot be used gives an empty manifest that carries the problem. Raises
-    `InputError` on a full disk, and on any problem with `stop_on_problem`.
+    A video that cannot be used gives an empty manifest with the problem. Raises `InputError` on a
+    full disk, and on any problem if `stop_on_problem`.
     """
-    about = {"match": match, "stage": "chunks", "half": half, "file": str(path)}
-    clear(folder, manifest)
+
+    def problem(text: str, remedy: str, effect: str) -> Problem:
+        return Problem(match, "chunks", text, remedy, effect, half, str(path))
+
+    delete_outputs(folder, manifest)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tqdm(desc=f"{match} half {half}", unit=" s of video", disable=None) as bar:
-            rows, aside = cut(
+            rows, set_aside = cut_chunks(
                 path,
                 folder,
                 settings,
@@ -74,11 +83,11 @@ def chunk_half(
             )
         remedy = "It is left out of training and inference; fetch or encode the file again."
         problems = [
-            Problem(**about, problem=f"chunk {i}: {why}.", remedy=remedy, effect=CHUNK_SET_ASIDE)
-            for i, why in sorted(aside.items())
+            problem(f"chunk {i}: {reason}.", remedy, CHUNK_SET_ASIDE)
+            for i, reason in sorted(set_aside.items())
         ]
     except VideoError as error:
-        rows, problems = [], [Problem(**about, problem=error.problem, remedy=error.remedy)]
+        rows, problems = [], [problem(error.problem, error.remedy, MATCH_SET_ASIDE)]
     except OSError as error:
         if error.errno not in _FULL_DISK:
             raise
@@ -88,19 +97,19 @@ def chunk_half(
         ) from error
     if stop_on_problem:
         raise_problems(problems)
-    _write(manifest, half, rows, problems)
+    _write_manifest(manifest, half, rows, problems)
     return problems
 
 
-def _write(manifest: Path, half: int, rows: list[dict], problems: list[Problem]) -> None:
-    files = ("file", "bug_file")
+def _write_manifest(manifest: Path, half: int, rows: list[dict], problems: list[Problem]) -> None:
+    columns = ("file", "bug_file")
     for row in rows:
         row |= {"half": half}
-        row |= {f: os.path.relpath(row[f], manifest.parent) for f in files if f in row}
+        row |= {c: os.path.relpath(row[c], manifest.parent) for c in columns if c in row}
     schema.write(manifest, pl.DataFrame(rows, schema=schema.CHUNKS), schema.CHUNKS, problems)
 
 
-def _box(text: str) -> Box:
+def _parse_box(text: str) -> Box:
     try:
         fields = json.loads(text)
         if not all(isinstance(value, int) for value in fields.values()):
@@ -114,7 +123,7 @@ def _box(text: str) -> Box:
 
 
 def main(argv: list[str]) -> None:
-    """Run the command line."""
+    """Run `touchline chunks`."""
     parser = argparse.ArgumentParser(
         prog="touchline chunks",
         description="Cut a half's video into chunks and list them, with their frames' times, "
@@ -158,7 +167,7 @@ def main(argv: list[str]) -> None:
     )
     add(
         "--score-bug",
-        type=_box,
+        type=_parse_box,
         metavar="JSON",
         help='also cut this box, in pixels of the source, into NNN.bug.mkv: {"x":10,"y":8,"w":90,"h":20}',
     )
@@ -182,7 +191,3 @@ def main(argv: list[str]) -> None:
             stop_on_problem=args.on_problem == "stop",
         )
     )
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,4 +1,4 @@
-"""The pass that cuts a video: each picture that the decoding brings goes to the chunks it is a frame of."""
+"""Cutting of a video into chunk files, in one pass of decoding; damaged chunks are left out."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,22 +6,22 @@ from pathlib import Path
 
 from touchline.core.files import checksum
 from touchline.core.intervals import exact_fraction
-from touchline.video.decoder import Box, Fault, Picture, decode, every_tick
-from touchline.video.encoder import open_encoder
+from touchline.video.decoder import Fault, Picture, decode, fill_ticks
+from touchline.video.encoder import Encode, open_encoder
 from touchline.video.frame_reader import Video, VideoError, probe
-from touchline.video.grid import Chunk, ChunkSettings, plan_chunks
+from touchline.video.grid import Box, Chunk, ChunkSettings, plan_chunks
 
-# A half with stoppages, a break and the studio around it stays under 2 hours; 4 are surely
-# no half, and would keep a job's slot for nothing.
+# A half with stoppages, and with the break and the studio around it, stays under 2 hours. A longer
+# file is not one half, and would occupy a job for nothing.
 MAX_DURATION_S = 4 * 3600
-# 4 hours at 50 Mbit/s, more than any broadcast is delivered in.
+# 4 hours at 50 Mbit/s, above the bit rate of any delivered broadcast.
 MAX_BYTES = 100 * 10**9
-# 8K. Twelve bytes a pixel are held while a picture is scaled: 400 MB.
+# 8K. Scaling holds 12 bytes per pixel: 400 MB.
 MAX_PIXELS = 7680 * 4320
 
 
 def check_size(path: Path) -> None:
-    """Raise `VideoError` for a file that is not worth reading through."""
+    """Raise `VideoError` for a file of more than `MAX_BYTES`."""
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise VideoError(
             path,
@@ -30,8 +30,8 @@ def check_size(path: Path) -> None:
         )
 
 
-def check(path: Path, video: Video, score_bug: Box | None) -> None:
-    """Raise `VideoError` for a video beyond the limits or without the score bug's place."""
+def check_limits(path: Path, video: Video, score_bug: Box | None) -> None:
+    """Raise `VideoError` for a video that is too long or large, or does not contain the score bug."""
     if video.duration_s > MAX_DURATION_S:
         raise VideoError(
             path,
@@ -51,7 +51,7 @@ def check(path: Path, video: Video, score_bug: Box | None) -> None:
         )
 
 
-def cut(
+def cut_chunks(
     path: Path,
     folder: Path,
     settings: ChunkSettings,
@@ -61,13 +61,13 @@ def cut(
 ) -> tuple[list[dict], dict[int, str]]:
     """Write the chunks of the video at `path` into `folder`, in one pass.
 
-    Returns the manifest's rows, with whole paths and without the half, and why each chunk that was
-    set aside was. `progress` is told the time in the half that is reached. Raises
-    `VideoError`, and OSError when a chunk cannot be written.
+    Returns the rows of the manifest, without the half and with paths that are not relative to it,
+    and the reason for each chunk that was set aside. `progress` is called with the time in the half
+    that is reached, in seconds. Raises `VideoError`, and OSError when a chunk cannot be written.
     """
     check_size(path)
     video = probe(path)
-    check(path, video, settings.score_bug)
+    check_limits(path, video, settings.score_bug)
     chunks = plan_chunks(video.duration_s, settings)
     decoding = decode(
         path,
@@ -75,12 +75,12 @@ def cut(
         settings.rate,
         settings.height,
         score_bug=settings.score_bug,
-        wanted=settings.wanted,
+        tick_filter=settings.tick_filter,
         threads=threads,
     )
     with decoding as (pictures, log):
         _encode(pictures, chunks, folder, settings, progress)
-    aside = _set_aside(chunks, log.faults(), video)
+    set_aside = _reasons_to_set_aside(chunks, log.faults(), video)
     rows = []
     for i, chunk in enumerate(chunks):
         row = {"chunk": i, "start_s": chunk.start_s, "end_s": chunk.end_s, "frame_s": []}
@@ -88,33 +88,33 @@ def cut(
         if settings.score_bug is not None:
             files["bug_file"] = _file(folder, i, True)
         for column, file in files.items():
-            if i in aside:
+            if i in set_aside:
                 file.unlink()
             else:
                 row |= {column: file, column.replace("file", "sha256"): checksum(file)}
                 row["frame_s"] = log.shown_s([tick / settings.rate for tick in chunk.ticks])
         rows.append(row)
-    return rows, aside
+    return rows, set_aside
 
 
-def _file(folder: Path, chunk: int, bug: bool) -> Path:
-    return folder / f"{chunk:03d}{'.bug' if bug else ''}.mkv"
+def _file(folder: Path, chunk: int, is_score_bug: bool) -> Path:
+    return folder / f"{chunk:03d}{'.bug' if is_score_bug else ''}.mkv"
 
 
-def _set_aside(chunks: list[Chunk], faults: list[Fault], video: Video) -> dict[int, str]:
-    """Return why, for each chunk that holds a fault or the end of a broken file."""
-    aside = {}
+def _reasons_to_set_aside(chunks: list[Chunk], faults: list[Fault], video: Video) -> dict[int, str]:
+    """Return the reason for each chunk that contains a fault or the end of a truncated file."""
+    reasons: dict[int, str] = {}
     for fault in faults:
         for i, chunk in enumerate(chunks):
             if fault.start_s < chunk.end_s and fault.end_s > chunk.start_s:
                 at_s = max(fault.start_s, chunk.start_s)
-                aside.setdefault(
-                    i, f"its pictures from {at_s:.2f} s on are damaged ({fault.words})"
+                reasons.setdefault(
+                    i, f"its pictures from {at_s:.2f} s on are damaged ({fault.message})"
                 )
-    if video.broken:
+    if video.truncated:
         last = len(chunks) - 1
-        aside[last] = f"the file breaks off at {video.duration_s:.2f} s, before its end"
-    return aside
+        reasons[last] = f"the file breaks off at {video.duration_s:.2f} s, before its end"
+    return reasons
 
 
 def _encode(
@@ -124,21 +124,23 @@ def _encode(
     settings: ChunkSettings,
     progress: Callable[[float], object],
 ) -> None:
-    """Give each picture to the chunks that it is a frame of; each file is closed with its last."""
-    open_files: dict[tuple[int, bool], tuple[ExitStack, Callable]] = {}
+    """Encode each picture in the chunks that it is a frame of; a file is closed after its last frame."""
+    open_files: dict[tuple[int, bool], tuple[ExitStack, Encode]] = {}
     last_tick = max(chunk.ticks[-1] for chunk in chunks)
     with ExitStack() as all_files:
-        for tick, bug, frame in every_tick(pictures, last_tick):
+        for tick, is_score_bug, frame in fill_ticks(pictures, last_tick):
             for i in settings.chunks_around(tick, len(chunks)):
                 if tick not in chunks[i].ticks:
                     continue
                 if tick == chunks[i].ticks[0]:
                     file = all_files.enter_context(ExitStack())
                     encode = file.enter_context(
-                        open_encoder(_file(folder, i, bug), exact_fraction(settings.fps), frame)
+                        open_encoder(
+                            _file(folder, i, is_score_bug), exact_fraction(settings.fps), frame
+                        )
                     )
-                    open_files[i, bug] = file, encode
-                open_files[i, bug][1](chunks[i].ticks.index(tick), frame)
+                    open_files[i, is_score_bug] = file, encode
+                open_files[i, is_score_bug][1](chunks[i].ticks.index(tick), frame)
                 if tick == chunks[i].ticks[-1]:
-                    open_files.pop((i, bug))[0].close()
+                    open_files.pop((i, is_score_bug))[0].close()
             progress(float(tick / settings.rate))

@@ -1,13 +1,14 @@
-"""One sequential decoding of a video by ffmpeg: low-rate pictures out, exact times and faults noted.
+"""Sequential decoding of a video by ffmpeg: pictures at a low rate, exact time stamps, decoder errors.
 
-ffmpeg decodes, picks the pictures of a regular grid of times, scales them, and sends them through a
-pipe. Its log says what the pipe cannot: the time stamp of every source frame (filter `showinfo`) and
-where the decoder met an error. Memory: 9 bytes for each source frame.
+ffmpeg decodes the video, selects the pictures of a regular grid of times, scales them, and writes
+them to a pipe. The time stamp of every source frame (filter `showinfo`) and the errors of the decoder
+are read from its log. Memory: 9 bytes for each source frame.
 """
 
 import os
 import re
 import shutil
+import subprocess
 import threading
 import time
 from array import array
@@ -15,11 +16,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 import av
-import ffmpeg
-import imageio_ffmpeg
+import ffmpeg  # type: ignore[import-untyped]  # has no type information
+import imageio_ffmpeg  # type: ignore[import-untyped]  # has no type information
 import numpy as np
 
 from touchline.video.frame_reader import LOCAL_ONLY, Video, VideoError, local_url
@@ -28,38 +29,39 @@ from touchline.video.grid import Box
 _TIME_BASE = re.compile(rb"config in time_base: (\d+)/(\d+)")
 _FRAME = re.compile(rb" n: *\d+ pts: *(-?\d+) .* iskey:(\d)")
 # FFmpeg logs an error when "something went wrong and cannot losslessly be recovered"
-# (libavutil/log.h), and a warning when it shows a picture that the decoder marked as corrupt.
+# (libavutil/log.h), and a warning when it outputs a picture that the decoder marked as corrupt.
 _ERROR = re.compile(rb"\[(?:error|fatal|panic)\] (.*)")
 _CORRUPT = b"corrupt decoded frame"
 
 
 class Picture(NamedTuple):
-    """A picture on the grid: its time is `tick` / rate seconds; `bug` marks the score bug's."""
+    """A picture of the grid, at `tick` / rate seconds: the whole picture, or the score bug alone."""
 
     tick: int
-    bug: bool
+    is_score_bug: bool
     frame: av.VideoFrame
 
 
 class Fault(NamedTuple):
-    """A stretch of the video whose pictures cannot be trusted, and the decoder's words."""
+    """A part of the video whose pictures are damaged or missing, and the decoder's message."""
 
     start_s: float
     end_s: float
-    words: str
+    message: str
 
 
-class Log(threading.Thread):
-    """Reads ffmpeg's log to its end: source time stamps, key frames and errors, in order."""
+class LogReader(threading.Thread):
+    """Thread that reads ffmpeg's log: time stamps and key frames of the source, decoder errors."""
 
-    def __init__(self, stream: BinaryIO):
+    def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(daemon=True)
         self._stream = stream
         self._time_base = Fraction(1)
         self._pts = array("q")
         self._is_key = array("b")
-        self._errors: list[tuple[int, bool, str]] = []  # (next frame, that frame is corrupt, words)
-        self.last_words = ""
+        # (index of the next frame, whether that frame is corrupt, message)
+        self._errors: list[tuple[int, bool, str]] = []
+        self.last_error = ""
         self.start()
 
     def run(self) -> None:
@@ -68,28 +70,28 @@ class Log(threading.Thread):
                 self._pts.append(int(shown[1]))
                 self._is_key.append(int(shown[2]))
             elif error := _ERROR.search(line):
-                self.last_words = error[1].decode(errors="replace").strip()
-                if self._pts:  # before the first picture there is nothing to be damaged
-                    self._note(False, self.last_words)
+                self.last_error = error[1].decode(errors="replace").strip()
+                if self._pts:  # an error before the first picture damages none
+                    self._add_error(False, self.last_error)
             elif _CORRUPT in line:
-                self._note(True, self.last_words or "the decoder marked a picture as corrupt")
+                self._add_error(True, self.last_error or "the decoder marked a picture as corrupt")
             elif base := _TIME_BASE.search(line):
                 self._time_base = Fraction(int(base[1]), int(base[2]))
 
     @property
     def has_pictures(self) -> bool:
-        """Say whether ffmpeg has shown any picture."""
+        """Return whether ffmpeg has output any picture."""
         return len(self._pts) > 0
 
-    def _note(self, corrupt: bool, words: str) -> None:
-        """Keep the first words about each frame."""
+    def _add_error(self, corrupt: bool, message: str) -> None:
+        """Record an error at the next frame; only the first message about a frame is kept."""
         if not self._errors or self._errors[-1][:2] != (len(self._pts), corrupt):
-            self._errors.append((len(self._pts), corrupt, words))
+            self._errors.append((len(self._pts), corrupt, message))
 
     def shown_s(self, times: list[Fraction]) -> list[float]:
         """Return the time of the source frame that is on screen at each of `times`, in seconds.
 
-        Exact, in whole ticks of the video's clock, as ffmpeg's `fps` filter picks the picture.
+        It is computed in whole ticks of the video's clock, as ffmpeg's `fps` filter selects pictures.
         """
         pts = np.maximum.accumulate(np.frombuffer(self._pts, np.int64))
         ticks = [int(time / self._time_base) for time in times]
@@ -100,26 +102,26 @@ class Log(threading.Thread):
         return pts * self._time_base.numerator / self._time_base.denominator
 
     def faults(self) -> list[Fault]:
-        """Return where pictures are missing or wrong.
+        """Return the parts of the video whose pictures are missing or damaged.
 
-        The pictures up to the next key frame are built on a damaged one, so they count too.
-        An error without a corrupt picture stands for one that never came: it lies between the
-        pictures before and after.
+        The pictures from a damaged one to the next key frame are predicted from it, so they count
+        too. An error without a corrupt picture stands for a missing one, between the pictures before
+        and after the error. Everything after time stamps that jump back counts as damaged.
         """
         times_s = self._seconds(np.frombuffer(self._pts, np.int64))
         keys = np.flatnonzero(np.frombuffer(self._is_key, np.int8))
         back = np.flatnonzero(np.diff(times_s) < 0)[:1]
         faults = [Fault(times_s[i], np.inf, "its time stamps jump back") for i in back]
-        for index, corrupt, words in self._errors:
+        for index, corrupt, message in self._errors:
             first = index if corrupt else index - 1
             later = keys[keys > first]
             start_s = times_s[min(first, len(times_s) - 1)]
-            faults.append(Fault(start_s, times_s[later[0]] if len(later) else np.inf, words))
+            faults.append(Fault(start_s, times_s[later[0]] if len(later) else np.inf, message))
         return faults
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the lines of a pipe, waiting for many at a time: reading each as it comes is slow."""
+def _lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines of a pipe, read in blocks: reading each line as it comes is slow."""
     rest = b""
     while block := os.read(stream.fileno(), 1 << 16):
         *lines, rest = (rest + block).split(b"\n")
@@ -136,24 +138,28 @@ def decode(
     height: int,
     *,
     score_bug: Box | None = None,
-    wanted: str | None = None,
+    tick_filter: str | None = None,
     threads: int = 1,
-) -> Iterator[tuple[Iterator[Picture], Log]]:
-    """Decode a video once; yield its pictures at 0, 1/rate, 2/rate … s, and the log.
+) -> Iterator[tuple[Iterator[Picture], LogReader]]:
+    """Decode a video once; yield the iterator of its pictures at 0, 1/rate, 2/rate … s, and the log.
 
     The pictures are `height` pixels high, with square pixels, an even width, and BT.601 colours;
-    those of the score bug are cut out of the source as it is. `wanted` is an ffmpeg expression of
-    the tick `n`: where it is 0 the picture is left out, before it costs anything.
-    The log is complete when the pictures have run out. Raises `VideoError` when ffmpeg gives up.
+    those of the score bug have the size of the source. `tick_filter` is an ffmpeg expression of the
+    tick `n`; a picture for which it is 0 is left out before it is scaled.
+    The log is complete when the pictures have been iterated over, which raises `VideoError` where
+    ffmpeg fails.
     """
-    # The one on the path, else the one that the package carries.
+    # ffmpeg of the search path, else that of the package imageio-ffmpeg.
     program = shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
-    process = _command(path, video, rate, height, score_bug, wanted, threads).run_async(
+    command = _command(path, video, rate, height, score_bug, tick_filter, threads)
+    process: subprocess.Popen[bytes] = command.run_async(
         program, pipe_stdout=True, pipe_stderr=True
     )
-    log = Log(process.stderr)
+    assert process.stdout is not None, "a pipe"
+    assert process.stderr is not None, "a pipe"
+    log = LogReader(process.stderr)
     try:
-        yield _pictures(path, process, log, rate), log
+        yield _pictures(path, process, process.stdout, log, rate), log
     finally:
         process.kill()
         process.wait()
@@ -162,24 +168,32 @@ def decode(
         process.stderr.close()
 
 
-def _command(path, video, rate, height, score_bug, wanted, threads):
+def _command(
+    path: Path | str,
+    video: Video,
+    rate: Fraction,
+    height: int,
+    score_bug: Box | None,
+    tick_filter: str | None,
+    threads: int,
+) -> ffmpeg.nodes.OutputStream:
     source = ffmpeg.input(local_url(path), threads=threads, reinit_filter=0, **LOCAL_ONLY)
-    # STARTPTS is the first picture's time stamp. `tpad` holds the last picture for a while, since
-    # `fps` may drop the one that nothing follows. `round=up` on the way in makes the picture at a
-    # grid time the last one that is not after it.
-    picked = (
+    # STARTPTS is the first picture's time stamp. `tpad` repeats the last picture, since `fps` may drop
+    # a picture that no other follows. `round=up` rounds time stamps up to a tick, so that the picture
+    # at a tick is the last one that is not after it.
+    selected = (
         source[str(video.stream)]
         .filter("setpts", "PTS-STARTPTS")
         .filter("showinfo", checksum=0)
         .filter("tpad", stop_mode="clone", stop_duration=float(1 + 1 / rate))
         .filter("fps", fps=str(rate), round="up")
     )
-    if wanted is not None:
-        picked = picked.filter("select", wanted)
+    if tick_filter is not None:
+        selected = selected.filter("select", tick_filter)
     colours = {"out_color_matrix": "bt601", "out_range": "tv", "flags": "bicubic+accurate_rnd"}
-    outputs = [picked]
+    outputs = [selected]
     if score_bug is not None:
-        copies = picked.filter_multi_output("split")
+        copies = selected.filter_multi_output("split")
         even = {side: pixels - pixels % 2 for side, pixels in score_bug._asdict().items()}
         outputs = [copies[0], copies[1].filter("crop", **even)]
     width = f"2*max(1,round(dar*{height}/2))"
@@ -197,13 +211,23 @@ def _command(path, video, rate, height, score_bug, wanted, threads):
     )
 
 
-def _pictures(path, process, log: Log, rate: Fraction) -> Iterator[Picture]:
-    with suppress(av.EOFError, av.InvalidDataError), av.open(process.stdout, format="nut") as pipe:
-        for packet in pipe.demux():
+def _pictures(
+    path: Path | str,
+    process: subprocess.Popen[bytes],
+    output: IO[bytes],
+    log: LogReader,
+    rate: Fraction,
+) -> Iterator[Picture]:
+    """Yield the pictures that ffmpeg writes; raise `VideoError` where it fails."""
+    # An empty output cannot be opened; the exit status says whether ffmpeg failed.
+    with suppress(av.EOFError, av.InvalidDataError), av.open(output, "r", format="nut") as pipe:
+        for packet in pipe.demux(pipe.streams.video):
             for frame in packet.decode():
+                assert frame.pts is not None, "ffmpeg numbers all pictures"
+                assert frame.time_base is not None, "ffmpeg numbers all pictures"
                 tick = round(frame.pts * frame.time_base * rate)
                 yield Picture(tick, packet.stream_index == 1, frame)
-    process.stdout.close()  # where ffmpeg wrote nothing there is nothing to open: its status says why
+    output.close()
     status = process.wait()
     log.join()
     if status < 0:
@@ -211,21 +235,21 @@ def _pictures(path, process, log: Log, rate: Fraction) -> Iterator[Picture]:
     if status > 0 or not log.has_pictures:
         raise VideoError(
             path,
-            f"ffmpeg gave up on it ({log.last_words}).",
+            f"ffmpeg gave up on it ({log.last_error}).",
             "Fetch it again, or convert it to mkv or mp4 with H.264.",
         )
 
 
-def every_tick(pictures: Iterator[Picture], last_tick: int) -> Iterator[Picture]:
-    """Yield exactly one picture for each tick: a missing one is what was on screen before it."""
+def fill_ticks(pictures: Iterator[Picture], last_tick: int) -> Iterator[Picture]:
+    """Yield exactly one picture for each tick up to `last_tick`; a missing one repeats the one before."""
     latest: dict[bool, Picture] = {}
     for picture in pictures:
-        before = latest.get(picture.bug, picture._replace(tick=-1))
+        before = latest.get(picture.is_score_bug, picture._replace(tick=-1))
         for tick in range(before.tick + 1, min(picture.tick, last_tick + 1)):
             yield before._replace(tick=tick)
         if before.tick < picture.tick <= last_tick:
             yield picture
-        latest[picture.bug] = picture
+        latest[picture.is_score_bug] = picture
     for picture in latest.values():
         for tick in range(picture.tick + 1, last_tick + 1):
             yield picture._replace(tick=tick)

@@ -1,9 +1,10 @@
-"""How a chunk file is written: small H.264 in Matroska, the same bytes each time."""
+"""Encoding of chunk files: H.264 in Matroska, reproducible to the byte."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import Final
 
 import av
 from av.video.frame import PictureType
@@ -11,17 +12,22 @@ from av.video.frame import PictureType
 from touchline.core.files import atomic_file
 from touchline.video.frame_reader import local_url
 
-# H.264 that any player and browser shows. One thread, no B-frames: the same bytes each time, and
-# decoding order is display order. On frames a second apart, slower presets take three times as long
-# and save nothing at the same quality (51 dB on the video of `benchmarks/chunks.py`).
-ENCODER = "libx264"
+# H.264, which all players and browsers show. One thread makes the same bytes each time; without
+# B-frames, decoding order is display order. On frames a second apart, slower presets take three times
+# as long and save nothing at the same quality (51 dB PSNR on the video of `benchmarks/chunks.py`).
+ENCODER: Final = "libx264"
 ENCODING = {"preset": "ultrafast", "crf": "23", "bf": "0", "threads": "1"}
 _BT601, _LIMITED_RANGE = 6, 1  # AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG
 
+Encode = Callable[[int, av.VideoFrame], None]
+
 
 @contextmanager
-def open_encoder(path: Path, fps: Fraction, like: av.VideoFrame) -> Iterator[Callable]:
-    """Yield the function that encodes frame k of the chunk at `path`, which appears when whole."""
+def open_encoder(path: Path, fps: Fraction, like: av.VideoFrame) -> Iterator[Encode]:
+    """Yield the function that encodes frame k of the chunk at `path`, at k / fps seconds.
+
+    Size and pixel format are those of the frame `like`. The file appears when it is complete.
+    """
     with (
         atomic_file(path) as partial,
         av.open(

@@ -1,15 +1,15 @@
-"""Videos: what a file holds, and the frames of a chunk with their times.
+"""Reading of video files: duration, rate and size of a video, and the frames of a chunk with their times.
 
-Time 0 is the first picture that the decoder shows, whatever time stamp the file gives it. The
-picture at time t is the one on screen at t: the last whose time stamp is not after t.
+Time 0 is the first picture that the decoder outputs, whatever its time stamp. The picture on screen
+at time t is the last one whose time stamp is not after t.
 
-Frames are read with PyAV. torchcodec (0.17, one thread, exact seek mode) was measured beside it on
-60-frame chunks: see `benchmarks/README.md`. It is no faster there, it needs torch, which the stages
-without a model do not have, and it needs FFmpeg's shared libraries on the machine, which PyAV brings.
+Frames are read with PyAV. torchcodec 0.17 (one thread, exact seek mode) is no faster on chunks of 60
+frames (see `benchmarks/README.md`); it needs torch, which the stages without a model do not load, and
+FFmpeg's shared libraries on the machine, which PyAV brings.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,24 +21,24 @@ from av.stream import Disposition
 from touchline.core.files import checksum
 from touchline.core.problems import InputError
 
-# Nothing but local files is opened, and no format that names other files (playlists, image
-# sequences): FFmpeg's own switches, given to every reader.
+# FFmpeg options of every reader: only local files are opened, and no formats that refer to other
+# files (playlists, image sequences).
 LOCAL_ONLY = {
     "protocol_whitelist": "file",
     "format_whitelist": "matroska,mov,mpegts,mpeg,avi,flv,asf,mxf,ogg",
 }
-# A file that ends this much before the end that its header announces was cut off. Headers of
-# whole files are off by a frame or two.
-BREAK_S = 1.0
-# MPEG transport streams are a row of packets of one of these sizes (plain, time-stamped, with
-# error correction): another size is a packet cut in two.
+# A file that ends this much before the duration in its header is truncated. The headers of complete
+# files are off by a frame or two.
+TRUNCATED_S = 1.0
+# MPEG transport streams consist of packets of one of these sizes in bytes (plain, time-stamped, with
+# error correction). The size of a truncated file is a multiple of none of them.
 _TS_PACKETS = (188, 192, 204)
 
 
 class VideoError(InputError):
     """A video that cannot be used: `problem` says why, `remedy` what to do."""
 
-    def __init__(self, path: Path | str, problem: str, remedy: str):
+    def __init__(self, path: Path | str, problem: str, remedy: str) -> None:
         super().__init__(f"{path}: {problem} {remedy}")
         self.problem = problem
         self.remedy = remedy
@@ -46,11 +46,11 @@ class VideoError(InputError):
 
 @dataclass(frozen=True)
 class Video:
-    """What a file holds.
+    """Properties of a video file.
 
-    `duration_s` runs from the first picture to the end of the last, `fps` is the average rate,
-    `width` and `height` are in pixels of the picture as it is shown (after rotation), `stream` is
-    the index of the video in the file, `broken` says that the file ends before its own end.
+    `duration_s` is the time from the first picture to the end of the last, `fps` the average frame
+    rate, `width` and `height` the size in pixels of the picture as it is shown (after rotation),
+    `stream` the index of the video stream in the file; `truncated` says that the file is incomplete.
     """
 
     duration_s: float
@@ -58,19 +58,19 @@ class Video:
     width: int
     height: int
     stream: int
-    broken: bool
+    truncated: bool
 
 
 def local_url(path: Path | str) -> str:
-    """Return the name under which FFmpeg takes `path` for a local file, whatever is in it."""
+    """Return a `file:` URL, which FFmpeg takes for a local file whatever characters the path has."""
     return f"file:{Path(path).absolute()}"
 
 
 def probe(path: Path | str) -> Video:
-    """Read a file through, decoding no more than its first picture, and say what it holds.
+    """Return the properties of a video file, from all its packets and its first picture.
 
-    Takes about 3 % of the time that decoding takes. Raises `VideoError` when there is no
-    such file, or it is not a video, or it has no video stream or no picture.
+    Takes about 3 % of the time of decoding the file. Raises `VideoError` for a file that does not
+    exist, is not a video, or has no video stream or no picture.
     """
     if not Path(path).is_file():
         raise VideoError(path, "there is no such file.", "Correct the path or fetch the file.")
@@ -91,7 +91,9 @@ def probe(path: Path | str) -> Video:
         return _read_through(Path(path), container, videos[0])
 
 
-def _read_through(path: Path, container: av.container.InputContainer, stream) -> Video:
+def _read_through(
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream
+) -> Video:
     stream.codec_context.thread_count = 1
     first = None
     video_end = file_end = Fraction(0)
@@ -99,7 +101,7 @@ def _read_through(path: Path, container: av.container.InputContainer, stream) ->
         if packet.stream_index == stream.index:
             first = first or _first_picture(packet)
         start = packet.dts if packet.pts is None else packet.pts
-        if start is None or packet.is_discard:  # decoded for what follows, but not shown
+        if start is None or packet.is_discard:  # decoded for the pictures after it, but not shown
             continue
         end = (start + (packet.duration or 0)) * packet.time_base
         file_end = max(file_end, end)
@@ -111,6 +113,8 @@ def _read_through(path: Path, container: av.container.InputContainer, stream) ->
         raise VideoError(
             path, "no picture in it can be decoded.", "Fetch it again, or convert it to mkv or mp4."
         )
+    if first.pts is None or first.time_base is None:
+        raise VideoError(path, "its first picture has no time stamp.", "Convert it to mkv or mp4.")
     duration = video_end - first.pts * first.time_base
     upright = (first.width, first.height)
     width, height = upright if first.rotation % 180 == 0 else upright[::-1]
@@ -120,12 +124,12 @@ def _read_through(path: Path, container: av.container.InputContainer, stream) ->
         width,
         height,
         stream.index,
-        _breaks_off(path, container, float(file_end)),
+        _is_truncated(path, container, float(file_end)),
     )
 
 
 def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
-    """Yield the packets of a file up to its end, or up to where it cannot be read on."""
+    """Yield the packets of a file, up to the first that cannot be read."""
     try:
         yield from container.demux()
     except (av.FFmpegError, OSError):
@@ -133,19 +137,20 @@ def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
 
 
 def _first_picture(packet: av.Packet) -> av.VideoFrame | None:
-    """Return the first picture that this packet brings out; before it, errors do not count."""
+    """Return the first picture that the decoder outputs for a packet, or None for none or an error."""
     try:
         return next(iter(packet.decode()), None)
     except (av.FFmpegError, OSError):
         return None
 
 
-def _breaks_off(path: Path, container: av.container.InputContainer, end_s: float) -> bool:
+def _is_truncated(path: Path, container: av.container.InputContainer, end_s: float) -> bool:
+    """Return whether a file whose last packet ends at `end_s` is incomplete."""
     if container.format.name == "mpegts":
         return all(path.stat().st_size % size for size in _TS_PACKETS)
-    # Some writers count the duration from the first time stamp, others from 0: the later end of
-    # the two is `end_s`.
-    return (container.duration or 0) / av.time_base - end_s > BREAK_S
+    # Some writers count the duration from the first time stamp, others from 0. `end_s` counts from 0,
+    # which gives the larger of the two.
+    return (container.duration or 0) / av.time_base - end_s > TRUNCATED_S
 
 
 def _reason(error: Exception) -> str:
@@ -161,55 +166,77 @@ def read_frames(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the frames of a chunk, (T, H, W, 3) uint8 RGB, and their times, (T,) float64.
 
-    Times are in seconds from the chunk's start, as the file's time stamps give them. By default
-    every frame is returned; with `times_s` the frame on screen at each of those times, in their
-    order; with `fps` the ones on screen at 0, 1/fps, 2/fps … up to the last frame. A frame may be
-    returned more than once. `sha256`, from the manifest, is checked first.
+    Times are the file's time stamps, in seconds from the chunk's start. By default every frame is
+    returned; with `times_s` the frame on screen at each of those times, in their order; with `fps`
+    the frames on screen at 0, 1/fps, 2/fps … up to the last frame. A frame may be returned more than
+    once. `sha256` is the checksum of the manifest, which is checked first.
     Raises `VideoError` when the checksum differs or the file cannot be read.
     """
     if fps is not None and times_s is not None:
         raise ValueError("give fps or times_s, not both")
-    again = "Delete the manifest; the chunks are made again."
+    remedy = "Delete the manifest; the chunks are made again."
     try:
         if sha256 is not None and checksum(path) != sha256:
             raise VideoError(
-                path, "it is not the file that its manifest lists (the checksum differs).", again
+                path, "it is not the file that its manifest lists (the checksum differs).", remedy
             )
         with av.open(local_url(path), options=LOCAL_ONLY) as container:
             frames = container.decode(video=0)
             if times_s is not None:
-                picked = _at(frames, np.sort(times_s), at_end=np.inf)
+                picked = _on_screen(frames, np.sort(times_s), last_s=np.inf)
             elif fps is not None:
-                picked = _at(frames, (k / fps for k in itertools.count()), at_end=0.0)
+                picked = _on_screen(frames, (k / fps for k in itertools.count()), last_s=0.0)
             else:
-                picked = ((frame.time, _rgb(frame)) for frame in frames)
+                picked = ((_time_s(frame), _rgb(frame)) for frame in frames)
             shown_s, pictures = zip(*picked, strict=True)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(path, f"its frames cannot be read ({_reason(error)}).", again) from error
+        raise VideoError(path, f"its frames cannot be read ({_reason(error)}).", remedy) from error
     order = slice(None) if times_s is None else np.argsort(np.argsort(times_s))
     return np.stack(pictures)[order], np.array(shown_s)[order]
 
 
-def _at(frames, times_s, at_end: float) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield (time, picture) on screen at each of the rising `times_s`.
+def _on_screen(
+    frames: Iterable[av.VideoFrame], times_s: Iterable[float], last_s: float
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield the time and the picture of the frame on screen at each of `times_s`, which ascend.
 
-    The last frame stays on screen for `at_end` seconds after its time stamp. Half a tick of the
-    file's clock is allowed for: frame 2 of 3 frames/s is at 0.667 in a file that counts in ms.
+    The last frame stays on screen for `last_s` seconds. A time may be before a frame's time stamp by
+    half a tick of the file's clock: frame 2 of 3 frames/s is at 0.667 in a file that counts in ms.
     """
-    times_s = iter(times_s)
-    wanted_s = next(times_s, None)
-    for frame, following in itertools.pairwise(itertools.chain(frames, [None])):
-        tick_s = float(frame.time_base)
-        end_s = (
-            frame.time + at_end + tick_s / 2 if following is None else following.time - tick_s / 2
-        )
+    remaining_s = iter(times_s)
+    wanted_s = next(remaining_s, None)
+    for frame, following in _with_next(frames):
+        start_s, half_tick_s = _time_s(frame), float(frame.time_base or 0) / 2
+        if following is None:
+            end_s = start_s + last_s + half_tick_s
+        else:
+            end_s = _time_s(following) - half_tick_s
         picture = None
         while wanted_s is not None and wanted_s < end_s:
             picture = _rgb(frame) if picture is None else picture
-            yield frame.time, picture
-            wanted_s = next(times_s, None)
+            yield start_s, picture
+            wanted_s = next(remaining_s, None)
         if wanted_s is None:
             return
+
+
+def _with_next(
+    frames: Iterable[av.VideoFrame],
+) -> Iterator[tuple[av.VideoFrame, av.VideoFrame | None]]:
+    """Yield each frame with the one after it, the last with None."""
+    frame = None
+    for following in frames:
+        if frame is not None:
+            yield frame, following
+        frame = following
+    if frame is not None:
+        yield frame, None
+
+
+def _time_s(frame: av.VideoFrame) -> float:
+    if frame.time is None:
+        raise ValueError("a frame has no time stamp")
+    return frame.time
 
 
 def _rgb(frame: av.VideoFrame) -> np.ndarray:

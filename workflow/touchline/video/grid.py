@@ -1,4 +1,7 @@
-"""Where the chunks of a half and their frames lie: exact arithmetic, no video."""
+"""Time grid of a half: the exact start and frames of every chunk, by rational arithmetic.
+
+A tick is a moment of the grid, which holds every chunk's start and every frame of every chunk.
+"""
 
 import itertools
 import math
@@ -9,14 +12,14 @@ from typing import NamedTuple
 from touchline.core.intervals import chunk_spans, exact_fraction
 from touchline.core.problems import InputError
 
-# Ticks a second of the grid that holds every chunk's start and frames: ffmpeg counts through them all.
+# Largest number of ticks per second: ffmpeg makes a picture for each of them.
 MAX_RATE = 1000
 
 
 class Box(NamedTuple):
     """A rectangle of the upright source picture, in pixels from its top left corner.
 
-    Cut down to even numbers, since the colours of a video are stored for every second pixel.
+    It is cut down to even numbers, since the colours of a video are stored for every second pixel.
     """
 
     x: int
@@ -27,7 +30,12 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class ChunkSettings:
-    """How a half is cut; raises `InputError` for settings that cannot be met."""
+    """How a half is cut into chunks.
+
+    `fps` is the frame rate of the chunks, `height` that of their pictures in pixels, `score_bug` the
+    place of the score bug, which is then cut out as a second video. Raises `InputError` for settings
+    that contradict each other or are out of range.
+    """
 
     length_s: float = 60.0
     overlap_s: float = 0.0
@@ -35,7 +43,7 @@ class ChunkSettings:
     height: int = 224
     score_bug: Box | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.overlap_s < self.length_s < math.inf:
             raise InputError(
                 f"chunks of {self.length_s} s cannot overlap by {self.overlap_s} s. "
@@ -57,31 +65,29 @@ class ChunkSettings:
 
     @property
     def step(self) -> tuple[int, int]:
-        """Return (p, q): chunks start p ticks of the grid apart, and their frames are q apart."""
-        frames = (exact_fraction(self.length_s) - exact_fraction(self.overlap_s)) * exact_fraction(
-            self.fps
-        )
-        return frames.as_integer_ratio()
+        """Return (p, q): chunks start every p ticks of the grid, and have a frame every q ticks."""
+        step_s = exact_fraction(self.length_s) - exact_fraction(self.overlap_s)
+        return (step_s * exact_fraction(self.fps)).as_integer_ratio()
 
     @property
     def rate(self) -> Fraction:
-        """Return the grid's ticks per second: every chunk's start and every frame is on one."""
+        """Return the ticks per second of the grid."""
         return exact_fraction(self.fps) * self.step[1]
 
     @property
-    def wanted(self) -> str | None:
-        """Return ffmpeg's expression for "tick n is a frame of a chunk"; None when all are.
+    def tick_filter(self) -> str | None:
+        """Return ffmpeg's expression for "tick n is a frame of a chunk"; None where every tick is.
 
-        The chunk that started last before n started mod(n, p) ticks ago, the one before it p more.
+        The latest chunk at tick n started mod(n, p) ticks before it, the one before that p more.
         """
         p, q = self.step
         if q == 1:
             return None
-        at_once = math.ceil(exact_fraction(self.length_s) * self.rate / p)
-        return "+".join(f"not(mod(mod(n,{p})+{i * p},{q}))" for i in range(at_once))
+        overlapping = math.ceil(exact_fraction(self.length_s) * self.rate / p)
+        return "+".join(f"not(mod(mod(n,{p})+{i * p},{q}))" for i in range(overlapping))
 
     def chunks_around(self, tick: int, count: int) -> range:
-        """Return which of `count` chunks can have a frame at a tick."""
+        """Return the numbers of the chunks, of `count`, that can have a frame at a tick."""
         per_step, _ = self.step
         length = exact_fraction(self.length_s) * self.rate
         return range(max(0, int((tick - length) // per_step)), min(tick // per_step, count - 1) + 1)
@@ -89,7 +95,7 @@ class ChunkSettings:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk's span in the half, in seconds, and the ticks of the grid that are its frames."""
+    """A chunk: its start and end in the half, in seconds, and the ticks that are its frames."""
 
     start_s: float
     end_s: float
@@ -97,7 +103,7 @@ class Chunk:
 
 
 def plan_chunks(duration_s: float, settings: ChunkSettings) -> list[Chunk]:
-    """Return the chunks of a half, with every frame that is before the chunk's end."""
+    """Return the chunks of a half of `duration_s`; a chunk has every frame that is before its end."""
     per_step, per_frame = settings.step
     length = exact_fraction(settings.length_s) * settings.rate  # ticks, not always a whole number
     end = exact_fraction(duration_s) * settings.rate
