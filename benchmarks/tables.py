@@ -25,7 +25,7 @@ ACTIONS = CONFIG["samples"]["actions"]
 
 def read_sheet(folder: Path, splits: dict[str, str]) -> pl.DataFrame:
     """Return the sheet of these games of a folder that is as for `make soccernet`."""
-    lengths = sheet.read_pairs(folder / "half_lengths.csv", ["game", "half", "duration_s"])
+    lengths = sheet.read_columns(folder / "half_lengths.csv", ["game", "half", "duration_s"])
     rows, _ = sheet.from_soccernet(
         folder / "SoccerNet",
         folder / "sn-echoes",

@@ -1,4 +1,4 @@
-"""Matches made by code in which somebody says a phrase 2 s after each event."""
+"""Invented matches with a fixed phrase in the commentary 2 s after each event, and a model's F1 on them."""
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,10 @@ KEY = ["half", "chunk", "action"]
 
 
 def make_match(seed, actions=ACTIONS, phrases=PHRASES, half_s=600.0, silent=False, share_true=1.0):
-    """Return a match of two halves; so many of the phrases are said after an event."""
+    """Return a match of two halves.
+
+    A fraction `share_true` of the phrases follow an event; the others follow nothing.
+    """
     random = np.random.default_rng(seed)
     segments, events = [], []
     for half in (1, 2):
@@ -32,10 +35,11 @@ def make_match(seed, actions=ACTIONS, phrases=PHRASES, half_s=600.0, silent=Fals
 
 
 def f1_of(answers, match):
+    """Return the F1 over all samples with one-to-one matching, for answers of confidence above 0.5."""
     name = pl.lit(match.name).alias("match")
     samples = match.samples.with_columns(name)
-    said = answer_intervals(answers.with_columns(name)).filter(pl.col("confidence") > 0.5)
-    table = count(samples, truth_intervals(samples, match.labels), said)
+    predicted = answer_intervals(answers.with_columns(name)).filter(pl.col("confidence") > 0.5)
+    table = count(samples, truth_intervals(samples, match.labels), predicted)
     row = table.filter(protocol="full", matching="one").select("tp", "fp", "fn").sum()
     tp, fp, fn = row.row(0)
     return 2 * tp / (2 * tp + fp + fn)

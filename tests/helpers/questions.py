@@ -1,4 +1,4 @@
-"""A match to ask a server about, and a model's entry for it; for the tests of the API backend."""
+"""A match and a model's settings for tests of the API backend."""
 
 import polars as pl
 
@@ -12,17 +12,17 @@ PRICES = {"input": 1.0, "output": 4.0, "cached": 0.25}
 
 
 def match(chunks: int = 4, silent: bool = False, name: str = "a-match") -> Match:
-    """Return a match of one half with as many chunks of five samples; every chunk has a line."""
-    lines = [
+    """Return a match of one half with `chunks` chunks of five samples, each with a line unless `silent`."""
+    rows = [
         (1, 60.0 * number + 3, 60.0 * number + 9, f"and he plays it on, for the {number}. time")
         for number in range(0 if silent else chunks)
     ]
-    spoken = pl.DataFrame(lines, schema.COMMENTARY, orient="row")
-    return Match(name, make_samples(spoken, {1: 60.0 * chunks}, ACTIONS, 60.0, 0.0))
+    segments = pl.DataFrame(rows, schema.COMMENTARY, orient="row")
+    return Match(name, make_samples(segments, {1: 60.0 * chunks}, ACTIONS, 60.0, 0.0))
 
 
 def entry(server, **settings) -> dict:
-    """Return the settings of a model on a server; retries are quick."""
+    """Return the settings of a model on a test server, changed by `settings`."""
     return {
         "model": "a-model",
         "base_url": server.address,
@@ -35,5 +35,5 @@ def entry(server, **settings) -> dict:
 
 
 def content(table: pl.DataFrame) -> pl.DataFrame:
-    """Return a table of predictions without what depends on the time that the server took."""
+    """Return a table of predictions without its column of times, which differ between runs."""
     return table.drop("seconds")

@@ -1,4 +1,4 @@
-"""Videos whose every frame carries its own index, as black and white squares that can be read back."""
+"""Test videos whose frames show their own index as black and white squares, and reading of that index."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,7 +12,7 @@ ROWS, COLUMNS = 3, 5  # 15 bits: indices up to 32,767
 
 
 def draw_index(index: int, width: int, height: int) -> np.ndarray:
-    """Return the (height, width, 3) uint8 picture of an index, its lowest bit at the top left."""
+    """Return the (height, width, 3) uint8 picture of an index; its lowest bit is at the top left."""
     bits = (index >> np.arange(ROWS * COLUMNS)) & 1
     squares = np.where(bits.reshape(ROWS, COLUMNS), 235, 16).astype(np.uint8)
     rows = np.arange(height) * ROWS // height
@@ -21,7 +21,7 @@ def draw_index(index: int, width: int, height: int) -> np.ndarray:
 
 
 def read_index(picture: np.ndarray) -> int:
-    """Return the index in an (H, W, 3) picture of any size, from the middle half of each square."""
+    """Return the index that an (H, W, 3) picture of any size shows, from the middle of each square."""
     height, width = picture.shape[:2]
     index = 0
     for bit in range(ROWS * COLUMNS):
@@ -34,7 +34,7 @@ def read_index(picture: np.ndarray) -> int:
 
 
 def steady(fps: Fraction | int, duration_s: float) -> list[Fraction]:
-    """Return the times of the frames of a video at a constant rate."""
+    """Return the frame times of a video with a constant frame rate, in seconds."""
     return [Fraction(i) / fps for i in range(round(duration_s * fps))]
 
 
@@ -53,15 +53,16 @@ def make(
 ) -> Path:
     """Write a video with one frame at each of `times` (+ `start_s`); return its path.
 
-    `size` is of the upright picture. With a `rotation` (degrees, counterclockwise) it is stored
-    turned back and the file says how to turn it. The container is that of the suffix. `grain` adds
-    noise of that strength, so that the pictures have as many bytes as real ones. The index of the
-    first picture is `first`. The first `unmixed` pictures are coded in the order in which they are shown.
+    `size` is (width, height) of the upright picture. With a `rotation` (degrees, counterclockwise) the
+    picture is stored turned back, and the file says how to turn it. The suffix gives the container.
+    `grain` adds noise of that strength (0 to 255), so that the pictures have as many bytes as real
+    ones. The index of the first picture is `first`. The first `unmixed` pictures are P-frames, coded
+    in the order in which they are shown.
     """
     random = np.random.default_rng(0)
     suffix = path.suffix[1:]
     container_format = {"mkv": "matroska", "ts": "mpegts"}.get(suffix, suffix)
-    # Without this, FFmpeg moves every file's start to 0 as it writes it.
+    # By default FFmpeg moves the start of the file that it writes to 0.
     keep_start = {"avoid_negative_ts": "disabled"}
     with av.open(f"file:{path}", "w", format=container_format, options=keep_start) as file:
         rate = 1 / (times[1] - times[0]) if len(times) > 1 else Fraction(25)

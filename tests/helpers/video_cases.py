@@ -1,4 +1,4 @@
-"""Kinds of video files that the time contract is tested on, and how a reel's pictures are read back."""
+"""Cases of video files for tests of the time contract, and reading of the indices in a reel's pictures."""
 
 import itertools
 import random
@@ -12,14 +12,14 @@ NTSC = Fraction(30_000, 1001)
 
 
 def uneven(duration_s: int, seed: int = 7) -> list[Fraction]:
-    """Return frame times whole milliseconds apart, from 10 ms to 900 ms."""
-    draw = random.Random(seed)
-    gaps = (draw.choice((10, 33, 40, 41, 100, 900)) for _ in itertools.count())
+    """Return frame times at random distances of 10 ms to 900 ms."""
+    generator = random.Random(seed)
+    gaps = (generator.choice((10, 33, 40, 41, 100, 900)) for _ in itertools.count())
     times = itertools.accumulate(gaps, initial=0)
     return [Fraction(t, 1000) for t in itertools.takewhile(lambda t: t < duration_s * 1000, times)]
 
 
-# name: file name, frame times, how it is made, how it is cut
+# name: file name, frame times, options of `timecode.make`, chunk settings
 CASES = {
     "25 frames/s": ("a.mkv", timecode.steady(25, 11), {}, {}),
     "29.97 frames/s": ("a.mp4", timecode.steady(NTSC, 11), {}, {}),
@@ -42,14 +42,15 @@ CASES = {
     "a fifth of a frame a second": ("a.mkv", timecode.steady(25, 19), {}, {"fps": 0.2, "length_s": 10.0}),
 }  # fmt: skip
 
+# File names that programs may take for options, patterns, protocols or filters.
 NAMES = [
     *("a match.mkv", 'it\'s "it".mkv', "-i.mkv", "%03d.mkv", "concat:a.mkv", "a|b;$HOME.mkv"),
     *("http://127.0.0.1/a.mkv", "pipe:0", "[v]=x,y.mkv", "données.mkv"),
 ]
 
 
-def watch(path) -> tuple[list[Fraction], list[int]]:
-    """Return the time of each picture of a reel, and the index that is written in it."""
+def read_pictures(path) -> tuple[list[Fraction], list[int]]:
+    """Return the time of each picture of a reel in seconds, and the index that it shows."""
     with av.open(str(path)) as file:
         frames = list(file.decode(video=0))
         return (

@@ -13,7 +13,7 @@ from chunks import tiny_base
 from code_changes import add_text
 from project import Study
 from touchline.core import schema
-from video_cases import watch
+from video_cases import read_pictures
 
 QUERY = "the goals of the second half"
 PAGE = {"reel_page": 1, "study": 1}
@@ -70,7 +70,7 @@ def test_the_reel_holds_exactly_the_predicted_goals_of_half_2(queried):
         for start_s, end_s in goals.select("start_s", "end_s").iter_rows():
             first_s, last_s = max(0.0, start_s - 4), min(180.0, end_s + 4)
             wanted |= {5000 + index for index in range(round(first_s * 25), round(last_s * 25))}
-        shown_s, shown = watch(folder / "reel.mp4")
+        shown_s, shown = read_pictures(folder / "reel.mp4")
         assert shown == sorted(wanted)
         timeline = otio.adapters.read_from_file(str(folder / "reel.edl"), rate=25)
         listed = [clip.source_range for clip in timeline.find_clips()]

@@ -34,7 +34,7 @@ def halves():
         reason = "TOUCHLINE_SOCCERNET names no folder with SoccerNet/, sn-echoes/, half_lengths.csv"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     folder = Path(folder)
-    lengths = sheet.read_pairs(folder / "half_lengths.csv", ["game", "half", "duration_s"])
+    lengths = sheet.read_columns(folder / "half_lengths.csv", ["game", "half", "duration_s"])
     rows, _ = sheet.from_soccernet(
         folder / "SoccerNet",
         folder / "sn-echoes",

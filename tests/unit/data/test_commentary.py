@@ -1,4 +1,4 @@
-"""SoccerNet-Echoes' commentary, as it should be and as it should not."""
+"""SoccerNet-Echoes' commentary becomes segments; malformed entries and files become problems."""
 
 import json
 
@@ -25,14 +25,14 @@ def _read(path):
     return commentary.read_commentary(path, "a-match", 1)
 
 
-def test_segments_become_lines_in_order_of_time(file):
+def test_segments_are_in_order_of_time_with_normalised_spaces(file):
     lines, problems = _read(file([5, 9.5, " b \n b "], [0.0, 2.0, "a"], [5, 6, "ç"]))
     assert lines.rows() == [(1, 0.0, 2.0, "a"), (1, 5.0, 6.0, "ç"), (1, 5.0, 9.5, "b b")]
     assert dict(lines.schema) == dict(schema.COMMENTARY)
     assert problems == []
 
 
-def test_segments_past_the_end_of_any_half_stay(file):
+def test_segments_past_the_end_of_any_half_are_kept(file):
     lines, problems = _read(file([2690.0, 9000.0, "a"], [9000.0, 9001.0, "b"]))
     assert len(lines) == 2
     assert problems == []
@@ -48,7 +48,7 @@ def test_blank_texts_are_left_out_and_counted(file):
 
 
 @pytest.mark.parametrize("entries", [[], [[0, 1, ""]]])
-def test_a_file_without_words_is_noted_and_costs_nothing(file, entries):
+def test_a_file_without_text_is_noted_and_costs_nothing(file, entries):
     lines, problems = _read(file(*entries))
     assert lines.is_empty()
     assert "no commentary in the file." in str(problems[-1])
@@ -73,7 +73,7 @@ def test_a_file_without_words_is_noted_and_costs_nothing(file, entries):
         (None, "None"),
     ],
 )
-def test_a_bad_line_is_left_out_and_the_others_stay(file, entry, text):
+def test_a_malformed_segment_is_left_out_and_the_others_are_kept(file, entry, text):
     path = file([0, 1, "a"], entry, [5, 6, "b"])
     lines, (problem,) = _read(path)
     assert lines["text"].to_list() == ["a", "b"]
@@ -88,7 +88,7 @@ def test_a_bad_line_is_left_out_and_the_others_stay(file, entry, text):
     [None, b"", b'{"segments": {"0": [1.0, 2', b"WEBVTT", b"[]", b"{}", b'{"segments": []}',
      b'{"segments": null}', b'{"segments": "\xff"}'],
 )  # fmt: skip
-def test_a_file_that_is_no_commentary_sets_its_match_aside(tmp_path, content):
+def test_a_file_that_is_not_commentary_json_sets_its_match_aside(tmp_path, content):
     path = tmp_path / "1_asr.json"
     if content is not None:
         path.write_bytes(content)
@@ -129,7 +129,7 @@ def test_one_unreadable_half_sets_the_match_aside(file, tmp_path):
     assert schema.is_set_aside(tmp_path / "c.parquet")
 
 
-def test_on_problem_stop_raises_for_what_costs_a_line_but_not_for_a_note(file, tmp_path):
+def test_on_problem_stop_raises_for_a_lost_segment_but_not_for_a_note(file, tmp_path):
     out = tmp_path / "c.parquet"
     with pytest.raises(InputError, match=r"1_asr\.json: row 1: .* reversed"):
         _main(out, {1: file([3, 2, "a"])}, "--on-problem", "stop")

@@ -1,4 +1,4 @@
-"""SoccerNet's labels, as they should be and as they should not."""
+"""SoccerNet's labels become events; malformed annotations and files become problems."""
 
 import json
 
@@ -63,10 +63,10 @@ def test_an_event_in_a_half_that_is_not_in_the_study_is_no_problem(file):
     assert problems == []
 
 
-@pytest.mark.parametrize(("position", "stays"), [("60000", True), ("60001", False), (0, True)])
-def test_an_event_at_the_very_end_stays(file, position, stays):
+@pytest.mark.parametrize(("position", "is_kept"), [("60000", True), ("60001", False), (0, True)])
+def test_an_event_at_the_very_end_is_kept(file, position, is_kept):
     events, problems = _read(file(_entry(position=position)))
-    assert (len(events), len(problems)) == ((1, 0) if stays else (0, 1))
+    assert (len(events), len(problems)) == ((1, 0) if is_kept else (0, 1))
 
 
 def test_team_and_visibility_may_be_absent(file):
@@ -94,7 +94,7 @@ def test_team_and_visibility_may_be_absent(file):
         ({"team": ["home"]}, "team '['home']' is no text", "Correct it."),
     ],
 )
-def test_a_bad_label_is_left_out_and_the_others_stay(file, fields, text, remedy):
+def test_a_malformed_label_is_left_out_and_the_others_are_kept(file, fields, text, remedy):
     path = file(_entry(), _entry(**fields), _entry(position="20000"))
     events, (problem,) = _read(path)
     assert events["time_s"].to_list() == [10.0, 20.0]
@@ -118,7 +118,7 @@ def test_a_bad_label_is_left_out_and_the_others_stay(file, fields, text, remedy)
         None,
     ],
 )
-def test_a_file_that_is_no_label_json_sets_its_match_aside(tmp_path, content):
+def test_a_file_that_is_not_label_json_sets_its_match_aside(tmp_path, content):
     path = tmp_path / "Labels-v2.json"
     if content is not None:
         path.write_bytes(content)
@@ -136,7 +136,7 @@ def _main(out, *more):
     ])  # fmt: skip
 
 
-def test_problems_are_printed_and_travel_inside_the_table(file, tmp_path, capsys):
+def test_problems_are_printed_and_stored_in_the_table(file, tmp_path, capsys):
     out = tmp_path / "labels.parquet"
     _main(out, "--file", str(file(_entry(), _entry(label="?"))))
     assert len(schema.read(out, schema.LABELS)) == 1

@@ -1,4 +1,4 @@
-"""Chunks × actions, and the commentary that overlaps each chunk."""
+"""Samples: chunks × actions, and the commentary that overlaps each chunk."""
 
 import math
 from itertools import pairwise
@@ -43,7 +43,7 @@ def test_a_half_is_cut_into_chunks_of_which_the_last_may_be_shorter(duration_s, 
 
 
 @given(st.integers(1, 2 * 3600 * 25))
-def test_there_are_as_many_chunks_as_minutes_begun(frames):
+def test_the_number_of_chunks_is_the_duration_rounded_up(frames):
     spans = chunk_spans(frames / 25, 60)
     assert len(spans) == math.ceil(frames / (25 * 60))
     assert spans[-1][1] == frames / 25
@@ -117,7 +117,7 @@ def test_a_loop_ends_with_the_half():
 
 @pytest.fixture
 def run(tmp_path):
-    """Return a function that runs the command on segments, and returns what it wrote."""
+    """Return a function that runs the command on segments and returns the path of its table."""
 
     def main(segments, *more, problems=(), out="samples.parquet"):
         schema.write(tmp_path / "commentary.parquet", segments, schema.COMMENTARY, problems)
@@ -155,12 +155,12 @@ def test_a_second_run_gives_the_same_bytes(run):
 
 
 @pytest.mark.parametrize("overlap_s", ["60", "75", "-1"])
-def test_an_overlap_that_does_not_fit_is_a_sentence(run, overlap_s):
+def test_an_impossible_overlap_is_an_input_error(run, overlap_s):
     with pytest.raises(InputError, match=r"Make the overlap .* smaller than the length"):
         run(LOOP, "--overlap-s", overlap_s)
 
 
-def test_a_file_that_is_no_table_is_a_sentence(tmp_path):
+def test_a_file_that_is_not_a_table_is_an_input_error(tmp_path):
     (tmp_path / "c.parquet").write_text("no parquet")
     with pytest.raises(InputError, match=r"c\.parquet: not a readable Parquet file .* Delete it"):
         samples.main([

@@ -8,7 +8,7 @@ import yaml
 import timecode
 from chunks import tiny_base
 from project import ROOT, stage
-from video_cases import watch
+from video_cases import read_pictures
 
 WORDS = {"0": [18.0, 21.0, "What a goal!"], "1": [70.0, 73.0, "Corner kick."]}
 
@@ -35,7 +35,7 @@ def test_a_baseline_needs_nothing_but_the_video(tmp_path, film):
     assert made["match"] == "my-50-match"
     assert [clip["start_s"] for clip in made["clips"]] == [20, 80]
     (video,) = tmp_path.glob("reel/reels/*/reel.mp4")
-    assert watch(video)[1] == [*range(500, 1000), *range(2000, 2500)]
+    assert read_pictures(video)[1] == [*range(500, 1000), *range(2000, 2500)]
     assert (tmp_path / "reel/index.html").is_file()
     assert sorted(path.name for path in (tmp_path / "reel").iterdir()) == ["index.html", "reels"]
 
@@ -52,7 +52,7 @@ def test_a_video_of_a_whole_match_is_told_where_its_halves_are(tmp_path, film):
         (2, "Goal 45:10"), (2, "Goal 45:55"),
     ]  # fmt: skip
     (video,) = tmp_path.glob("reel/reels/*/reel.mp4")
-    assert watch(video)[1] == [*range(2000, 2500), *range(3125, 3625)]
+    assert read_pictures(video)[1] == [*range(2000, 2500), *range(3125, 3625)]
 
 
 def test_a_video_language_model_answers_an_open_question(tmp_path, film):

@@ -11,7 +11,7 @@ import timecode
 from touchline.reels.cut import Piece, splice
 from touchline.reels.stream_copy import copy
 from touchline.video.frame_reader import VideoError
-from video_cases import CASES, NAMES, NTSC, uneven, watch
+from video_cases import CASES, NAMES, NTSC, read_pictures, uneven
 
 RATE = 48_000
 # A tone whose pitch says when it is: each second is 100 Hz above the one before.
@@ -58,7 +58,7 @@ def pitch(sound: np.ndarray, time_s: float) -> float:
 
 def check(path, times, pieces, cuts):
     """Assert that a reel shows, picture by picture, what its list says."""
-    shown_s, shown = watch(path)
+    shown_s, shown = read_pictures(path)
     expected, expected_s = [], []
     for piece, cut in zip(pieces, cuts, strict=True):
         ends = [*times[1:], times[-1] + 1]
@@ -191,7 +191,7 @@ def test_a_copied_reel_starts_its_clips_with_key_frames_and_says_so(tmp_path, su
     pieces = [Piece(path, 3.3, 6), Piece(path, 10.1, 11), Piece(path, 17, 30)]
     cuts = copy(pieces, tmp_path / "reel.mp4")
     assert [float(cut.start_s) for cut in cuts] == [2, 10, 16]
-    shown_s, shown = watch(tmp_path / "reel.mp4")
+    shown_s, shown = read_pictures(tmp_path / "reel.mp4")
     assert shown_s == sorted(shown_s)
     for piece, cut in zip(pieces, cuts, strict=True):
         assert 0 <= cut.end_s - Fraction(min(piece.end_s, 20)) < Fraction(1, 5)
@@ -223,7 +223,7 @@ def test_a_copied_clip_may_need_to_be_decoded_earlier_than_the_one_before(tmp_pa
     )
     pieces = [Piece(path, 0, 3), Piece(path, 4, 8), Piece(path, 0, 2), Piece(path, 6, 7)]
     cuts = copy(pieces, tmp_path / "reel.mp4")
-    shown_s, shown = watch(tmp_path / "reel.mp4")
+    shown_s, shown = read_pictures(tmp_path / "reel.mp4")
     assert shown_s == [Fraction(index, 25) for index in range(len(shown))]
     for cut in cuts:
         first, last = (round(25 * time_s) for time_s in (cut.start_s, cut.end_s))

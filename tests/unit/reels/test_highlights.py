@@ -18,7 +18,7 @@ from touchline.data.samples import make_samples
 from touchline.models.peaks import to_predictions
 from touchline.reels import highlights
 from touchline.study.job_arguments import flags
-from video_cases import uneven, watch
+from video_cases import read_pictures, uneven
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_the_reel_holds_exactly_the_goals_of_half_2(match, capsys):
     assert [(clip["half"], clip["start_s"], clip["end_s"]) for clip in content["clips"]] == [
         (2, *span) for span in spans
     ]
-    shown_s, shown = watch(match["folder"] / "reel.mp4")
+    shown_s, shown = read_pictures(match["folder"] / "reel.mp4")
     expected = [
         5000 + index for first, last in ((250, 750), (787, 1288)) for index in range(first, last)
     ]
@@ -168,14 +168,14 @@ def test_a_video_shorter_than_the_sheet_says_ends_the_clip(match, tmp_path):
     assert [clip["end_s"] for clip in content["clips"]] == [24.0, 51.5]
     assert content["clips"][1]["reel_start_s"] is None
     assert content["messages"] == ["Goal 45:42: the video has no picture of it."]
-    assert watch(match["folder"] / "reel.mp4")[1] == list(range(250, 600))
+    assert read_pictures(match["folder"] / "reel.mp4")[1] == list(range(250, 600))
 
 
 def test_a_variable_rate_keeps_its_pictures_and_their_times(match, tmp_path):
     times = uneven(60)
     film = timecode.make(tmp_path / "uneven.mkv", times)
     content = make(match, halves=filmed(match, **{"2": str(film)}))
-    shown_s, shown = watch(match["folder"] / "reel.mp4")
+    shown_s, shown = read_pictures(match["folder"] / "reel.mp4")
     for clip in content["clips"]:
         place = shown_s.index(
             min(shown_s, key=lambda s, c=clip: abs(s - Fraction(c["reel_start_s"])))
@@ -221,7 +221,7 @@ def test_a_copied_reel_lists_where_its_clips_really_start(match):
     content = make(match, stream_copy=True)
     for clip, planned_s in zip(content["clips"], (10.0, 31.5), strict=True):
         assert clip["start_s"] <= planned_s
-    shown_s, shown = watch(match["folder"] / "reel.mp4")
+    shown_s, shown = read_pictures(match["folder"] / "reel.mp4")
     assert shown[0] == 5000 + round(content["clips"][0]["start_s"] * 25)
     with av.open(str(match["folder"] / "reel.mp4")) as file:
         assert file.streams.video[0].codec_context.name == "h264"

@@ -1,1 +1,1 @@
-"""What goes into a study: the sheet, labels, commentary and samples."""
+"""Data of a study: the sheet of matches, labels, commentary, samples, and SoccerNet's file formats."""

@@ -1,4 +1,4 @@
-"""The commentary of one match, from SoccerNet-Echoes' JSON to a table of segments."""
+"""Convert the commentary of a match from SoccerNet-Echoes' JSON to a table of segments."""
 
 import argparse
 import json
@@ -11,10 +11,11 @@ from touchline.core.problems import MATCH_SET_ASIDE, NOTED, ROW_LEFT_OUT, Proble
 
 
 def read_commentary(path: Path | str, match: str, half: int) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return the segments of one half (columns `schema.COMMENTARY`) in order of time, and the problems.
+    """Return the segments of a half (columns `schema.COMMENTARY`) in order of time, and the problems.
 
-    The file holds `{"segments": {"0": [start_s, end_s, "text"], …}}`, seconds from the start of the
-    half's video. Blank texts are left out, and counted; segments that run past the end stay.
+    The file contains `{"segments": {"0": [start_s, end_s, "text"], …}}`, in seconds from the start of
+    the half's video. Blank texts are left out and counted in one problem; segments past the end of
+    the half are kept.
     """
 
     def problem(text: str, remedy: str, effect: str, row: int | None = None) -> Problem:
@@ -24,12 +25,12 @@ def read_commentary(path: Path | str, match: str, half: int) -> tuple[pl.DataFra
         segments = json.loads(Path(path).read_text(encoding="utf-8"))["segments"]
         entries = list(segments.values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        broken = problem(
+        unreadable = problem(
             f"is not SoccerNet-Echoes' commentary JSON ({error!r}).",
             "Fetch the file again, or leave the cell empty to go on without this commentary.",
             MATCH_SET_ASIDE,
         )
-        return pl.DataFrame(schema=schema.COMMENTARY), [broken]
+        return pl.DataFrame(schema=schema.COMMENTARY), [unreadable]
 
     rows, problems, blank = [], [], 0
     for row, entry in enumerate(entries, start=1):
@@ -39,7 +40,7 @@ def read_commentary(path: Path | str, match: str, half: int) -> tuple[pl.DataFra
                 raise ValueError(f"times {start_s} to {end_s} are reversed, negative or no times")
             if not isinstance(text, str):
                 raise TypeError(f"text {text!r} is no string")
-            text.encode()  # half an emoji (a lone surrogate) is valid JSON, but no text
+            text.encode()  # a lone surrogate (half an emoji) is valid JSON, but cannot be written as UTF-8
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             problems.append(
                 problem(
@@ -71,7 +72,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
     halves = [read_commentary(path, args.match, int(half)) for half, path in args.files.items()]
-    problems = [problem for _, found in halves for problem in found]
+    problems = [problem for _, listed in halves for problem in listed]
     cli.report(problems)
     if args.on_problem == "stop":
         raise_problems(problems)

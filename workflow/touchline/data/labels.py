@@ -1,4 +1,4 @@
-"""The labels of one match, from SoccerNet's JSON to a table of events."""
+"""Convert the labels of a match from SoccerNet's JSON to a table of events."""
 
 import argparse
 import json
@@ -15,9 +15,10 @@ def read_labels(
 ) -> tuple[pl.DataFrame, list[Problem]]:
     """Return the events of the halves in `durations_s` (columns `schema.LABELS`), and the problems.
 
-    `actions` maps SoccerNet's label to the study's action; any other label is a problem. `position`
-    is milliseconds from the start of the half's video. An event after the end of the video cannot
-    be seen in any chunk: it is left out and listed.
+    `durations_s` maps a half to the seconds of its video, `actions` SoccerNet's label to the study's
+    action; any other label is a problem. An event's time is its `position`, in milliseconds from the
+    start of the half's video. An event after the end of the video is in no chunk, so it is left out
+    with a problem.
     """
     try:
         annotations = json.loads(Path(path).read_text(encoding="utf-8"))["annotations"]
@@ -46,15 +47,19 @@ def read_labels(
     return frame.sort("half", "time_s", "label", maintain_order=True), problems
 
 
-def _event(annotation: dict, durations_s: dict, actions: dict) -> tuple | None:
-    """Return one event, or None for a half that is not in the study.
+def _event(
+    annotation: dict, durations_s: dict[int, float], actions: dict[str, str]
+) -> tuple[int, float, str, str, str | None, str | None] | None:
+    """Return an annotation as a row of `schema.LABELS`, or None if its half is not in the study.
 
-    Raises ValueError(what is wrong, what to do).
+    Raises ValueError with two arguments: the problem and the remedy.
     """
     try:
         json.dumps(annotation, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise ValueError("half a character (a lone surrogate) in it.", "Correct it.") from None
+        raise ValueError(
+            "it contains a lone surrogate (half a character).", "Correct it."
+        ) from None
     half_text = str(annotation.get("gameTime", "")).split(" - ")[0]
     if not half_text.isdecimal():
         raise ValueError(
@@ -105,7 +110,8 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
     durations = {int(half): float(length) for half, length in args.durations.items()}
-    events, problems = pl.DataFrame(schema=schema.LABELS), []
+    events = pl.DataFrame(schema=schema.LABELS)
+    problems: list[Problem] = []
     if args.file:
         events, problems = read_labels(args.file, args.match, durations, args.actions)
     cli.report(problems)

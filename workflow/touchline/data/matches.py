@@ -1,9 +1,11 @@
-"""matches.csv, the single list of what is in a study: one row per half. Read, checked and written."""
+"""The sheet (matches.csv), which lists the halves of a study's matches: reading, validating, writing."""
 
+import contextlib
 import csv
+import math
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import jsonschema
@@ -37,63 +39,66 @@ def slug(game: str) -> str:
 
 
 def read_sheet(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return the rows of every sound match (columns of `SHEET`), and what was wrong with the others.
+    """Return the rows of every valid match (columns of `SHEET`), and the problems of the others.
 
-    A match with one bad row is set aside as a whole. An empty duration_s is read from the video.
-    Paths are taken as written, relative to the working directory. Raises `InputError` when the file
-    cannot be read or has other columns.
+    A match with an invalid row is left out completely. An empty duration_s is read from the video.
+    Paths are relative to the working directory. Raises `InputError` when the file cannot be read or
+    has other columns.
     """
     rows = list(_rows(path))
     validator = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
-    problems = [found for row in rows for found in _row_problems(row, path, validator)]
+    problems = [problem for row in rows for problem in _row_problems(row, path, validator)]
     problems += _match_problems(rows, path)
-    bad = {problem.match for problem in problems}
-    good = [row for _, row in rows if str(row.get("match", "")) not in bad]
-    for row in good:
-        if "duration_s" not in row:
-            row["duration_s"], found = measure(row["video"], row["match"], row["half"])
-            problems += found
-    bad = {problem.match for problem in problems}
-    good = [row for row in good if row["match"] not in bad]
-    return pl.DataFrame(good, schema=SHEET, orient="row"), problems
+    invalid = {problem.match for problem in problems}
+    valid_rows = [cells for _, cells in rows if str(cells.get("match", "")) not in invalid]
+    for cells in valid_rows:
+        if "duration_s" not in cells:
+            cells["duration_s"], video_problems = measure_duration(
+                cells["video"], cells["match"], cells["half"]
+            )
+            problems += video_problems
+    invalid = {problem.match for problem in problems}
+    valid_rows = [cells for cells in valid_rows if cells["match"] not in invalid]
+    return pl.DataFrame(valid_rows, schema=SHEET, orient="row"), problems
 
 
 def load_matches(path: Path | str, on_problem: str) -> dict[str, list[dict]]:
-    """Return the halves of every sound match of a study, by the match's name, in the sheet's order.
+    """Return the halves (rows of `SHEET`) of every valid match of a study, by the match's name.
 
-    Raises `InputError` when no match is left, or for any problem when `on_problem` is "stop".
+    Matches and halves are in the order of the sheet. Raises `InputError` when no match is left, and
+    for any problem when `on_problem` is "stop".
     """
     rows, problems = read_sheet(path)
     if on_problem == "stop":
         raise_problems(problems)
     if rows.is_empty():
         cli.report(problems)
-        raise InputError(f"{path}: no sound match is left. Add rows, or correct those above.")
+        raise InputError(f"{path}: no valid match is left. Add rows, or correct those above.")
     by_match = rows.group_by("match", maintain_order=True)
     return {match: halves.to_dicts() for (match,), halves in by_match}
 
 
-def measure(film: str, match: str, half: int) -> tuple[float | None, list[Problem]]:
-    """Return the length of a half's video in seconds, or what is wrong with it."""
+def measure_duration(video: str, match: str, half: int) -> tuple[float | None, list[Problem]]:
+    """Return the duration of a half's video in seconds, or None and the video's problem."""
     from touchline.video import frame_reader  # slow to import, and rarely needed
 
     try:
-        return frame_reader.probe(film).duration_s, []
+        return frame_reader.probe(video).duration_s, []
     except frame_reader.VideoError as error:
-        return None, [Problem(match, "sheet", error.problem, error.remedy, half=half, file=film)]
+        return None, [Problem(match, "sheet", error.problem, error.remedy, half=half, file=video)]
 
 
 def _rows(path: Path | str) -> Iterator[tuple[int, dict]]:
-    """Yield (line in the file, the row's non-empty cells); numbers are numbers where they can be."""
+    """Yield the line number and the non-empty cells of each row; cells of numbers are converted."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restkey="(too many cells)")
             header = reader.fieldnames or []
-            wrong = [f"no column {name}" for name in SHEET if name not in header]
-            wrong += [f"unknown column {name}" for name in header if name not in SHEET]
-            if wrong:
+            differences = [f"no column {name}" for name in SHEET if name not in header]
+            differences += [f"unknown column {name}" for name in header if name not in SHEET]
+            if differences:
                 raise InputError(
-                    f"{path}: row 1: {', '.join(wrong)}. The sheet's columns are "
+                    f"{path}: row 1: {', '.join(differences)}. The sheet's columns are "
                     f"{','.join(SHEET)}; `touchline sheet --help` says how to write one."
                 )
             for row in reader:
@@ -106,20 +111,22 @@ def _rows(path: Path | str) -> Iterator[tuple[int, dict]]:
         ) from error
 
 
-def _numbers(cells: dict) -> dict:
-    numbers = {}
-    for name, kind in (("half", int), ("duration_s", float)):
-        try:
-            number = kind(cells[name])
-        except (KeyError, ValueError):
-            continue
-        if number == number:  # "nan" stays text, and so becomes a problem of its row
-            numbers[name] = number
+def _numbers(cells: dict[str, str]) -> dict[str, int | float]:
+    """Return the cells that are numbers, converted; the others are left to the schema to refuse."""
+    numbers: dict[str, int | float] = {}
+    with contextlib.suppress(KeyError, ValueError):
+        numbers["half"] = int(cells["half"])
+    with contextlib.suppress(KeyError, ValueError):
+        duration_s = float(cells["duration_s"])
+        if not math.isnan(duration_s):  # "nan" stays text, which the schema refuses
+            numbers["duration_s"] = duration_s
     return numbers
 
 
-def _row_problems(row: tuple[int, dict], path: Path | str, validator) -> Iterator[Problem]:
-    """Yield what is wrong with one row by itself."""
+def _row_problems(
+    row: tuple[int, dict], path: Path | str, validator: jsonschema.Draft202012Validator
+) -> Iterator[Problem]:
+    """Yield the problems of one row by itself."""
     line, cells = row
 
     def problem(text: str, remedy: str) -> Problem:
@@ -127,7 +134,9 @@ def _row_problems(row: tuple[int, dict], path: Path | str, validator) -> Iterato
 
     for error in validator.iter_errors(cells):
         column = str(error.path[0]) if error.path else ""
-        remedy = error.schema.get("description", "Mend the row.") if column else "Mend the row."
+        remedy = "Correct the row."
+        if column and isinstance(error.schema, Mapping):
+            remedy = error.schema.get("description", remedy)
         where = f"{column}: " if column else ""
         yield problem(f"{where}{error.message}.", remedy)
     for column in ("video", "labels", "commentary"):
@@ -141,21 +150,21 @@ def _row_problems(row: tuple[int, dict], path: Path | str, validator) -> Iterato
 
 
 def _match_problems(rows: list[tuple[int, dict]], path: Path | str) -> Iterator[Problem]:
-    """Yield what is wrong between the rows of one match."""
-    seen: dict[tuple, int] = {}
-    first: dict[str, dict] = {}
+    """Yield the contradictions between the rows of a match."""
+    lines: dict[tuple, int] = {}  # of each match and half
+    first_rows: dict[str, dict] = {}
     for line, cells in rows:
         match = str(cells.get("match", ""))
         key = (match, cells.get("half"))
-        if key in seen:
+        if key in lines:
             yield Problem(
-                match, "sheet", f"the same match and half as row {seen[key]}.", "Remove one.",
+                match, "sheet", f"the same match and half as row {lines[key]}.", "Remove one.",
                 file=str(path), row=line,
             )  # fmt: skip
-        seen[key] = line
-        known = first.setdefault(match, cells)
+        lines[key] = line
+        first_row = first_rows.setdefault(match, cells)
         for column in ("split", "labels"):
-            if cells.get(column) != known.get(column):
+            if cells.get(column) != first_row.get(column):
                 yield Problem(
                     match, "sheet", f"{column} differs between the match's halves.",
                     "Write the same in every row of a match.", file=str(path), row=line,
@@ -163,6 +172,6 @@ def _match_problems(rows: list[tuple[int, dict]], path: Path | str) -> Iterator[
 
 
 def write_sheet(path: Path | str, rows: pl.DataFrame) -> None:
-    """Write a sheet whole."""
+    """Write a sheet atomically."""
     with atomic_file(path) as partial:
         rows.select(SHEET.names()).write_csv(partial)

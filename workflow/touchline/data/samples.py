@@ -1,4 +1,4 @@
-"""The samples of one match: every chunk and action, with the commentary that overlaps the chunk."""
+"""Make the samples of a match: each chunk with each action, and the commentary that overlaps the chunk."""
 
 import argparse
 import json
@@ -12,10 +12,10 @@ from touchline.core.problems import InputError
 
 
 def collapse_loops(segments: pl.DataFrame) -> pl.DataFrame:
-    """Keep the first of consecutive segments with the same text.
+    """Return the segments without those whose text, apart from case and punctuation, repeats the one before.
 
-    A speech recogniser that loses track repeats its last words over what follows: one in seven
-    consecutive English segments of SoccerNet-Echoes. The first one's times are those of the words.
+    A speech recogniser may repeat a line over the sound that follows it, as for one in seven
+    consecutive English segments of SoccerNet-Echoes. The first of them has the times of the words.
     """
     words = (
         pl.col("text").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
@@ -32,7 +32,8 @@ def make_samples(
 ) -> pl.DataFrame:
     """Return the samples (columns `schema.SAMPLES`), ordered by half, chunk and the given actions.
 
-    A segment belongs to every chunk that it overlaps; a segment of no length to the chunk it is in.
+    A segment belongs to every chunk that it overlaps; a segment of no length to the chunks it is in.
+    `durations_s` maps a half to its seconds, `length_s` and `overlap_s` are those of the chunks.
     """
     chunks = pl.DataFrame(
         [

@@ -1,4 +1,4 @@
-"""Write matches.csv for a SoccerNet tree. Rows for other matches may be added to it by hand."""
+"""Write the sheet (matches.csv) of a SoccerNet folder; rows of other matches can be added by hand."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ from tqdm import tqdm
 from touchline.core import cli
 from touchline.core.problems import NOTED, InputError, Problem
 from touchline.data import matches
-from touchline.data.matches import SHEET, SPLITS, measure, slug
+from touchline.data.matches import SHEET, SPLITS, measure_duration, slug
 
 LABELS_FILE = "Labels-v2.json"
 
@@ -24,39 +24,40 @@ def from_soccernet(
     commentary_order: list[str],
     video_order: list[str],
 ) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return the sheet of the games of `splits` that have a folder in the tree, and what it lacks.
+    """Return the sheet of the games of `splits` that have a folder in `soccernet`, and its problems.
 
-    `splits` maps a game path to its split, `lengths` (game, half) to seconds for halves without a
-    video. The first folder of `commentary_order` that has a half's file gives its commentary.
+    `splits` maps a game path to its split, `lengths` a (game, half) without a video to its seconds. A
+    half's commentary is taken from the first version of `commentary_order` that has it, its video is
+    the first file of `video_order` that exists.
     """
-    rows, problems = [], []
+    rows: list[tuple] = []
+    problems: list[Problem] = []
+    versions = [echoes / "Dataset" / version for version in commentary_order] if echoes else []
     for game, split in tqdm(splits.items(), desc="games", unit="game", disable=None):
         folder = soccernet / game
         if not folder.is_dir():
             continue
         labels = folder / LABELS_FILE
         for half in (1, 2):
-            film = _first(folder / f"{half}_{name}" for name in video_order)
-            duration, found = lengths.get((game, half)), []
-            if film:
-                duration, found = measure(film, slug(game), half)
-            problems += found
-            spoken = _first(
-                echoes / "Dataset" / version / game / f"{half}_asr.json"
-                for version in (commentary_order if echoes else [])
-            )
+            video = _first_file(folder / f"{half}_{name}" for name in video_order)
+            duration_s = lengths.get((game, half))
+            video_problems: list[Problem] = []
+            if video:
+                duration_s, video_problems = measure_duration(video, slug(game), half)
+            problems += video_problems
+            commentary = _first_file(version / game / f"{half}_asr.json" for version in versions)
             rows.append(
-                (slug(game), half, split, film, duration,
-                 str(labels) if labels.is_file() else None, spoken)
+                (slug(game), half, split, video, duration_s,
+                 str(labels) if labels.is_file() else None, commentary)
             )  # fmt: skip
-            if duration is None and not found:
+            if duration_s is None and not video_problems:
                 problems.append(
                     Problem(
                         slug(game), "sheet", "no video and no length.",
                         "Add the half to the file of --lengths.", half=half, file=str(folder),
                     )
                 )  # fmt: skip
-            if spoken is None:
+            if commentary is None:
                 problems.append(
                     Problem(
                         slug(game), "sheet", "no commentary.",
@@ -67,13 +68,13 @@ def from_soccernet(
     return pl.DataFrame(rows, schema=SHEET, orient="row"), problems
 
 
-def _first(paths: Iterator[Path]) -> str | None:
+def _first_file(paths: Iterator[Path]) -> str | None:
     return next((str(path) for path in paths if path.is_file()), None)
 
 
 def soccernet_splits() -> dict[str, str]:
     """Return the official split of each SoccerNet-v2 game, from the SoccerNet package."""
-    from SoccerNet.utils import getListGames
+    from SoccerNet.utils import getListGames  # type: ignore[import-untyped]  # no type information
 
     return {game: split for split in SPLITS for game in getListGames(split)}
 
@@ -83,8 +84,8 @@ def _by_split(splits: dict[str, str]) -> list[list[tuple[str, str]]]:
     return [[pair for pair in splits.items() if pair[1] == split] for split in SPLITS]
 
 
-def read_pairs(path: Path, columns: list[str]) -> pl.DataFrame:
-    """Read a small CSV that must have these columns; raise `InputError` otherwise."""
+def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
+    """Return these columns of a CSV file; raise `InputError` where one is missing or malformed."""
     kinds = {"half": pl.Int64, "duration_s": pl.Float64}
     try:
         table = pl.read_csv(path, infer_schema=False).select(columns)
@@ -97,8 +98,8 @@ def read_pairs(path: Path, columns: list[str]) -> pl.DataFrame:
 
 
 def read_splits(path: Path) -> dict[str, str]:
-    """Return the split of each game of a small CSV; raise `InputError` for an unknown split."""
-    pairs = read_pairs(path, ["game", "split"]).rows()
+    """Return the split of each game from a CSV file; raise `InputError` for an unknown split."""
+    pairs = read_columns(path, ["game", "split"]).rows()
     for row, (game, split) in enumerate(pairs, start=2):
         if split not in SPLITS:
             raise InputError(
@@ -109,9 +110,10 @@ def read_splits(path: Path) -> dict[str, str]:
 
 
 def download(folder: Path, splits: list[str], files: list[str]) -> None:
-    """Fetch missing files with the SoccerNet package; its password is in `SOCCERNET_PASSWORD`.
+    """Download missing files of all games with the SoccerNet package.
 
-    The package reports each download to an analytics service of its authors.
+    The password is read from the environment variable `SOCCERNET_PASSWORD`. The package reports each
+    download to an analytics service of its authors. Raises `InputError` without a password.
     """
     password = os.environ.get("SOCCERNET_PASSWORD")
     if not password:
@@ -119,7 +121,9 @@ def download(folder: Path, splits: list[str], files: list[str]) -> None:
             "SOCCERNET_PASSWORD is not set. SoccerNet gives you a password for the videos once you "
             "have signed its agreement; put it into that environment variable."
         )
-    from SoccerNet.Downloader import SoccerNetDownloader
+    from SoccerNet.Downloader import (  # type: ignore[import-untyped]  # no type information
+        SoccerNetDownloader,
+    )
 
     downloader = SoccerNetDownloader(LocalDirectory=str(folder))
     downloader.password = password
@@ -127,7 +131,7 @@ def download(folder: Path, splits: list[str], files: list[str]) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Write the sheet of a SoccerNet tree."""
+    """Write the sheet of a SoccerNet folder."""
     parser = argparse.ArgumentParser(prog="touchline sheet", description=__doc__)
     parser.add_argument(
         "--soccernet", type=Path, required=True, metavar="DIR",
@@ -171,7 +175,7 @@ def main(argv: list[str]) -> None:
     splits = {game: split for games in _by_split(splits) for game, split in games[:: args.every]}
     lengths = {}
     if args.lengths:
-        table = read_pairs(args.lengths, ["game", "half", "duration_s"])
+        table = read_columns(args.lengths, ["game", "half", "duration_s"])
         lengths = {(game, half): length for game, half, length in table.iter_rows()}
     rows, problems = from_soccernet(
         args.soccernet, args.echoes, splits, lengths, args.commentary, args.videos

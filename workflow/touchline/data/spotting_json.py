@@ -1,12 +1,15 @@
-"""SoccerNet's spotting files: `results_spotting.json`, one per game folder, in a folder or a zip.
+"""SoccerNet's format of action-spotting predictions: reading and writing `results_spotting.json`.
 
-They are what SoccerNet's challenge takes and what other systems publish. A prediction is a moment:
-half, label, position in milliseconds from the start of the half, and a confidence from 0 to 1.
+It is the format of SoccerNet's challenge, in which other systems publish their predictions: one file
+in each game's folder, all of them in a folder or a zip archive. A prediction has a half, a label, a
+position in milliseconds from the start of the half, and a confidence from 0 to 1.
 """
 
 import json
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import polars as pl
 
@@ -19,16 +22,16 @@ FILE = "results_spotting.json"
 SPOTS = pl.Schema(
     {"half": pl.Int64, "time_s": pl.Float64, "label": pl.String, "confidence": pl.Float64}
 )
-# A game has about a thousand predictions of 150 bytes; a file of a dense detector stays below 10 MB.
+# A typical file has a thousand predictions of 150 bytes; that of a dense detector stays below 10 MB.
 LARGEST_BYTES = 64 * 2**20
-BIN_S = 0.5
+BIN_S = 0.5  # the evaluator keeps one prediction per label in each bin of this length
 
 
 def write_spots(folder: Path, game: str, spots: pl.DataFrame) -> None:
     """Write the spots of a game (columns `SPOTS`) to folder/game/results_spotting.json.
 
-    The evaluator keeps one prediction per label and half second, the last in the file: so the most
-    confident one comes last.
+    Of the predictions of a label in one half second, the evaluator keeps the last in the file, so the
+    most confident is written last.
     """
     ordered = spots.sort("half", pl.col("time_s") // BIN_S, "confidence", "time_s", "label")
     predictions = [
@@ -46,19 +49,19 @@ def write_spots(folder: Path, game: str, spots: pl.DataFrame) -> None:
 
 
 def find_file(path: Path, match: str) -> str:
-    """Return the file of a match in a folder or a zip, as its name in there.
+    """Return the name of a match's file within a folder or a zip archive.
 
-    A game folder belongs to the match that has its name, or the name that the sheet makes of it.
+    A game's folder belongs to the match of the same name, or of the name that `slug` makes of it.
     Raises `InputError` when there is no such file, or more than one.
     """
-    found = [
+    names = [
         name for name in _names(path)
         if match in (PurePosixPath(name).parent.name, slug(str(PurePosixPath(name).parent)))
     ]  # fmt: skip
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise InputError(f"{path}: {match} has {len(found)} files: {', '.join(found)}. Keep one.")
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise InputError(f"{path}: {match} has {len(names)} files: {', '.join(names)}. Keep one.")
     raise InputError(
         f"{path}: no {FILE} for {match}. It needs one for every match that is scored, and for those "
         "of the valid split with `threshold: tuned`; without these, set a number instead."
@@ -66,10 +69,10 @@ def find_file(path: Path, match: str) -> str:
 
 
 def read_spots(path: Path, match: str) -> pl.DataFrame:
-    """Return the spots of a match (columns `SPOTS`) from a folder or a zip.
+    """Return the spots of a match (columns `SPOTS`) from a folder or a zip archive.
 
-    Nothing is unpacked, so a name in the zip never becomes a path. Raises `InputError` for a file
-    that is missing, too large or malformed.
+    The archive is not extracted, so that no name in it is used as a path. Raises `InputError` for a
+    file that is missing, too large or malformed.
     """
     name = find_file(path, match)
     where = f"{path}: {name}"
@@ -81,7 +84,7 @@ def read_spots(path: Path, match: str) -> pl.DataFrame:
             with zipfile.ZipFile(path) as archive, archive.open(name) as file:
                 content = file.read(LARGEST_BYTES + 1)
     # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError.
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{where}: cannot be read ({error}). Write the file again.") from error
     if len(content) > LARGEST_BYTES:
         raise InputError(f"{where}: is over {LARGEST_BYTES} bytes. Leave out improbable spots.")
@@ -93,14 +96,14 @@ def read_spots(path: Path, match: str) -> pl.DataFrame:
         raise InputError(
             f"{where}: is not SoccerNet's JSON ({error!r}). Write it as the challenge asks for it."
         ) from error
-    rows = [_spot(entry, row, where) for row, entry in enumerate(predictions, start=1)]
+    rows = [_spot(prediction, row, where) for row, prediction in enumerate(predictions, start=1)]
     return pl.DataFrame(rows, schema=SPOTS, orient="row")
 
 
 def _names(path: Path) -> list[str]:
-    """Return the names of all spotting files in a folder or a zip."""
+    """Return the names of all prediction files in a folder or a zip archive."""
     if path.is_dir():
-        return sorted(found.relative_to(path).as_posix() for found in path.rglob(FILE))
+        return sorted(file.relative_to(path).as_posix() for file in path.rglob(FILE))
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -111,12 +114,12 @@ def _names(path: Path) -> list[str]:
     return sorted(name for name in names if PurePosixPath(name).name == FILE)
 
 
-def _spot(entry: object, row: int, where: str) -> tuple[int, float, str, float]:
-    """Return (half, time_s, label, confidence) of one prediction."""
+def _spot(prediction: Any, row: int, where: str) -> tuple[int, float, str, float]:
+    """Return (half, time_s, label, confidence) of a prediction, which may be any JSON value."""
     try:
-        half, time_s = int(entry["half"]), int(entry["position"]) / 1000
-        label, confidence = str(entry["label"]), float(entry["confidence"])
-        label.encode()  # half a character (a lone surrogate) is an error
+        half, time_s = int(prediction["half"]), int(prediction["position"]) / 1000
+        label, confidence = str(prediction["label"]), float(prediction["confidence"])
+        label.encode()  # a lone surrogate (half a character) is an error
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{where}: prediction {row}: {error!r}. "

@@ -123,7 +123,7 @@ def _parse_box(text: str) -> Box:
 
 
 def main(argv: list[str]) -> None:
-    """Run `touchline chunks`."""
+    """Write the chunks and the manifest of one half."""
     parser = argparse.ArgumentParser(
         prog="touchline chunks",
         description="Cut a half's video into chunks and list them, with their frames' times, "
