@@ -86,7 +86,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_hash_seed(tmp_path):
 
 def test_the_bytes_of_the_default_demo_are_the_same_on_every_machine():
     """Changes only with the invented matches themselves: then every number of the demo does too."""
-    files = demo_matches.texts(demo_matches.games(6, 180.0, 1))
+    files = demo_matches.text_files(demo_matches.games(6, 180.0, 1))
     content = "".join(f"{path}\n{files[path]}" for path in sorted(files))
     assert hashlib.sha256(content.encode()).hexdigest()[:16] == "d88eb52ed25e9bf3"
 

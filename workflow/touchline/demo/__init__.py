@@ -1,1 +1,1 @@
-"""The demo's invented matches and tiny base models."""
+"""The demo: invented matches with videos, labels and commentary, and tiny base models."""

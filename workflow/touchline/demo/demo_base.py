@@ -1,13 +1,14 @@
-"""Make a base model for the demo: a tiny one that has heard invented commentary, and no other.
+"""Pretrain a tiny base model for the demo on the commentary of invented matches.
 
 touchline demo_base --family qwen2_vl --out demo/base
 
 REQUIRES nothing: no data, no network, no GPU.
-PRODUCES a folder like any base: safetensors weights and a tokenizer (for vision families a processor).
+PRODUCES a folder like any base: safetensors weights and a tokenizer, or for vision families a
+    processor.
 
-The base knows a part of the phrases that the demo's commentators use, from talk in which far more
-happens than in their matches: what is left to learn by fine-tuning are the other phrases, and how
-rare actions are. It has seen no video.
+Pretraining uses some of the phrases of the demo's commentators, in commentary with far more actions
+than their matches have. The other phrases, and how rare actions are, are left to fine-tuning. No
+video is used.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from touchline.core.actions import with_article
 from touchline.demo import tiny_models
 from touchline.demo.broadcast import phrases, speech
 from touchline.demo.broadcast.script import AWAY, HOME, Event, Script, invent
-from touchline.demo.broadcast.speech import Spoken
+from touchline.demo.broadcast.speech import CommentaryLine
 from touchline.demo.pretrain import pretrain
 from touchline.models.lm import loader
 from touchline.models.lm.shared_prefix import Packed, collate, pack
@@ -32,7 +33,7 @@ from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.prompts import prompt_text
 from touchline.prompts.prompt_text import PromptSettings
 
-# The study's seven, by SoccerNet's labels, as in config.yaml.
+# SoccerNet's labels and the study's seven actions, as in config.yaml.
 ACTIONS = {
     "Corner": "corner",
     "Shots on target": "shots_on_target",
@@ -43,125 +44,144 @@ ACTIONS = {
     "Indirect free-kick": "free_kick",
     "Substitution": "substitution",
 }
-ASKED = tuple(dict.fromkeys(ACTIONS.values()))
-SETTINGS = PromptSettings(clock="chunk", instructions=False, examples=False, inputs=("commentary",))
+STUDY_ACTIONS = tuple(dict.fromkeys(ACTIONS.values()))
+PROMPT_SETTINGS = PromptSettings(
+    clock="chunk", instructions=False, examples=False, inputs=("commentary",)
+)
 
-KNOWN = {label: said[:3] for label, said in phrases.MENTIONS.items()}
-APART_S = (5.0, 25.0)  # from one event to the next
-WITHOUT = 2  # actions asked about that do not happen in the chunk: "no" teaches little
-MOMENTS = 2  # lines asked about in each chunk
+KNOWN_PHRASES = {label: texts[:3] for label, texts in phrases.MENTIONS.items()}
+EVENT_GAP_S = (5.0, 25.0)  # least and greatest time from one event to the next
+NEGATIVES = 2  # questions on absent actions in each chunk; more of them add little
+LINES_QUESTIONED = 2  # commentary lines that each chunk is asked about
 
-# Chunks start short and grow: in long ones from the start, where a time stands is not learned in
-# this time (benchmarks/README.md).
+# Chunks grow from short to long: trained on long ones from the start, the model does not learn in
+# the same number of steps where in the commentary a time is written (benchmarks/README.md).
 SHORTEST_S, LONGEST_S = 8.0, 60.0
-SHORT, LONG = 0.1, 0.5  # shares of the steps with the shortest chunks, and until the longest
-BATCH_S, CHUNK_COSTS_S = 560.0, 10.0  # talk in a batch; what a chunk costs besides its talk
+GROWTH_START, GROWTH_END = 0.1, 0.5  # shares of the steps
+# A batch has chunks of so much commentary in all; each counts as this much longer than it is.
+BATCH_S, CHUNK_OVERHEAD_S = 560.0, 10.0
 
 
-def invent_talk(rng: random.Random, script: Script, length_s: float) -> list[Spoken]:
-    """Return what is said in a chunk in which one thing after the other happens."""
+def invent_commentary(rng: random.Random, script: Script, length_s: float) -> list[CommentaryLine]:
+    """Return the commentary of a chunk with an event every `EVENT_GAP_S` seconds."""
     events = []
-    time_s = rng.uniform(0, APART_S[0])
+    time_s = rng.uniform(0, EVENT_GAP_S[0])
     while time_s < length_s - 2:
         side = rng.choice((HOME, AWAY))
         player, other = rng.sample(script.team(side).players[1:11], 2)
         label = rng.choice(list(ACTIONS))
         events.append(Event(1, round(time_s * 1000), label, side, player=player, other=other))
-        time_s += rng.uniform(*APART_S)
+        time_s += rng.uniform(*EVENT_GAP_S)
     eventful = replace(script, half_s=length_s, events=tuple(events))
-    return [line for line in speech.speak(rng, eventful, 1, KNOWN) if line.start_s < length_s]
-
-
-def lesson(rng: random.Random, encoder: Encoder, said: list[Spoken], length_s: float) -> Packed:
-    """Return a chunk with the study's questions, and some on when what is spoken of."""
-    lines = [{"start_s": one.start_s, "end_s": one.end_s, "text": one.text} for one in said]
-    chunk = Chunk("talk", 1, 0, 0.0, length_s, lines)
-    about: dict[str, list[Spoken]] = {}
-    for line in said:
-        if line.event:
-            about.setdefault(ACTIONS[line.event.label], []).append(line)
-    others = [action for action in ASKED if action not in about]
-    asked = [*about, *rng.sample(others, min(WITHOUT, len(others)))]
-    prefix, questions = encoder.prompt(chunk, asked)
-    answers = [
-        _answer(action, [line.event.time_s for line in about.get(action, [])], length_s)
-        for action in asked
+    return [
+        line for line in speech.speak(rng, eventful, 1, KNOWN_PHRASES) if line.start_s < length_s
     ]
-    after = questions[0][len(encoder.ids(prompt_text.question(asked[0]))) :]  # the turn's end
-    for question, answer in _about_lines(rng, about):
-        questions.append(encoder.ids(question) + after)
+
+
+def make_example(
+    rng: random.Random, encoder: Encoder, lines: list[CommentaryLine], length_s: float
+) -> Packed:
+    """Return a chunk with the study's questions, and some on when and what its lines are about."""
+    segments = [{"start_s": line.start_s, "end_s": line.end_s, "text": line.text} for line in lines]
+    chunk = Chunk("talk", 1, 0, 0.0, length_s, segments)
+    lines_by_action: dict[str, list[CommentaryLine]] = {}
+    events_s: dict[str, list[float]] = {}
+    for line in lines:
+        if line.event:
+            action = ACTIONS[line.event.label]
+            lines_by_action.setdefault(action, []).append(line)
+            events_s.setdefault(action, []).append(line.event.time_s)
+    absent = [action for action in STUDY_ACTIONS if action not in lines_by_action]
+    actions = [*lines_by_action, *rng.sample(absent, min(NEGATIVES, len(absent)))]
+    prefix, questions = encoder.encode_prompt(chunk, actions)
+    answers = [_answer(action, events_s.get(action, []), length_s) for action in actions]
+    # What follows the text of a question: the end of the user's turn.
+    turn_end = questions[0][len(encoder.tokenize(prompt_text.format_question(actions[0]))) :]
+    for question, answer in _ask_about_lines(rng, lines_by_action):
+        questions.append(encoder.tokenize(question) + turn_end)
         answers.append(answer)
     return pack(prefix, list(zip(questions, map(encoder.answer_ids, answers), strict=True)))
 
 
 def _answer(action: str, times_s: list[float], length_s: float) -> str:
-    intervals = prompt_text.answer_intervals(times_s, 0.0, length_s)
-    return prompt_text.answer(action, intervals, 1, 0.0, SETTINGS)
+    intervals = prompt_text.target_intervals(times_s, 0.0, length_s)
+    return prompt_text.format_answer(action, intervals, 1, 0.0, PROMPT_SETTINGS)
 
 
-def _about_lines(rng: random.Random, about: dict[str, list[Spoken]]) -> Iterator[tuple[str, str]]:
-    """Ask when actions are spoken of, and what is spoken of at some moments."""
-    for action, lines in about.items():
+def _ask_about_lines(
+    rng: random.Random, lines_by_action: dict[str, list[CommentaryLine]]
+) -> Iterator[tuple[str, str]]:
+    """Yield (question, answer): when each action is spoken of, and which one at some times."""
+    for action, lines in lines_by_action.items():
         times = ", ".join(clock.format_time(line.start_s) for line in lines)
         yield f"When is {with_article(action)} spoken of?", f"At {times}."
-    every = [(line.start_s, action) for action, lines in about.items() for line in lines]
-    for start_s, action in rng.sample(every, min(MOMENTS, len(every))):
+    mentions = [
+        (line.start_s, action) for action, lines in lines_by_action.items() for line in lines
+    ]
+    for start_s, action in rng.sample(mentions, min(LINES_QUESTIONED, len(mentions))):
         yield f"What is spoken of at {clock.format_time(start_s)}?", f"{with_article(action)}."
 
 
 def batches(encoder: Encoder, steps: int, seed: int) -> Iterator[dict[str, Tensor]]:
-    """Yield the batches of a pretraining of so many steps."""
+    """Yield a batch for each step of the pretraining, as `shared_prefix.collate` makes it."""
     for step in range(steps):
         rng = random.Random(f"base {seed} {step}")
         script = invent(f"base {seed} {step}")
         length_s = chunk_length_s(step / steps)
-        chunks = round(BATCH_S / (length_s + CHUNK_COSTS_S))
+        chunks = round(BATCH_S / (length_s + CHUNK_OVERHEAD_S))
         packed = [
-            lesson(rng, encoder, invent_talk(rng, script, length_s), length_s)
+            make_example(rng, encoder, invent_commentary(rng, script, length_s), length_s)
             for _ in range(chunks)
         ]
         yield collate(packed, encoder.tokenizer.pad_token_id)
 
 
 def chunk_length_s(done: float) -> float:
-    """Return how long the chunks are when a share of the steps is done."""
-    grown = min(1.0, max(0.0, done - SHORT) / (LONG - SHORT))
+    """Return the length of a chunk when a share `done` of the steps is behind."""
+    grown = min(1.0, max(0.0, done - GROWTH_START) / (GROWTH_END - GROWTH_START))
     return SHORTEST_S + grown * (LONGEST_S - SHORTEST_S)
 
 
-def texts() -> list[str]:
-    """Return what the tokenizer learns from: questions, answers and commentary."""
-    found = [prompt_text.system_prompt(ASKED, SETTINGS), *map(prompt_text.question, ASKED)] * 50
-    found += [_answer(action, times_s, 60.0) for action in ASKED for times_s in ([], [30.0])] * 50
+def tokenizer_texts() -> list[str]:
+    """Return the texts that the tokenizer is trained on: questions, answers and commentary."""
+    texts = [
+        prompt_text.format_system_prompt(STUDY_ACTIONS, PROMPT_SETTINGS),
+        *map(prompt_text.format_question, STUDY_ACTIONS),
+    ] * 50
+    texts += [
+        _answer(action, times_s, 60.0) for action in STUDY_ACTIONS for times_s in ([], [30.0])
+    ] * 50
     for number in range(20):
         script = invent(f"words {number}")
-        found += [text for half in (1, 2) for _, _, text in speech.segments(script, half)]
-    return found
+        texts += [text for half in (1, 2) for _, _, text in speech.segments(script, half)]
+    return texts
 
 
 def make(folder: Path, family: str, steps: int, seed: int = 0) -> list[float]:
-    """Write a base of one of `tiny.FAMILIES` and return the losses of its pretraining."""
+    """Write a base of one of `tiny_models.FAMILIES` and return the losses of its pretraining."""
     tiny_models.make(
-        folder, family, texts(), hidden=128, layers=2, depth=1, vocabulary=1500, seed=seed
+        folder, family, tokenizer_texts(), hidden=128, layers=2, depth=1, vocabulary=1500, seed=seed
     )
-    model, processor = loader.load(
+    model, processor = loader.load_base(
         str(folder), None, "cpu", vision=family in loader.VISION_FAMILIES
     )
-    encoder = Encoder(model, processor, ASKED, SETTINGS)
-    losses = pretrain(model, batches(encoder, steps, seed), steps, fall=0.5)
+    encoder = Encoder(model, processor, STUDY_ACTIONS, PROMPT_SETTINGS)
+    losses = pretrain(model, batches(encoder, steps, seed), steps, decay_ratio=0.5)
     model.save_pretrained(folder)
     return losses
 
 
 def main(argv: list[str]) -> None:
-    """Make the base."""
+    """Make the base model that the arguments describe."""
     parser = argparse.ArgumentParser(prog="touchline demo_base", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument(
         "--family", choices=tiny_models.FAMILIES, default="qwen2_vl", help="(%(default)s)"
     )
-    parser.add_argument("--steps", type=int, default=900, help="of pretraining (%(default)s)")
+    parser.add_argument(
+        "--steps", type=int, default=900, help="number of pretraining steps (%(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
-    torch.set_num_threads(1)  # a model this small gains nothing from more
+    torch.set_num_threads(1)  # more threads do not speed up a model of this size
     make(args.out, args.family, args.steps, args.seed)

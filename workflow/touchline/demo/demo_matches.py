@@ -1,4 +1,4 @@
-"""Invent a few matches, in the folders and files of SoccerNet and SoccerNet-Echoes.
+"""Invent a few matches and write them as SoccerNet and SoccerNet-Echoes are laid out.
 
 touchline demo_matches --out demo
 touchline demo_matches --contact-sheet sheet.png --match 2
@@ -38,7 +38,7 @@ _FIRST_DAY = date(2024, 8, 17)
 
 @dataclass(frozen=True)
 class Game:
-    """An invented match in its place among the others; `split` is train, valid or test."""
+    """An invented match with its date, kick-off time and split (train, valid or test)."""
 
     script: Script
     date: str
@@ -94,16 +94,16 @@ def labels(game: Game) -> dict:
 
 def commentary(script: Script, half: int) -> dict:
     """Return the commentary of a half as SoccerNet-Echoes has it: number -> [start, end, text]."""
-    spoken = speech.segments(script, half)
-    return {"segments": {str(index): list(segment) for index, segment in enumerate(spoken)}}
+    segments = speech.segments(script, half)
+    return {"segments": {str(index): list(segment) for index, segment in enumerate(segments)}}
 
 
-def texts(made: list[Game]) -> dict[str, str]:
+def text_files(demo_games: list[Game]) -> dict[str, str]:
     """Return every text file of the demo: path relative to its folder -> content."""
-    lengths = [("game", "half", "duration_s")]
-    splits = [("game", "split")]
+    lengths: list[tuple[object, ...]] = [("game", "half", "duration_s")]
+    splits: list[tuple[object, ...]] = [("game", "split")]
     files = {}
-    for game in made:
+    for game in demo_games:
         files[f"SoccerNet/{game.path}/Labels-v2.json"] = _json(labels(game))
         splits.append((game.path, game.split))
         for half in HALVES:
@@ -113,11 +113,11 @@ def texts(made: list[Game]) -> dict[str, str]:
     return files | {"half_lengths.csv": _csv(lengths), "splits.csv": _csv(splits)}
 
 
-def videos(made: list[Game]) -> dict[str, tuple[Script, int]]:
+def videos(demo_games: list[Game]) -> dict[str, tuple[Script, int]]:
     """Return every video of the demo: path relative to its folder -> (script, half)."""
     return {
         f"SoccerNet/{game.path}/{half}_224p.mkv": (game.script, half)
-        for game in made
+        for game in demo_games
         for half in HALVES
     }
 
@@ -133,21 +133,24 @@ def _csv(rows: list[tuple]) -> str:
 
 
 def make(out: Path, matches: int, half_s: float, seed: int, video: bool) -> bool:
-    """Make the demo's files; return False when they are all there already, from this very code."""
-    wanted = {
+    """Write the demo's files; return False where they exist, by the same arguments and code.
+
+    Otherwise the files of an earlier call are deleted first.
+    """
+    request = {
         "arguments": {"matches": matches, "half_s": half_s, "seed": seed, "video": video},
         "code": digest("touchline.demo.demo_matches"),
     }
-    before = _state(out)
-    if {key: before.get(key) for key in wanted} == wanted and _all_there(out, before):
+    state = _read_state(out)
+    if {key: state.get(key) for key in request} == request and _all_exist(out, state):
         return False
-    made = games(matches, half_s, seed)
-    files, halves = texts(made), videos(made) if video else {}
-    _remove(out, before.get("files", []))
+    demo_games = games(matches, half_s, seed)
+    files, halves = text_files(demo_games), videos(demo_games) if video else {}
+    _remove(out, state.get("files", []))
     for path, text in files.items():
         write_text(out / path, text)
     _render(out, halves)
-    write_text(out / STATE, _json(wanted | {"files": sorted([*files, *halves])}))
+    write_text(out / STATE, _json(request | {"files": sorted([*files, *halves])}))
     return True
 
 
@@ -161,14 +164,14 @@ def _render(out: Path, halves: dict[str, tuple[Script, int]]) -> None:
         ProcessPoolExecutor(cores, mp_context=spawn) as pool,
         tqdm(total=len(halves), desc="demo videos", unit="half") as progress,
     ):
-        waiting = [pool.submit(film.render, out / path, *half) for path, half in halves.items()]
-        for half in as_completed(waiting):
-            half.result()
+        renderings = [pool.submit(film.render, out / path, *half) for path, half in halves.items()]
+        for rendering in as_completed(renderings):
+            rendering.result()
             progress.update()
 
 
-def _state(out: Path) -> dict:
-    """Return what the last call made here, empty where there was none."""
+def _read_state(out: Path) -> dict:
+    """Return the arguments, code and files of the last call for this folder; empty without one."""
     try:
         return json.loads((out / STATE).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -179,7 +182,7 @@ def _state(out: Path) -> dict:
         ) from error
 
 
-def _all_there(out: Path, state: dict) -> bool:
+def _all_exist(out: Path, state: dict) -> bool:
     return all((out / path).is_file() for path in state["files"])
 
 
@@ -194,17 +197,18 @@ def _remove(out: Path, paths: list[str]) -> None:
 
 
 def main(argv: list[str]) -> None:
+    """Write the matches, or draw the contact sheet of one of them."""
     parser = argparse.ArgumentParser(
         prog="touchline demo_matches", description=__doc__.split("\n")[0]
     )
-    wanted = parser.add_mutually_exclusive_group(required=True)
-    wanted.add_argument("--out", type=Path, metavar="DIR", help="make the matches here")
-    wanted.add_argument(
+    output = parser.add_mutually_exclusive_group(required=True)
+    output.add_argument("--out", type=Path, metavar="DIR", help="write the matches here")
+    output.add_argument(
         "--contact-sheet", type=Path, metavar="FILE", help="draw one match's actions as a PNG"
     )
     parser.add_argument("--matches", type=int, default=6, help="how many (default 6)")
     parser.add_argument("--half-s", type=float, default=180.0, help="length of a half (180)")
-    parser.add_argument("--seed", type=int, default=1, help="other seeds, other matches (1)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed of the matches (1)")
     parser.add_argument("--no-video", action="store_true", help="labels and commentary only")
     parser.add_argument("--match", type=int, default=1, help="match of the contact sheet (1)")
     args = parser.parse_args(argv)
@@ -214,11 +218,12 @@ def main(argv: list[str]) -> None:
         contact_sheet.write(args.contact_sheet, game.script)
         print(f"{args.contact_sheet}: {game.path}")
         return
-    made = make(args.out, args.matches, args.half_s, args.seed, not args.no_video)
-    print(f"{args.out}: {'made' if made else 'already made, nothing to do'}")
+    is_new = make(args.out, args.matches, args.half_s, args.seed, not args.no_video)
+    print(f"{args.out}: {'made' if is_new else 'already made, nothing to do'}")
 
 
 def _check(args: argparse.Namespace) -> None:
+    """Raise `InputError` for arguments out of range."""
     if args.matches < FEWEST_MATCHES:
         raise InputError(
             f"--matches {args.matches}: train, valid and test need {FEWEST_MATCHES} matches or more."

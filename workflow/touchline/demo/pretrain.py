@@ -1,7 +1,7 @@
-"""Pretraining of a tiny base from random weights, on a CPU, in minutes.
+"""Pretraining of a tiny base model from random weights: minutes on a CPU.
 
-Muon turns the matrices and AdamW everything else: with AdamW alone, a model of this size learns next
-to nothing of where to look in the same time (benchmarks/README.md).
+Muon optimises the matrices, AdamW all other weights: with AdamW alone, attention of a model of this
+size stays near its random start in the same time (benchmarks/README.md).
 """
 
 import time
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
-MUON_RATE, ADAMW_RATE = 0.007, 3e-3
+MUON_LEARNING_RATE, ADAMW_LEARNING_RATE = 0.007, 3e-3
 WARMUP_STEPS = 10
 
 
@@ -21,48 +21,50 @@ def pretrain(
     batches: Iterator[dict[str, Tensor]],
     steps: int | None = None,
     seconds: float = float("inf"),
-    fall: float = 1 / 3,
+    decay_ratio: float = 1 / 3,
 ) -> list[float]:
-    """Train all weights on `prefix.collate` batches for so many steps or seconds; return the losses.
+    """Train all weights for so many steps or seconds, whichever ends first; return the losses.
 
-    The rates rise over a few steps, stay, and fall linearly to nothing in the last share `fall`.
+    `batches` are those of `shared_prefix.collate`. The learning rates rise linearly over
+    `WARMUP_STEPS`, stay, and fall linearly to zero in the last `decay_ratio` of the training.
     """
     model.train()
     optimisers = make_optimisers(model)
-    full_rates = [[group["lr"] for group in one.param_groups] for one in optimisers]
+    peak_rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
     losses: list[float] = []
     began = time.monotonic()
-    with tqdm(desc="pretraining", unit="step", total=steps) as line:
+    with tqdm(desc="pretraining", unit="step", total=steps) as progress:
         while True:
-            gone = time.monotonic() - began
-            done = max(gone / seconds, len(losses) / steps if steps else 0.0)
+            elapsed_s = time.monotonic() - began
+            done = max(elapsed_s / seconds, len(losses) / steps if steps else 0.0)
             if done >= 1:
                 return losses
-            scale = min((len(losses) + 1) / WARMUP_STEPS, 1.0, (1 - done) / fall)
-            for one, rates in zip(optimisers, full_rates, strict=True):
-                for group, rate in zip(one.param_groups, rates, strict=True):
+            scale = min((len(losses) + 1) / WARMUP_STEPS, 1.0, (1 - done) / decay_ratio)
+            for optimiser, rates in zip(optimisers, peak_rates, strict=True):
+                for group, rate in zip(optimiser.param_groups, rates, strict=True):
                     group["lr"] = rate * scale
             loss = model(**next(batches)).loss
             loss.backward()
-            for one in optimisers:
-                one.step()
-                one.zero_grad()
+            for optimiser in optimisers:
+                optimiser.step()
+                optimiser.zero_grad()
             losses.append(loss.item())
-            line.update()
-            line.set_postfix(loss=f"{losses[-1]:.3f}")
+            progress.update()
+            progress.set_postfix(loss=f"{losses[-1]:.3f}")
 
 
-def make_optimisers(model: nn.Module) -> list[torch.optim.Optimizer]:
-    """Return Muon for the matrices inside the model, AdamW for embeddings, head, norms and biases."""
-    looked_up = {
+def make_optimisers(model: PreTrainedModel) -> list[torch.optim.Optimizer]:
+    """Return Muon for the inner matrices, AdamW for embeddings, head, norms and biases."""
+    embeddings = {
         id(module.weight)
         for module in (model.get_input_embeddings(), model.get_output_embeddings())
     }
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for weight in model.parameters():
-        inside = weight.ndim == 2 and id(weight) not in looked_up
-        (matrices if inside else rest).append(weight)
+        is_inner_matrix = weight.ndim == 2 and id(weight) not in embeddings
+        (matrices if is_inner_matrix else rest).append(weight)
     return [
-        torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.0),
-        torch.optim.AdamW(rest, lr=ADAMW_RATE, weight_decay=0.0, betas=(0.9, 0.95)),
+        torch.optim.Muon(matrices, lr=MUON_LEARNING_RATE, weight_decay=0.0),
+        torch.optim.AdamW(rest, lr=ADAMW_LEARNING_RATE, weight_decay=0.0, betas=(0.9, 0.95)),
     ]

@@ -1,13 +1,14 @@
-"""Tiny bases: small, randomly initialised models of the real classes, saved like any other.
+"""Tiny base models: the real model classes with few, randomly initialised weights.
 
-They load by the ordinary `from_pretrained`, so the demo and the tests run the production path with
-another folder in the configuration. The tokenizer is a byte-level BPE of their own with Qwen's
-splitting (digits one by one); the chat template has Qwen's form.
+They are saved like any base and load by the ordinary `from_pretrained`, so the demo and the tests
+run the production path with another folder in the configuration. The tokenizer is a byte-level BPE
+of its own with Qwen's pre-tokenisation (digits one by one); the chat template has Qwen's form.
 """
 
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
+from typing import TypedDict
 
 import torch
 import transformers
@@ -33,9 +34,24 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 
-HEAD = 32  # width of an attention head in the language model
+HEAD_DIM = 32  # of the language model's attention
 PATCH_PX = {"qwen2_vl": 14, "qwen2_5_vl": 14, "qwen3_vl": 16}
 FAMILIES = (*PATCH_PX, "mistral")
+_ARCHITECTURES = {
+    "qwen2_vl": "Qwen2VLForConditionalGeneration",
+    "qwen2_5_vl": "Qwen2_5_VLForConditionalGeneration",
+    "qwen3_vl": "Qwen3VLForConditionalGeneration",
+    "mistral": "MistralForCausalLM",
+}
+
+
+class VisionIds(TypedDict):
+    """Settings of a vision model's configuration: the tokens around and in place of pictures."""
+
+    image_token_id: int
+    video_token_id: int
+    vision_start_token_id: int
+    vision_end_token_id: int
 
 
 def make(
@@ -46,19 +62,19 @@ def make(
     layers: int = 2,
     depth: int = 2,
     vocabulary: int = 512,
-    spread: float = 0.02,
+    weight_std: float = 0.02,
     seed: int = 0,
 ) -> None:
     """Write a base of one of `FAMILIES` with random weights into `folder`.
 
-    `texts` are what the tokenizer learns its merges from; `hidden` (a multiple of 64) is the width
-    of the language model, `layers` its layers, `depth` those of the vision tower; `spread` is the
-    standard deviation of the weights.
+    `texts` are what the tokenizer is trained on and `vocabulary` is its size; `hidden` (a multiple
+    of 64) and `layers` are the width and the number of layers of the language model, `depth` is the
+    number of layers of the vision tower; `weight_std` is the standard deviation of the weights.
     """
     tokenizer = make_tokenizer(texts, vocabulary)
-    config = _config(family, tokenizer, hidden, layers, depth, spread)
+    config = _make_config(family, tokenizer, hidden, layers, depth, weight_std)
     torch.manual_seed(seed)
-    model = getattr(transformers, config.architectures[0])(config)
+    model = getattr(transformers, _ARCHITECTURES[family])(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(folder)
@@ -69,9 +85,9 @@ def make(
 
 
 def make_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
-    """Return a byte-level BPE tokenizer with at most so many tokens and Qwen's special ones."""
+    """Train a byte-level BPE tokenizer of at most `vocabulary` tokens, with Qwen's special ones."""
     tokenizer = Qwen2Tokenizer(eos_token=END_OF_TURN).train_new_from_iterator(
-        chain(["system", "user", "assistant"] * 100, texts),  # the roles are words, too
+        chain(["system", "user", "assistant"] * 100, texts),  # the chat template writes the roles
         vocabulary,
         new_special_tokens=list(SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
@@ -81,47 +97,48 @@ def make_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizer
     return tokenizer
 
 
-def _config(
+def _make_config(
     family: str,
     tokenizer: PreTrainedTokenizerBase,
     hidden: int,
     layers: int,
     depth: int,
-    spread: float,
+    weight_std: float,
 ) -> PreTrainedConfig:
     text = {
         "vocab_size": len(tokenizer),
         "hidden_size": hidden,
         "intermediate_size": 2 * hidden,
         "num_hidden_layers": layers,
-        "num_attention_heads": hidden // HEAD,
-        "num_key_value_heads": hidden // HEAD // 2,
-        "head_dim": HEAD,
+        "num_attention_heads": hidden // HEAD_DIM,
+        "num_key_value_heads": hidden // HEAD_DIM // 2,
+        "head_dim": HEAD_DIM,
         "max_position_embeddings": 32768,
-        "initializer_range": spread,
+        "initializer_range": weight_std,
         "bos_token_id": None,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
     if family == "mistral":
         return transformers.MistralConfig(
-            **text, sliding_window=None, architectures=["MistralForCausalLM"]
+            **text, sliding_window=None, architectures=[_ARCHITECTURES[family]]
         )
-    del text["head_dim"]  # follows from the others, but for Qwen3-VL
+    del text["head_dim"]  # only Qwen3-VL does not derive it from the others
     tower = {
         "depth": depth,
         "num_heads": 2,
         "patch_size": PATCH_PX[family],
-        "initializer_range": spread,
+        "initializer_range": weight_std,
     }
     ids = vision_ids(tokenizer)
-    # The shares of a head's rotations that turn with time, height and width.
-    mrope = {"rope_type": "default", "mrope_section": [HEAD // 8, HEAD * 3 // 16, HEAD * 3 // 16]}
+    # Multimodal rotary embedding: how many of a head's frequencies encode time, height and width.
+    sections = [HEAD_DIM // 8, HEAD_DIM * 3 // 16, HEAD_DIM * 3 // 16]
+    mrope = {"rope_type": "default", "mrope_section": sections}
     if family == "qwen2_vl":
         return transformers.Qwen2VLConfig(
             text_config={**text, "rope_parameters": mrope | {"rope_theta": 1e6}},
             vision_config={**tower, "embed_dim": hidden, "hidden_size": hidden, "mlp_ratio": 2},
-            architectures=["Qwen2VLForConditionalGeneration"],
+            architectures=[_ARCHITECTURES[family]],
             **ids,
         )
     tower |= {"hidden_size": hidden, "out_hidden_size": hidden, "intermediate_size": 2 * hidden}
@@ -129,53 +146,52 @@ def _config(
         return transformers.Qwen2_5_VLConfig(
             text_config={**text, "rope_parameters": mrope | {"rope_theta": 1e6}},
             vision_config={**tower, "fullatt_block_indexes": [depth - 1], "tokens_per_second": 2},
-            architectures=["Qwen2_5_VLForConditionalGeneration"],
+            architectures=[_ARCHITECTURES[family]],
             **ids,
         )
     return transformers.Qwen3VLConfig(
         text_config={
             **text,
-            "head_dim": HEAD,
+            "head_dim": HEAD_DIM,
             "rope_parameters": mrope | {"rope_theta": 5e6, "mrope_interleaved": True},
         },
         vision_config={
             **tower,
-            # Features added after the last layer would reach nothing.
+            # Features that are added after the last layer would have no effect.
             "deepstack_visual_indexes": list(range(min(depth, layers - 1))),
             "num_position_embeddings": 16 * 16,
         },
-        architectures=["Qwen3VLForConditionalGeneration"],
+        architectures=[_ARCHITECTURES[family]],
         **ids,
     )
 
 
-def vision_ids(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
-    """Return the configuration's names for the tokens around and in place of pictures."""
-    tokens = {
-        "image": "image_pad",
-        "video": "video_pad",
-        "vision_start": "vision_start",
-        "vision_end": "vision_end",
-    }
+def vision_ids(tokenizer: PreTrainedTokenizerBase) -> VisionIds:
+    """Return the ids of the tokens around and in place of pictures."""
+    ids = tokenizer.get_vocab()
     return {
-        f"{name}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>")
-        for name, token in tokens.items()
+        "image_token_id": ids["<|image_pad|>"],
+        "video_token_id": ids["<|video_pad|>"],
+        "vision_start_token_id": ids["<|vision_start|>"],
+        "vision_end_token_id": ids["<|vision_end|>"],
     }
 
 
 def make_processor(family: str, tokenizer: PreTrainedTokenizerBase) -> transformers.ProcessorMixin:
-    """Return a family's processor, which scales no frame of a usual size."""
-    size = {"shortest_edge": 28 * 28, "longest_edge": 768 * 32 * 32}
-    settings = {"patch_size": PATCH_PX[family], "size": size, "cap_pixels_per_frame": False}
-    images = transformers.Qwen2VLImageProcessor(patch_size=PATCH_PX[family], size=size)
+    """Return a family's processor; its pixel limits leave frames of usual sizes as they are."""
+    patch_px = PATCH_PX[family]
+    frame_pixels = {"shortest_edge": 28 * 28, "longest_edge": 768 * 32 * 32}
+    images = transformers.Qwen2VLImageProcessor(patch_size=patch_px, size=frame_pixels)
     if family == "qwen3_vl":
-        # Its limits are for a whole video.
-        settings["size"] = {"shortest_edge": 32 * 32, "longest_edge": 768 * 768 * 32 * 32}
-        videos = transformers.Qwen3VLVideoProcessor(**settings)
-        return transformers.Qwen3VLProcessor(images, tokenizer, videos, CHAT_TEMPLATE)
-    videos = transformers.Qwen2VLVideoProcessor(**settings)
-    kind = {
-        "qwen2_vl": transformers.Qwen2VLProcessor,
-        "qwen2_5_vl": transformers.Qwen2_5_VLProcessor,
-    }
-    return kind[family](images, tokenizer, videos, CHAT_TEMPLATE)
+        # Qwen3-VL's limits are for all frames of a video together.
+        video_pixels = {"shortest_edge": 32 * 32, "longest_edge": 768 * 768 * 32 * 32}
+        qwen3_videos = transformers.Qwen3VLVideoProcessor(
+            patch_size=patch_px, size=video_pixels, cap_pixels_per_frame=False
+        )
+        return transformers.Qwen3VLProcessor(images, tokenizer, qwen3_videos, CHAT_TEMPLATE)
+    videos = transformers.Qwen2VLVideoProcessor(
+        patch_size=patch_px, size=frame_pixels, cap_pixels_per_frame=False
+    )
+    if family == "qwen2_vl":
+        return transformers.Qwen2VLProcessor(images, tokenizer, videos, CHAT_TEMPLATE)
+    return transformers.Qwen2_5_VLProcessor(images, tokenizer, videos, CHAT_TEMPLATE)

@@ -1,1 +1,1 @@
-"""What happens, is said and is heard in an invented match."""
+"""Content of an invented match: its events, players' movements, commentary and sound."""

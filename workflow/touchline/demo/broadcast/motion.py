@@ -1,7 +1,7 @@
-"""Where the ball, the players and the referee are at any time of a half.
+"""Motion of a half: positions of ball, players and referee at any time.
 
-The plan's paths are sampled `RATE` times a second once, smoothed, and then looked up, so the
-position at a time depends on the script and the time alone.
+The paths of the choreography are sampled `RATE` times a second once, smoothed, and interpolated, so
+the positions at a time depend on the script and the time alone.
 """
 
 from dataclasses import dataclass
@@ -14,25 +14,27 @@ from touchline.demo.broadcast.plan import (
     NOBODY,
     REFEREE,
     WIDTH_M,
+    Choreography,
     Knot,
-    Plan,
     direction,
     in_formation,
     keeper,
 )
 from touchline.demo.broadcast.script import AWAY, HOME, Script
-from touchline.demo.broadcast.sequence import make_plan
+from touchline.demo.broadcast.sequence import choreograph
 
 RATE = 5  # samples per second
 BODIES = 23  # 22 players and the referee
-_PULL_S = 3.0  # how early, at most, a player turns to a ball that is coming
-_RUN_M_S = 6.5  # how fast a player leaves the formation for where the plan wants him
+_PULL_S = 3.0  # time before a player meets the ball from which the path may bend to it
+_RUN_M_S = 6.5  # speed at which a player leaves the formation for a move
 
 
 @dataclass(frozen=True)
 class Moment:
-    """The pitch at one time: `bodies` (23, 2) m, their `speeds` (23, 2) m/s, `strides` (23,) m
-    run so far, `ball` (3,) m, and `view` (2,) m, where the wide camera looks.
+    """Positions at one time.
+
+    `bodies` (23, 2) in m, their velocities `speeds` (23, 2) in m/s, the distances `strides` (23,) in
+    m that they have run, `ball` (3,) in m, and `view` (2,) in m: where the wide camera points.
     """
 
     bodies: np.ndarray
@@ -43,15 +45,15 @@ class Moment:
 
 
 class Motion:
-    """The paths of a half; `plan` is what they were made from."""
+    """The paths of a half; `choreography` is what they were computed from."""
 
-    def __init__(self, script: Script, half: int):
-        self.plan = make_plan(script, half)
-        self._knots = _knot_table(self.plan.knots)
+    def __init__(self, script: Script, half: int) -> None:
+        self.choreography = choreograph(script, half)
+        self._knots = _knot_table(self.choreography.knots)
         times_s = np.arange(0, script.half_s + 1, 1 / RATE)
         ball = np.stack([self.ball(time_s)[:2] for time_s in times_s])  # (T, 2)
         seed = [half, *script.seed.encode()]
-        self._bodies = _paths(self.plan, half, times_s, ball, np.random.default_rng(seed))
+        self._bodies = _paths(self.choreography, half, times_s, ball, np.random.default_rng(seed))
         steps = np.diff(self._bodies, axis=0, append=self._bodies[-1:])  # (T, 23, 2)
         self._speeds = steps * RATE
         self._strides = np.cumsum(np.hypot(*np.moveaxis(steps, 2, 0)), axis=0)
@@ -73,19 +75,25 @@ class Motion:
         )
 
     def at(self, time_s: float) -> Moment:
-        """Return the pitch at this time, which is kept within the half."""
+        """Return the positions at a time, which is clamped to the half."""
         place = min(max(time_s * RATE, 0.0), len(self._bodies) - 1.001)
         row, share = int(place), place % 1
-        between = [
-            (1 - share) * path[row] + share * path[row + 1]
-            for path in (self._bodies, self._speeds, self._strides, self._view)
-        ]
-        return Moment(*between[:3], self.ball(time_s), between[3])
+
+        def interpolate(path: np.ndarray) -> np.ndarray:
+            return (1 - share) * path[row] + share * path[row + 1]
+
+        return Moment(
+            bodies=interpolate(self._bodies),
+            speeds=interpolate(self._speeds),
+            strides=interpolate(self._strides),
+            ball=self.ball(time_s),
+            view=interpolate(self._view),
+        )
 
 
 @lru_cache(maxsize=64)
 def motion(script: Script, half: int) -> Motion:
-    """Return the half's paths, made once."""
+    """Return the half's paths, which are computed once per process."""
     return Motion(script, half)
 
 
@@ -96,7 +104,11 @@ def _knot_table(knots: list[Knot]) -> tuple[list[float], ...]:
 
 
 def _paths(
-    plan: Plan, half: int, times_s: np.ndarray, ball: np.ndarray, rng: np.random.Generator
+    choreography: Choreography,
+    half: int,
+    times_s: np.ndarray,
+    ball: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Return the paths of all bodies, (T, 23, 2) m."""
     paths = np.empty((len(times_s), BODIES, 2))
@@ -106,23 +118,23 @@ def _paths(
         mirror = (0, 0) if facing > 0 else (LENGTH_M, WIDTH_M)
         u, v = (np.abs(slow - mirror)).T
         for place in range(11):
-            own = np.stack(in_formation(place, u, v), axis=1)  # (T, 2)
-            paths[:, keeper(side) + place] = own if facing > 0 else mirror - own
+            path = np.stack(in_formation(place, u, v), axis=1)  # (T, 2)
+            paths[:, keeper(side) + place] = path if facing > 0 else mirror - path
     paths[:, REFEREE] = slow + np.where(slow[:, :1] > LENGTH_M / 2, (-10, 5), (10, 5))
     paths = np.clip(paths, 4, (LENGTH_M - 4, WIDTH_M - 4))
     paths += _wander(times_s, rng)
-    for move in plan.moves:
+    for move in choreography.moves:
         for player, point in zip(move.players, move.points, strict=True):
             _bend(
                 paths[:, player], times_s, np.array(point), move.start_s, move.end_s, move.leave_s
             )
     paths = _smooth(paths.reshape(len(times_s), -1), 0.5).reshape(paths.shape)
-    _pull_to_ball(paths, plan.knots, times_s)
+    _pull_to_ball(paths, choreography.knots, times_s)
     return _smooth(paths.reshape(len(times_s), -1), 0.2).reshape(paths.shape)
 
 
 def _wander(times_s: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return small, slow steps about the formation, (T, 23, 2) m."""
+    """Return small, slow movements around the formation, (T, 23, 2) m."""
     periods = rng.uniform(6, 14, (2, BODIES, 2))
     phases = rng.uniform(0, 2 * np.pi, (2, BODIES, 2))
     angles = 2 * np.pi * times_s[:, None, None, None] / periods + phases  # (T, 2, 23, 2)
@@ -148,10 +160,10 @@ def _bend(
     end_s: float,
     leave_s: float = 0.0,
 ) -> None:
-    """Bend a path (T, 2) in place so that it is at the point between the times.
+    """Bend a path (T, 2) in place so that it is at the point from `start_s` until `end_s`.
 
-    The longer the way there and back, the earlier it leaves (but not before `leave_s`) and the
-    later it returns.
+    The greater the distance, the earlier it leaves (but not before `leave_s`) and the later it
+    returns.
     """
     first, last = np.searchsorted(times_s, (start_s, end_s)).clip(0, len(path) - 1)
     way_m = max(np.hypot(*(point - path[first])), np.hypot(*(point - path[last])))

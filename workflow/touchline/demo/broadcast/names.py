@@ -1,4 +1,4 @@
-"""Invented teams and players: no real club and no real person is meant."""
+"""Names of invented teams and players; no real club and no real person is meant."""
 
 from dataclasses import dataclass
 
@@ -20,8 +20,8 @@ class Team:
     players: tuple[str, ...]
 
 
-# Name, code, shirt, shorts. The shirts of clubs that are 1 or 3 places apart (round the end) are
-# easily told apart, and so are all of them from the referee and the grass.
+# Name, code, shirt, shorts. Opponents are 1 or 3 places from each other in this list (which wraps
+# around), so those shirts differ clearly, and all of them from the referee's and from the grass.
 CLUBS: tuple[tuple[str, str, Colour, Colour], ...] = (
     ("Aldermoor", "ALD", (200, 30, 40), (240, 240, 240)),
     ("Brackwater", "BRA", (40, 80, 200), (40, 80, 200)),

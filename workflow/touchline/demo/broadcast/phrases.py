@@ -1,4 +1,7 @@
-"""The commentator's words. `{player}` acts for `{team}`; `{other}` is the event's other player."""
+"""Phrases of the commentary, by the event that they mention.
+
+`{player}` acts for `{team}`; `{other}` is the event's other player, `{other_team}` the opponent.
+"""
 
 MENTIONS: dict[str, tuple[str, ...]] = {
     "Corner": (
@@ -93,6 +96,7 @@ MENTIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+# Commentary on open play and other matters, in which no action is named.
 CHATTER: tuple[str, ...] = (
     "{player} with it, looks for {other}.",
     "{other}, back to {player}.",
@@ -123,6 +127,7 @@ CHATTER: tuple[str, ...] = (
     "Let's see what they do with this one.",
 )
 
+# Commentary that names an action of another time or another match.
 DISTRACTORS: tuple[str, ...] = (
     "{player} got the winning goal in that fixture last season.",
     "They conceded two goals from corners at the weekend.",

@@ -1,11 +1,12 @@
-"""The script of an invented match: who plays, and what happens when.
+"""Script of an invented match: its teams, and its events with their times and players.
 
-A script is small, frozen and hashable; pictures, sound, labels and commentary are all functions of
-it. It is made with `random.Random` and integers of milliseconds only, so the same seed gives the
-same script on every machine.
+A script is immutable and hashable; pictures, sound, labels and commentary are all functions of it.
+It is drawn with `random.Random` and integer milliseconds only, so the same seed gives the same
+script on every machine.
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from touchline.demo.broadcast.names import CLUBS, SURNAMES, Team
@@ -14,14 +15,14 @@ HOME, AWAY, NEITHER = "home", "away", "not applicable"
 HALVES = (1, 2)
 SHORTEST_HALF_S = 75.0
 
-_FIRST_KICK_MS = 1_200
-_LEAD_MS = 7_000
-_TAIL_MS = 1_500
+_KICK_OFF_MS = 1_200
+_LEAD_MS = 7_000  # before the first passage
+_TAIL_MS = 1_500  # after the last one
 
 
 @dataclass(frozen=True)
 class Event:
-    """One labelled moment. `player` did it; `other` is who comes on, or who was fouled."""
+    """A labelled moment: `player` acts; `other` is the substitute or the player who was fouled."""
 
     half: int
     time_ms: int
@@ -33,6 +34,7 @@ class Event:
 
     @property
     def time_s(self) -> float:
+        """The time in seconds from the start of the half."""
         return self.time_ms / 1000
 
 
@@ -47,13 +49,15 @@ class Script:
     events: tuple[Event, ...]
 
     def __hash__(self) -> int:
-        """Hash what nearly always differs: caches look scripts up for every frame."""
+        """Hash the fields that nearly always differ; caches look a script up for every frame."""
         return hash((self.seed, self.half_s, len(self.events)))
 
     def team(self, side: str) -> Team:
+        """Return the home or the away team."""
         return self.home if side == HOME else self.away
 
     def of_half(self, half: int) -> tuple[Event, ...]:
+        """Return the events of one half."""
         return tuple(event for event in self.events if event.half == half)
 
     def score(self, half: int = 2, until_s: float = float("inf")) -> tuple[int, int]:
@@ -73,7 +77,10 @@ def opponent(side: str) -> str:
 
 @dataclass(frozen=True)
 class _Passage:
-    """A piece of play around one or more events, and the time that it needs before and after."""
+    """A kind of passage of play: one or more events, and the time around the first of them.
+
+    `weight` is its relative frequency.
+    """
 
     name: str
     before_ms: int
@@ -85,7 +92,7 @@ class _Passage:
         return self.before_ms + self.after_ms
 
 
-# Together they hold all seven actions of the study; a match has each of them at least once.
+# Together they have all seven actions of the study; a match has each passage at least once.
 _PASSAGES = (
     _Passage("goal", 5_000, 28_000, 5),
     _Passage("foul", 4_000, 24_000, 4),
@@ -94,7 +101,7 @@ _PASSAGES = (
     _Passage("shot", 4_000, 7_000, 3),
     _Passage("clearance", 4_000, 5_000, 3),
 )
-# What else SoccerNet labels, in the open play between them.
+# Other events that SoccerNet labels, in the open play between those.
 _MINOR = (_Passage("throw-in", 2_000, 9_000, 3), _Passage("wide shot", 4_000, 9_000, 1))
 
 
@@ -109,10 +116,10 @@ def invent(seed: int | str, half_s: float = 180.0, gap_s: float = 16.0) -> Scrip
     rng = random.Random(f"match {seed}")
     home, away = _teams(rng)
     events: list[Event] = []
-    first_kick = rng.choice((HOME, AWAY))
-    for half, passages in zip(HALVES, _share_out(rng, half_s, gap_s), strict=True):
-        side = first_kick if half == 1 else opponent(first_kick)
-        events.append(Event(half, _FIRST_KICK_MS, "Kick-off", side))
+    first_side = rng.choice((HOME, AWAY))
+    for half, passages in zip(HALVES, _choose_passages(rng, half_s, gap_s), strict=True):
+        side = first_side if half == 1 else opponent(first_side)
+        events.append(Event(half, _KICK_OFF_MS, "Kick-off", side))
         for start_ms, passage in _place(rng, passages, round(half_s * 1000)):
             events += _EVENTS[passage.name](rng, half, start_ms + passage.before_ms)
     cast = _Cast(rng, home, away)
@@ -120,6 +127,7 @@ def invent(seed: int | str, half_s: float = 180.0, gap_s: float = 16.0) -> Scrip
 
 
 def _teams(rng: random.Random) -> tuple[Team, Team]:
+    """Return two clubs whose shirts differ clearly, with players of different names."""
     first = rng.randrange(len(CLUBS))
     clubs = [CLUBS[first], CLUBS[(first + rng.choice((1, 3))) % len(CLUBS)]]
     surnames = rng.sample(SURNAMES, 32)
@@ -130,8 +138,8 @@ def _teams(rng: random.Random) -> tuple[Team, Team]:
     return home, away
 
 
-def _share_out(rng: random.Random, half_s: float, gap_s: float) -> list[list[_Passage]]:
-    """Choose the passages of each half: all six kinds in the match, then more while there is room."""
+def _choose_passages(rng: random.Random, half_s: float, gap_s: float) -> list[list[_Passage]]:
+    """Choose the passages of each half: every kind once in the match, then more that fit."""
     kinds = list(_PASSAGES)
     # Two groups of about equal length, so that both fit into a short half.
     groups = [[kinds[0], kinds[4], kinds[5]], [kinds[1], kinds[2], kinds[3]]]
@@ -151,22 +159,22 @@ def _share_out(rng: random.Random, half_s: float, gap_s: float) -> list[list[_Pa
 def _place(
     rng: random.Random, passages: list[_Passage], half_ms: int
 ) -> list[tuple[int, _Passage]]:
-    """Give each passage its start (ms); the spare time is split at random, minor ones fill it."""
+    """Return each passage with its start (ms); minor ones fill the spare time, split at random."""
     spare_ms = half_ms - _LEAD_MS - _TAIL_MS - sum(passage.length_ms for passage in passages)
     cuts = sorted(rng.randrange(spare_ms + 1) for _ in passages)
-    placed = []
+    placed: list[tuple[int, _Passage]] = []
     now_ms, last_cut = _LEAD_MS, 0
     for cut, passage in zip(cuts, passages, strict=True):
-        placed += _fill(rng, now_ms, now_ms + cut - last_cut)
+        placed += _place_minor(rng, now_ms, now_ms + cut - last_cut)
         now_ms += cut - last_cut
         placed.append((now_ms, passage))
         now_ms, last_cut = now_ms + passage.length_ms, cut
-    return placed + _fill(rng, now_ms, half_ms - _TAIL_MS)
+    return placed + _place_minor(rng, now_ms, half_ms - _TAIL_MS)
 
 
-def _fill(rng: random.Random, start_ms: int, end_ms: int) -> list[tuple[int, _Passage]]:
-    """Perhaps put minor passages into a stretch of open play."""
-    placed = []
+def _place_minor(rng: random.Random, start_ms: int, end_ms: int) -> list[tuple[int, _Passage]]:
+    """Return the minor passages, if any, of a stretch of open play, each with its start (ms)."""
+    placed: list[tuple[int, _Passage]] = []
     while True:
         [minor] = rng.choices(_MINOR, [kind.weight for kind in _MINOR])
         start_ms += rng.randrange(6_000, 30_000)
@@ -177,6 +185,7 @@ def _fill(rng: random.Random, start_ms: int, end_ms: int) -> list[tuple[int, _Pa
 
 
 def _goal(rng: random.Random, half: int, at_ms: int) -> list[Event]:
+    """Return a goal and the kick-off after it, which the broadcast may not show."""
     side = rng.choice((HOME, AWAY, HOME))
     shown = rng.choice(("visible", "visible", "not shown"))
     kick_off = at_ms + rng.randrange(22_000, 26_500)
@@ -187,7 +196,7 @@ def _goal(rng: random.Random, half: int, at_ms: int) -> list[Event]:
 
 
 def _foul(rng: random.Random, half: int, at_ms: int) -> list[Event]:
-    """A foul; often its yellow card; then the free-kick of the side that was fouled."""
+    """Return a foul, perhaps a yellow card for it, and the opponent's free-kick."""
     side = rng.choice((HOME, AWAY))
     events = [Event(half, at_ms, "Foul", side)]
     if rng.random() < 0.4:
@@ -198,7 +207,7 @@ def _foul(rng: random.Random, half: int, at_ms: int) -> list[Event]:
 
 
 def _corner(rng: random.Random, half: int, at_ms: int) -> list[Event]:
-    """The ball goes out, the corner; then it is cleared, shot at goal, or caught by the keeper."""
+    """Return the ball going out, the corner, and perhaps a clearance or a shot on target."""
     side = rng.choice((HOME, AWAY))
     events = [
         Event(half, at_ms - rng.randrange(6_000, 7_500), "Ball out of play", NEITHER),
@@ -211,7 +220,12 @@ def _corner(rng: random.Random, half: int, at_ms: int) -> list[Event]:
     return events
 
 
-def _single(label: str):
+_MakeEvents = Callable[[random.Random, int, int], list[Event]]  # (rng, half, time in ms)
+
+
+def _single(label: str) -> _MakeEvents:
+    """Return a function that makes a single event of this label for a random side."""
+
     def event(rng: random.Random, half: int, at_ms: int) -> list[Event]:
         return [Event(half, at_ms, label, rng.choice((HOME, AWAY)))]
 
@@ -219,6 +233,7 @@ def _single(label: str):
 
 
 def _throw_in(rng: random.Random, half: int, at_ms: int) -> list[Event]:
+    """Return the ball going out and the throw-in after it."""
     return [
         Event(half, at_ms, "Ball out of play", NEITHER),
         Event(half, at_ms + rng.randrange(4_000, 7_500), "Throw-in", rng.choice((HOME, AWAY))),
@@ -226,13 +241,14 @@ def _throw_in(rng: random.Random, half: int, at_ms: int) -> list[Event]:
 
 
 def _wide_shot(rng: random.Random, half: int, at_ms: int) -> list[Event]:
+    """Return a shot off target and the ball going out after it."""
     return [
         Event(half, at_ms, "Shots off target", rng.choice((HOME, AWAY))),
         Event(half, at_ms + rng.randrange(1_000, 1_400), "Ball out of play", NEITHER),
     ]
 
 
-_EVENTS = {
+_EVENTS: dict[str, _MakeEvents] = {
     "goal": _goal,
     "foul": _foul,
     "corner": _corner,
@@ -245,13 +261,13 @@ _EVENTS = {
 
 
 class _Cast:
-    """Gives every event its players, and keeps count of who is on the pitch."""
+    """Names the players of every event; keeps account of who is on the pitch."""
 
-    def __init__(self, rng: random.Random, home: Team, away: Team):
+    def __init__(self, rng: random.Random, home: Team, away: Team) -> None:
         self.rng = rng
         self.teams = {HOME: home, AWAY: away}
         self.playing = {side: list(team.players[:11]) for side, team in self.teams.items()}
-        self.booked = ""  # who made the last foul
+        self.last_fouler = ""
         self.bench = {side: list(team.players[11:]) for side, team in self.teams.items()}
 
     def name(self, event: Event) -> Event:
@@ -262,7 +278,7 @@ class _Cast:
         place = self.rng.randrange(1, 11)
         player, other = playing[place], ""
         if event.label == "Yellow card":
-            player = self.booked
+            player = self.last_fouler
         elif event.label == "Substitution":
             bench = self.bench[event.team]
             other = bench.pop(0)
@@ -271,7 +287,7 @@ class _Cast:
         elif event.label in ("Foul", "Shots on target", "Goal"):
             other = self.playing[opponent(event.team)][self.rng.randrange(1, 11)]
         if event.label == "Foul":
-            self.booked = player
+            self.last_fouler = player
         return Event(
             event.half, event.time_ms, event.label, event.team, event.visibility, player, other
         )

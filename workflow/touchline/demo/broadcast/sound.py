@@ -1,4 +1,4 @@
-"""The sound of a half: a murmuring crowd that swells, the whistle, the ball."""
+"""Sound of a half: crowd noise that swells at events, the whistle and kicks of the ball."""
 
 import itertools
 
@@ -10,9 +10,9 @@ from touchline.demo.broadcast.script import Event, Script
 
 RATE = 16_000  # samples per second
 
-_LOOP_S = 16
-_MURMUR, _LOUDEST = 0.05, 0.9
-# How much the crowd swells, seconds from the event until it is loudest, seconds to die down.
+_LOOP_S = 16  # length of the crowd's noise, which is repeated
+_QUIET, _LOUDEST = 0.05, 0.9
+# Increase of the crowd's loudness, seconds from the event to its maximum, seconds to fade out.
 _SWELLS = {
     "Goal": (0.55, 0.6, 8.0),
     "Shots on target": (0.22, 0.5, 2.5),
@@ -22,7 +22,7 @@ _SWELLS = {
     "Foul": (0.08, 0.8, 2.5),
     "Substitution": (0.06, 1.0, 4.0),
 }
-# When the referee whistles, in seconds from the event, and for how long.
+# Start of the referee's whistle in seconds from the event, and its length in seconds.
 _WHISTLES = {
     "Kick-off": (-0.5, 0.5),
     "Foul": (0.25, 0.6),
@@ -43,13 +43,13 @@ def sound(script: Script, half: int) -> np.ndarray:
             after_s, length_s = _WHISTLES[event.label]
             _add(samples, event.time_s + after_s, _whistle(length_s))
     _add(samples, script.half_s - 1.0, _whistle(0.9))
-    for time_s in _kicks(motion(script, half).plan.knots):
+    for time_s in _kicks(motion(script, half).choreography.knots):
         _add(samples, time_s, _thud())
     return np.clip(samples, -_LOUDEST, _LOUDEST).astype(np.float32)
 
 
 def _crowd(rng: np.random.Generator, length: int) -> np.ndarray:
-    """Return noise with the colour of many voices, of root mean square 1."""
+    """Return noise with a spectrum like many voices, of root mean square 1."""
     count = _LOOP_S * RATE
     pitch_hz = np.fft.rfftfreq(count, 1 / RATE)
     shape = pitch_hz / (1 + (pitch_hz / 420) ** 2) ** 1.3
@@ -59,7 +59,8 @@ def _crowd(rng: np.random.Generator, length: int) -> np.ndarray:
 
 
 def _loudness(events: tuple[Event, ...], times_s: np.ndarray) -> np.ndarray:
-    loud = np.full(len(times_s), _MURMUR) * (1 + 0.2 * np.sin(2 * np.pi * times_s / 11))
+    """Return the amplitude of the crowd at each time."""
+    loud = np.full(len(times_s), _QUIET) * (1 + 0.2 * np.sin(2 * np.pi * times_s / 11))
     for event in events:
         if event.label in _SWELLS:
             height, rise_s, fall_s = _SWELLS[event.label]
@@ -70,7 +71,7 @@ def _loudness(events: tuple[Event, ...], times_s: np.ndarray) -> np.ndarray:
 
 
 def _whistle(length_s: float) -> np.ndarray:
-    """Return a pea whistle: two near tones, trilled."""
+    """Return a pea whistle: two tones of close pitch with a trill."""
     times_s = np.arange(round(length_s * RATE)) / RATE
     trill = 0.75 + 0.25 * np.sin(2 * np.pi * 38 * times_s)
     tones = np.sin(2 * np.pi * 2850 * times_s) + 0.6 * np.sin(2 * np.pi * 3020 * times_s)
@@ -87,14 +88,14 @@ def _thud() -> np.ndarray:
 def _kicks(knots: list[Knot]) -> list[float]:
     """Return the times (s) at which a player sends the ball away fast."""
     return [
-        now.time_s
-        for now, then in itertools.pairwise(knots)
-        if now.holder >= 0 and abs(then.x - now.x) + abs(then.y - now.y) > 6
+        knot.time_s
+        for knot, following in itertools.pairwise(knots)
+        if knot.holder >= 0 and abs(following.x - knot.x) + abs(following.y - knot.y) > 6
     ]
 
 
-def _add(samples: np.ndarray, time_s: float, extra: np.ndarray) -> None:
-    """Mix a sound in at a time, in place; what lies outside the half is lost."""
+def _add(samples: np.ndarray, time_s: float, effect: np.ndarray) -> None:
+    """Add a sound effect to the samples from a time on, in place; it is cut at the half's end."""
     first = max(0, round(time_s * RATE))
-    room = samples[first : first + len(extra)]
-    room += extra[: len(room)]
+    window = samples[first : first + len(effect)]
+    window += effect[: len(window)]

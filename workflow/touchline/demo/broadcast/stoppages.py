@@ -1,7 +1,7 @@
-"""Plays that stop the game or start it again: what a viewer sees around each.
+"""Choreography of fouls, cards, set pieces, substitutions and the ball going out of play.
 
-Every play takes the `Stage` and returns its part of the plan. Times are seconds from the event;
-`u` and `v` are metres in the frame of the event's side (see `plan`).
+Every play takes the `Stage` at its event and returns its part of the choreography. Times are in
+seconds from the event; `u` and `v` are metres in the coordinates of the event's side (see `plan`).
 """
 
 from touchline.demo.broadcast.plan import (
@@ -10,9 +10,9 @@ from touchline.demo.broadcast.plan import (
     LENGTH_M,
     REFEREE,
     WIDTH_M,
+    Choreography,
     Knot,
     Move,
-    Plan,
     Point,
     Stage,
     in_formation,
@@ -25,8 +25,8 @@ FREE_KICKS = ("Direct free-kick", "Indirect free-kick")
 WALL_M = 9.15
 
 
-def kick_off(stage: Stage) -> Plan:
-    """All players in their own halves, the ball on the centre spot."""
+def kick_off(stage: Stage) -> Choreography:
+    """Choreograph a kick-off: all players in their own halves, the ball on the centre spot."""
     sides = [(side, place) for side in (HOME, AWAY) for place in range(11)]
     points = []
     for side, place in sides:
@@ -39,11 +39,11 @@ def kick_off(stage: Stage) -> Plan:
         stage.knot(1.1, back, holder=outfield(stage.event.team)[1]),
     ]
     players = [keeper(side) + place for side, place in sides]
-    return Plan(knots=knots, moves=[stage.move(-5, 0.3, players, points)])
+    return Choreography(knots=knots, moves=[stage.move(-5, 0.3, players, points)])
 
 
-def corner(stage: Stage) -> Plan:
-    """The ball at the flag, a crowd in the box, a high cross."""
+def corner(stage: Stage) -> Choreography:
+    """Choreograph a corner: the ball at the flag, most players in the box, a high cross."""
     left = stage.frame(stage.spot)[1] < GOAL_V
     flag = stage.at(LENGTH_M - 0.4, 0.6 if left else WIDTH_M - 0.6)
     taker = stage.actor
@@ -65,14 +65,14 @@ def corner(stage: Stage) -> Plan:
         stage.move(-6, 2.6, box, places),
         stage.move(-6, 0.2, [taker], [stage.at(LENGTH_M + 0.8, -0.5 if left else WIDTH_M + 0.5)]),
     ]
-    return Plan(knots=knots, moves=moves, cuts=[stage.cut(-3.6, -1.2, "close", flag)])
+    return Choreography(knots=knots, moves=moves, cuts=[stage.cut(-3.6, -1.2, "close", flag)])
 
 
-def foul(stage: Stage) -> Plan:
-    """A player goes down, the whistle, the referee runs up; both stand about until the kick."""
+def foul(stage: Stage) -> Choreography:
+    """Choreograph a foul: a player goes down, the whistle, the referee runs up."""
     kick = stage.next(FREE_KICKS, 25)
-    near = bool(kick) and kick.label == "Direct free-kick"
-    u = stage.rng.uniform(78, 84) if near else stage.rng.uniform(45, 70)
+    is_near_goal = kick is not None and kick.label == "Direct free-kick"
+    u = stage.rng.uniform(78, 84) if is_near_goal else stage.rng.uniform(45, 70)
     spot = stage.at(u, stage.rng.uniform(20, 48), opponent(stage.event.team))
     stage.spot = spot
     knots = [
@@ -86,13 +86,15 @@ def foul(stage: Stage) -> Plan:
         stage.move(2.0, 7.5, [REFEREE], [(spot[0] + 3, spot[1] - 1.5)], leave_s=0.2),
     ]
     poses = [stage.pose(0.1, 6.0, stage.victim, "down")]
-    return Plan(knots=knots, moves=moves, poses=poses, cuts=[stage.cut(1.2, 4.6, "close", spot)])
+    return Choreography(
+        knots=knots, moves=moves, poses=poses, cuts=[stage.cut(1.2, 4.6, "close", spot)]
+    )
 
 
-def yellow_card(stage: Stage) -> Plan:
-    """The referee holds up the card in front of the player."""
+def yellow_card(stage: Stage) -> Choreography:
+    """Choreograph a yellow card: the referee holds it up in front of the player."""
     spot = stage.spot
-    return Plan(
+    return Choreography(
         knots=[stage.knot(1, (spot[0] + 2, spot[1] + 1), dead=True)],
         moves=[
             stage.move(-2, 3, [stage.actor], [(spot[0] + 1.4, spot[1] - 1.3)]),
@@ -103,8 +105,8 @@ def yellow_card(stage: Stage) -> Plan:
     )
 
 
-def direct_free_kick(stage: Stage) -> Plan:
-    """A wall, a run-up, and a shot that goes over or into the wall."""
+def direct_free_kick(stage: Stage) -> Choreography:
+    """Choreograph a direct free-kick: a wall, a run-up, a shot over or into the wall."""
     spot = stage.spot
     over = stage.rng.random() < 0.6
     wall = _wall(stage, spot, 5)
@@ -115,19 +117,19 @@ def direct_free_kick(stage: Stage) -> Plan:
         block = wall.points[2]
         loose = stage.at(72, stage.rng.uniform(15, 53))
         flight = [stage.knot(0.4, block, z=1.2, lift=2), stage.knot(1.9, loose)]
-    return Plan(
+    return Choreography(
         knots=[*_placed(stage, spot), stage.knot(0, spot, lift=2.2, holder=stage.actor), *flight],
         moves=[wall, _kicker(stage, spot)],
         cuts=[stage.cut(-6, -2.6, "close", spot)],
     )
 
 
-def indirect_free_kick(stage: Stage) -> Plan:
-    """A wall, a run-up, and a pass."""
+def indirect_free_kick(stage: Stage) -> Choreography:
+    """Choreograph an indirect free-kick: a wall, a run-up, a pass."""
     spot = stage.spot
     mate = stage.at(min(stage.frame(spot)[0] + 18, 95), stage.rng.uniform(18, 50))
     receiver = outfield(stage.event.team)[8]
-    return Plan(
+    return Choreography(
         knots=[
             *_placed(stage, spot),
             stage.knot(0, spot, lift=4, holder=stage.actor),
@@ -138,11 +140,11 @@ def indirect_free_kick(stage: Stage) -> Plan:
     )
 
 
-def substitution(stage: Stage) -> Plan:
-    """Play stops, the board goes up, one player leaves by the halfway line and one comes on."""
+def substitution(stage: Stage) -> Choreography:
+    """Choreograph a substitution: play stops, the board goes up, a player leaves the pitch."""
     line = (LENGTH_M / 2 + 1, WIDTH_M + 2.5)
     dead = (LENGTH_M / 2 + stage.rng.uniform(-14, 14), WIDTH_M + 1.0)
-    return Plan(
+    return Choreography(
         knots=[
             stage.knot(-4, dead),
             stage.knot(-3.5, dead),
@@ -157,11 +159,11 @@ def substitution(stage: Stage) -> Plan:
     )
 
 
-def throw_in(stage: Stage) -> Plan:
-    """The ball comes back over the touchline from a player's hands."""
+def throw_in(stage: Stage) -> Choreography:
+    """Choreograph a throw-in: a player throws the ball in from the touchline."""
     spot = stage.spot
     inside = (spot[0] + stage.rng.uniform(-8, 8), abs(spot[1] - 11))
-    return Plan(
+    return Choreography(
         knots=[
             stage.knot(-2.8, spot),
             stage.knot(0, spot, z=2.0, lift=1, holder=stage.actor),
@@ -171,13 +173,15 @@ def throw_in(stage: Stage) -> Plan:
     )
 
 
-def ball_out(stage: Stage) -> Plan:
-    """The ball runs over a line: where the corner or the throw-in that follows needs it."""
+def ball_out(stage: Stage) -> Choreography:
+    """Choreograph the ball going out, where the corner or throw-in after it requires."""
     corner_next = stage.next(["Corner"], 9)
     if shot := stage.previous("Shots off target", 2):
         over = stage.at(LENGTH_M + 4, GOAL_V + 9, shot.team)
         keeper_spot = stage.at(100, GOAL_V + 6, shot.team)
-        return Plan(knots=[stage.knot(0.6, over), stage.knot(4, over), stage.knot(6, keeper_spot)])
+        return Choreography(
+            knots=[stage.knot(0.6, over), stage.knot(4, over), stage.knot(6, keeper_spot)]
+        )
     if corner_next:
         v = stage.rng.choice((18, 50))
         line = stage.at(LENGTH_M + 0.2, v, corner_next.team)
@@ -187,7 +191,7 @@ def ball_out(stage: Stage) -> Plan:
         line = (stage.rng.uniform(20, 85), y)
         beyond = (line[0] + 2, y * 1.03 - 1)
     stage.spot = line
-    return Plan(
+    return Choreography(
         knots=[
             stage.knot(-1.4, _inside(line)),
             stage.knot(0, line),
@@ -197,8 +201,8 @@ def ball_out(stage: Stage) -> Plan:
 
 
 def _inside(point: Point) -> Point:
-    """Return the point drawn a quarter of the way towards the middle of the pitch."""
-    return tuple(0.75 * place + 0.25 * middle for place, middle in zip(point, CENTRE, strict=True))
+    """Return a point moved a quarter of the way towards the centre spot."""
+    return 0.75 * point[0] + 0.25 * CENTRE[0], 0.75 * point[1] + 0.25 * CENTRE[1]
 
 
 def _placed(stage: Stage, spot: Point) -> list[Knot]:
@@ -207,7 +211,7 @@ def _placed(stage: Stage, spot: Point) -> list[Knot]:
 
 
 def _kicker(stage: Stage, spot: Point) -> Move:
-    """Return the kicker's wait, a few steps behind the ball."""
+    """Return the kicker's move to a few steps behind the ball, and the wait there."""
     u, v = stage.frame(spot)
     return stage.move(-7, -1.2, [stage.actor], [stage.at(u - 4, v - 2)])
 

@@ -1,1 +1,1 @@
-"""The pictures of an invented match."""
+"""Rendering of an invented match: frames, video files and contact sheets."""

@@ -1,4 +1,4 @@
-"""A contact sheet: what the broadcast shows around every action of a match, on one page."""
+"""Contact sheet: frames of the broadcast around every action of a match, in one picture."""
 
 from pathlib import Path
 
@@ -13,13 +13,16 @@ from touchline.demo.drawing.stadium import Size
 from touchline.reels.lettering import font
 
 AROUND_S = (-3.0, -1.0, 0.0, 1.0, 2.5, 5.0)  # a row's frames, seconds from the event
-_LABELS_LEFT_OUT = ("Ball out of play", "Throw-in")
+_EXCLUDED_LABELS = ("Ball out of play", "Throw-in")
 _CAPTION_PX = 18
 
 
 def write(path: Path, script: Script, size: Size = (398, 224)) -> None:
-    """Write the sheet as a PNG: one row per event, one column per time of `AROUND_S`."""
-    shown = [event for event in script.events if event.label not in _LABELS_LEFT_OUT]
+    """Write the sheet as a PNG: one row per event, one column per time of `AROUND_S`.
+
+    `size` is the (width, height) of a frame in px.
+    """
+    shown = [event for event in script.events if event.label not in _EXCLUDED_LABELS]
     rows = [_row(script, event, size) for event in shown]
     with atomic_file(path) as partial:
         Image.fromarray(np.vstack(rows)).save(partial)
@@ -36,6 +39,7 @@ def _row(script: Script, event: Event, size: Size) -> np.ndarray:
 
 
 def _caption(event: Event, time_s: float, width: int) -> np.ndarray:
+    """Return a strip with the clock, the label and the time from the event."""
     strip = Image.new("RGB", (width, _CAPTION_PX), (16, 16, 20))
     after_s = time_s - event.time_s
     text = f"{clock(event.half, time_s)}  {event.label} ({event.team}) {after_s:+.1f} s"

@@ -1,4 +1,4 @@
-"""Render a half as a video file: H.264 at a steady frame rate, with sound."""
+"""Rendering of a half as a video file: H.264 at a constant frame rate, AAC sound."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,13 +16,16 @@ SIZE: Size = (398, 224)  # SoccerNet's low-quality files
 FRAME_RATE = 25
 
 _VIDEO = {"preset": "veryfast", "crf": "26", "threads": "1"}
-_BLOCK = 1024  # audio samples in a packet, and the encoder's delay
+_BLOCK = 1024  # audio samples in a packet; also the encoder's delay
 
 
 def render(
     path: Path | str, script: Script, half: int, size: Size = SIZE, rate: int = FRAME_RATE
 ) -> None:
-    """Write a half's video whole; frame n is drawn at n / rate seconds. Width and height are even."""
+    """Write the video of a half; frame n is drawn at n / rate seconds.
+
+    `size` is (width, height) in px, both even; `rate` is in frames per second.
+    """
     with (
         atomic_file(path) as partial,
         av.open(str(partial), "w", options={"fflags": "+bitexact"}) as file,
@@ -36,7 +39,7 @@ def render(
             frame.pts, frame.time_base = number, Fraction(1, rate)
             file.mux(pictures.encode(frame))
             if number % rate == 0:
-                for block in _first(blocks, sound.RATE // _BLOCK + 1):
+                for block in _take(blocks, sound.RATE // _BLOCK + 1):
                     file.mux(voice.encode(block))
         for block in blocks:
             file.mux(voice.encode(block))
@@ -45,10 +48,10 @@ def render(
 
 
 def _blocks(script: Script, half: int) -> Iterator[av.AudioFrame]:
-    """Cut the sound into the encoder's blocks.
+    """Yield the sound in blocks of the encoder's size.
 
-    The encoder dates its first packet one block early. The sound starts one block (64 ms) late
-    instead, or the muxer would move every frame to make that packet's time positive.
+    The encoder gives its first packet a time one block early. To keep that from being negative,
+    for which the muxer would shift every frame, the sound starts one block (64 ms) late.
     """
     samples = sound.sound(script, half)[None, :]  # (1, samples)
     for start in range(0, samples.shape[1] - 3 * _BLOCK, _BLOCK):
@@ -58,6 +61,7 @@ def _blocks(script: Script, half: int) -> Iterator[av.AudioFrame]:
         yield block
 
 
-def _first(blocks: Iterator[av.AudioFrame], count: int) -> Iterator[av.AudioFrame]:
+def _take(blocks: Iterator[av.AudioFrame], count: int) -> Iterator[av.AudioFrame]:
+    """Yield the next `count` blocks, or as many as there are."""
     for _, block in zip(range(count), blocks, strict=False):
         yield block

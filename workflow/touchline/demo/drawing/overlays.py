@@ -1,6 +1,6 @@
-"""What the broadcaster lays over the picture: score bug, captions, the goal banner, the wipe.
+"""Broadcast graphics: score bug, captions, goal banner, replay wipe, substitution board.
 
-Sizes are (width, height) of the frame in px; everything scales with the frame's height.
+Sizes are (width, height) of the frame in px; all graphics scale with the frame's height.
 """
 
 from functools import lru_cache
@@ -17,7 +17,7 @@ _HALF_STARTS_S = {1: 0, 2: 45 * 60}
 
 
 def clock(half: int, time_s: float) -> str:
-    """Return the clock on the screen: the second half starts at 45:00."""
+    """Return the match clock as the score bug shows it; the second half starts at 45:00."""
     minutes, seconds = divmod(int(_HALF_STARTS_S[half] + time_s), 60)
     return f"{minutes:02d}:{seconds:02d}"
 
@@ -30,12 +30,13 @@ def score_bug_box(size: Size) -> tuple[int, int, int, int]:
 
 
 def _text_px(size: Size) -> int:
+    """Return the height of a text in px."""
     return max(6, round(size[1] * 0.054))
 
 
 @lru_cache(maxsize=512)
 def score_bug(size: Size, home: Team, away: Team, score: tuple[int, int], now: str) -> Image.Image:
-    """Draw the score bug: code, score, code, clock."""
+    """Draw the score bug: home code, score, away code, clock (`now`)."""
     left, top, right, bottom = score_bug_box(size)
     width, height, text = right - left, bottom - top, _text_px(size)
     picture = Image.new("RGB", (width, height), _DARK)
@@ -57,7 +58,7 @@ def score_bug(size: Size, home: Team, away: Team, score: tuple[int, int], now: s
 
 @lru_cache(maxsize=256)
 def caption(size: Size, team: Team, title: str, text: str) -> Image.Image:
-    """Draw a caption for the lower third: what it is, and about whom."""
+    """Draw a caption for the lower third: a title, and a text with the players."""
     px = _text_px(size)
     width = max(
         round(size[1] * 0.8), *(round(font(px).getlength(line) + 2 * px) for line in (title, text))
@@ -87,7 +88,7 @@ def banner(size: Size, team: Team) -> Image.Image:
 
 @lru_cache(maxsize=32)
 def wipe(size: Size, colours: tuple[Colour, Colour]) -> Image.Image:
-    """Draw the slanted bars (RGBA) that sweep over the frame before and after a replay."""
+    """Draw the slanted bars (RGBA) of the wipe before and after a replay."""
     width, height = size
     picture = Image.new("RGBA", (2 * width, height), (0, 0, 0, 0))
     draw = ImageDraw.Draw(picture)
@@ -101,7 +102,7 @@ def wipe(size: Size, colours: tuple[Colour, Colour]) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def replay_mark(size: Size) -> Image.Image:
-    """Draw the mark that says that this is a replay."""
+    """Draw the mark REPLAY."""
     px = _text_px(size)
     picture = Image.new("RGB", (px * 5, round(px * 1.5)), (200, 20, 40))
     middle = (picture.width / 2, picture.height / 2)
@@ -111,7 +112,10 @@ def replay_mark(size: Size) -> Image.Image:
 
 @lru_cache(maxsize=32)
 def board(size: Size, off: int, on: int, variant: int) -> Image.Image:
-    """Draw the fourth official, near the camera, with the substitution board held up."""
+    """Draw the fourth official in close-up, holding up the substitution board.
+
+    `off` and `on` are the shirt numbers; `variant` is the stadium's.
+    """
     width, height = size
     picture = blurred_stand((width, height), variant).copy()
     draw = ImageDraw.Draw(picture)
@@ -148,5 +152,8 @@ def board(size: Size, off: int, on: int, variant: int) -> Image.Image:
     return picture
 
 
-def _around(x: float, y: float, across: float, up: float) -> tuple[float, float, float, float]:
-    return x - across, y - up, x + across, y + up
+def _around(
+    x: float, y: float, half_width: float, half_height: float
+) -> tuple[float, float, float, float]:
+    """Return the box (left, top, right, bottom) around a centre."""
+    return x - half_width, y - half_height, x + half_width, y + half_height

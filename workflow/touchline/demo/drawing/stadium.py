@@ -1,24 +1,29 @@
-"""The camera and the empty ground: one wide picture per size, out of which every frame is cut.
+"""Camera and empty stadium: one wide picture per frame size, from which frames are cropped.
 
-The camera stands above the near stand and turns little, so turning it is the same as moving the
+The camera stands above the near stand and turns little, so its turns are approximated by moving the
 frame over a fixed perspective picture. Sizes are (width, height) in px.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
+from touchline.demo.broadcast.names import Colour
 from touchline.demo.broadcast.plan import LENGTH_M, WIDTH_M
 from touchline.reels.lettering import font
 
 Size = tuple[int, int]
+Coordinate = TypeVar("Coordinate", float, np.ndarray)
+Point = tuple[float, ...]  # (x, y) or (x, y, z) in metres
 
 _CAMERA_HEIGHT_M = 30.0
-_CAMERA_BACK_M = 60.0  # from the near touchline
+_CAMERA_BACK_M = 60.0  # distance to the near touchline
 _FOCAL = 3.26  # focal length in frame heights, for the wide picture
-_TOP, _BOTTOM = 0.25, 1.85  # rows of the ground's picture under the horizon, in frame heights
+_TOP, _BOTTOM = 0.25, 1.85  # the picture's edges below the horizon, in frame heights
 _MARGIN_M = 5.0  # beyond the goal lines
 _STRIPE_M = 5.5  # width of a mown stripe
 _ADVERTS = ("VELMO", "ORTANI COLA", "DRAYCE", "NUVO BANK", "HALPIN AIR", "KESTRA", "BOLDT")
@@ -29,35 +34,38 @@ LINE = (232, 240, 232)
 
 @dataclass(frozen=True)
 class Camera:
-    """Projects pitch metres to pixels of the ground's picture; `zoom` 1 is the wide picture."""
+    """Projects pitch metres to pixels of the stadium's picture; `zoom` 1 is the wide picture."""
 
     size: Size
     zoom: float
 
     @property
     def focal_px(self) -> float:
+        """The focal length."""
         return _FOCAL * self.size[1] * self.zoom
 
     @property
     def ground_px(self) -> Size:
-        """Return the size of the ground's picture."""
+        """The size of the stadium's picture."""
         half = (LENGTH_M / 2 + _MARGIN_M) * self.scale(WIDTH_M)
         height = (_BOTTOM - _TOP) * self.size[1] * self.zoom
         return 2 * round(half), round(height)
 
-    def scale(self, y: float) -> float:
-        """Return the pixels per metre at depth `y` (also for arrays)."""
+    def scale(self, y: Coordinate) -> Coordinate:
+        """Return the pixels per metre at depth `y`."""
         return self.focal_px / (_CAMERA_BACK_M + WIDTH_M - y)
 
-    def project(self, x, y, z=0.0):
-        """Return the column and row of a point in the ground's picture (also for arrays)."""
+    def project(
+        self, x: Coordinate, y: Coordinate, z: float = 0.0
+    ) -> tuple[Coordinate, Coordinate]:
+        """Return the column and row of a point in the stadium's picture."""
         scale = self.scale(y)
         column = self.ground_px[0] / 2 + (x - LENGTH_M / 2) * scale
         row = (_CAMERA_HEIGHT_M - z) * scale - _TOP * self.size[1] * self.zoom
         return column, row
 
     def corner_of_frame(self, x: float, y: float) -> tuple[int, int]:
-        """Return the left column and top row of the frame that looks at (x, y)."""
+        """Return the left column and top row of the frame when the camera points at (x, y)."""
         width, height = self.size
         ground_width, ground_height = self.ground_px
         if self.zoom == 1:  # the wide picture turns only a little up and down
@@ -72,36 +80,44 @@ class Camera:
 
 @lru_cache(maxsize=16)
 def ground(camera: Camera, variant: int) -> Image.Image:
-    """Draw the empty ground as the camera sees it; the variants differ in stands and mowing."""
-    fine = 2 if camera.focal_px < 1000 else 1  # small pictures are drawn larger, then smoothed
-    large = Camera((camera.size[0] * fine, camera.size[1] * fine), camera.zoom)
+    """Draw the empty stadium from the camera; the variants differ in crowd and mowing pattern."""
+    oversampling = (
+        2 if camera.focal_px < 1000 else 1
+    )  # small pictures are drawn larger, then reduced
+    width, height = camera.size
+    large = Camera((width * oversampling, height * oversampling), camera.zoom)
     picture = Image.new("RGB", large.ground_px, GRASS[1])
     draw = ImageDraw.Draw(picture)
-    _mow(draw, large, variant)
-    _mark(draw, large)
-    _stands(picture, large, variant)
-    _adverts(draw, large, variant)
+    _draw_stripes(draw, large, variant)
+    _draw_lines(draw, large)
+    _draw_stands(picture, large, variant)
+    _draw_adverts(draw, large, variant)
     for x in (0, LENGTH_M):
-        _goal(picture, large, x)
+        _draw_goal(picture, large, x)
     return picture.resize(camera.ground_px, Image.Resampling.BOX)
 
 
-def _quad(draw: ImageDraw.ImageDraw, camera: Camera, corners, colour) -> None:
+def _draw_quad(
+    draw: ImageDraw.ImageDraw, camera: Camera, corners: Sequence[Point], colour: Colour
+) -> None:
+    """Fill a quadrilateral."""
     draw.polygon([camera.project(*corner) for corner in corners], fill=colour)
 
 
-def _mow(draw: ImageDraw.ImageDraw, camera: Camera, variant: int) -> None:
+def _draw_stripes(draw: ImageDraw.ImageDraw, camera: Camera, variant: int) -> None:
+    """Draw the mowing pattern."""
     bands = int(LENGTH_M / _STRIPE_M) + 8
     for band in range(-4, bands - 3):
         left, right = band * _STRIPE_M, (band + 1) * _STRIPE_M
         corners = [(left, -6), (right, -6), (right, WIDTH_M + 9), (left, WIDTH_M + 9)]
-        _quad(draw, camera, corners, GRASS[(band + variant) % 2])
+        _draw_quad(draw, camera, corners, GRASS[(band + variant) % 2])
 
 
-def _mark(draw: ImageDraw.ImageDraw, camera: Camera) -> None:
+def _draw_lines(draw: ImageDraw.ImageDraw, camera: Camera) -> None:
+    """Draw the pitch markings and the corner flags."""
     width = max(1, round(camera.scale(WIDTH_M / 2) * 0.16))
 
-    def line(*points) -> None:
+    def line(*points: Point) -> None:
         draw.line([camera.project(*point) for point in points], fill=LINE, width=width)
 
     def box(depth: float, reach: float) -> None:
@@ -129,7 +145,7 @@ def _mark(draw: ImageDraw.ImageDraw, camera: Camera) -> None:
 
 
 def crowd(size: Size, grain_px: int, variant: int) -> Image.Image:
-    """Draw a full stand: people as coloured grains in rows."""
+    """Draw a full stand: spectators as coloured grains of `grain_px` in rows."""
     rng = np.random.default_rng(variant)
     columns, rows = size[0] // grain_px + 1, size[1] // grain_px + 1
     shirts = np.array(
@@ -146,7 +162,8 @@ def crowd(size: Size, grain_px: int, variant: int) -> Image.Image:
     )
 
 
-def _stands(picture: Image.Image, camera: Camera, variant: int) -> None:
+def _draw_stands(picture: Image.Image, camera: Camera, variant: int) -> None:
+    """Draw the far stand with its crowd and gangways."""
     foot = round(camera.project(0, -7.0)[1])
     grain = max(1, round(camera.scale(0) * 0.42))
     picture.paste(crowd((picture.width, foot), grain, variant), (0, 0))
@@ -157,27 +174,28 @@ def _stands(picture: Image.Image, camera: Camera, variant: int) -> None:
         draw.line((left, 0, left + gangway * 0.06, foot), fill=(96, 96, 104), width=grain)
 
 
-def _adverts(draw: ImageDraw.ImageDraw, camera: Camera, variant: int) -> None:
+def _draw_adverts(draw: ImageDraw.ImageDraw, camera: Camera, variant: int) -> None:
+    """Draw the advertising boards in front of the far stand."""
     colours = ((20, 40, 110), (235, 235, 235), (170, 20, 30), (15, 100, 70), (240, 190, 20))
     height = camera.scale(-5) * 1.1
     for place, left in enumerate(np.arange(-63, LENGTH_M + 63, 10.5)):
         colour = colours[(place + variant) % len(colours)]
         corners = [(left, -5, 0), (left + 10.5, -5, 0), (left + 10.5, -5, 1.1), (left, -5, 1.1)]
-        _quad(draw, camera, corners, colour)
+        _draw_quad(draw, camera, corners, colour)
         ink = (20, 20, 30) if sum(colour) > 380 else (240, 240, 240)
         text = _ADVERTS[(place * 3 + variant) % len(_ADVERTS)]
         middle = camera.project(left + 5.25, -5, 0.55)
         draw.text(middle, text, fill=ink, font=font(max(4, round(height * 0.8))), anchor="mm")
 
 
-def _goal(picture: Image.Image, camera: Camera, x: float) -> None:
-    """Draw posts, bar and net."""
+def _draw_goal(picture: Image.Image, camera: Camera, x: float) -> None:
+    """Draw the posts, bar and net of the goal on the goal line `x`."""
     draw = ImageDraw.Draw(picture, "RGBA")
     back = x + (2.0 if x else -2.0)
     near, far, top = WIDTH_M / 2 + 3.66, WIDTH_M / 2 - 3.66, 2.44
     net = (235, 235, 240, 90)
 
-    def line(colour, width: int, *points) -> None:
+    def line(colour: tuple[int, int, int, int], width: int, *points: Point) -> None:
         draw.line([camera.project(*point) for point in points], fill=colour, width=width)
 
     for y in np.linspace(far, near, 9):
@@ -190,7 +208,7 @@ def _goal(picture: Image.Image, camera: Camera, x: float) -> None:
 
 @lru_cache(maxsize=8)
 def blurred_stand(size: Size, variant: int) -> Image.Image:
-    """Draw the stand as it looks behind someone near the camera: large, dark and out of focus."""
+    """Draw the stand as the background of a close-up: large, dark and out of focus."""
     grain = max(2, size[1] // 14)
     picture = crowd(size, grain, variant).filter(ImageFilter.GaussianBlur(grain * 0.7))
     return Image.eval(picture, lambda value: round(value * 0.6))
