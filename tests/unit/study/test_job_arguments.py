@@ -1,4 +1,4 @@
-"""How a job is told its settings."""
+"""Settings of a job as command-line flags."""
 
 import argparse
 import json

@@ -1,12 +1,12 @@
-"""Provenance: a file's inputs, code and maker, and what has changed since; graphs of the workflow."""
+"""Provenance of files, what has changed since, and graphs of the workflow."""
 
 import json
 import shutil
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
 import pytest
 
+from code_changes import add_code
 from project import PYTHON, ROOT, run, stage
 from touchline.core.files import checksum
 from touchline.study import provenance
@@ -61,7 +61,7 @@ def test_a_files_rules_and_training_attempts_are_printed_and_that_nothing_has_ch
 
 def test_changes_since_then_are_printed_for_a_files_own_sources_only(study, demo, describe):
     study.edit(study.labels("Ferrowick"), '"position": "', '"position": "1')
-    _append_code(study.library / "evaluation" / "matching.py")
+    add_code(study.library / "evaluation" / "matching.py")
     study.edit(study.folder / "config.yaml", "epochs: 5", "epochs: 6")
     (demo / "results/metrics.csv").write_text("by hand")
     description = describe("results/metrics.csv")
@@ -75,11 +75,6 @@ def test_changes_since_then_are_printed_for_a_files_own_sources_only(study, demo
     assert "the code of" not in description.split("Since then:")[1]
 
 
-def _append_code(module: Path) -> None:
-    """Add a statement to a module of the study's copy of the library: its digest then differs."""
-    module.write_text(module.read_text() + "\nCHANGED = True\n")
-
-
 def test_a_file_that_no_rule_made_and_a_missing_record_are_errors(demo):
     done = stage("provenance", "matches.csv", cwd=demo, check=False)
     assert done.returncode == 2
@@ -89,7 +84,7 @@ def test_a_file_that_no_rule_made_and_a_missing_record_are_errors(demo):
 
 
 def test_a_shell_commands_stage_and_backend_are_found():
-    fit = "trap : TERM; touchline fit --backend linear --folder out 2>&1 | (trap '' TERM; exec tee log)"
+    fit = "trap : TERM; touchline fit --backend linear --folder out 2>&1 | (trap '' TERM; tee log)"
     assert provenance.modules(fit) == [
         "touchline.models.training_data",
         "touchline.models.words.linear",

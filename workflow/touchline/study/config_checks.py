@@ -1,4 +1,4 @@
-"""Checks of the configuration that its schema cannot express: settings that contradict each other."""
+"""Configuration checks beyond its schema: settings that contradict each other."""
 
 from touchline.core.problems import InputError
 

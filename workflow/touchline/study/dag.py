@@ -12,7 +12,7 @@ from touchline.core.problems import InputError
 
 
 def draw(dot_text: str) -> str:
-    """Return a graph in Graphviz's DOT language as SVG; raise `InputError` where dot cannot draw it."""
+    """Return a graph in Graphviz's DOT language as SVG; raise `InputError` where dot fails."""
     try:
         process = subprocess.run(["dot", "-Tsvg"], input=dot_text, capture_output=True, text=True)
     except FileNotFoundError as error:

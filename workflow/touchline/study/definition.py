@@ -71,7 +71,7 @@ class StudyDefinition:
         return [model for model, entry in self.models.items() if entry["backend"] == "constant"]
 
     def pattern(self, language_models: bool) -> str:
-        """Return a regular expression of the models that are local language models, or of the others."""
+        """Return a regular expression of the models that are local language models, or not."""
         names = [
             re.escape(model)
             for model, entry in self.models.items()

@@ -43,7 +43,7 @@ def flags(**settings: object) -> str:
 
     A rule passes this string to its command and carries it as a parameter, so that the command's
     arguments are also what makes the job run again. A name `length_s` becomes `--length-s`; None is
-    left out, a list gives several arguments, a mapping is JSON, true and false are `--x` and `--no-x`.
+    left out, a list gives several arguments, a mapping is JSON, a bool is `--x` or `--no-x`.
     """
     words: list[str] = []
     for name, value in sorted(settings.items()):

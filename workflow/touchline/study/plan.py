@@ -1,7 +1,7 @@
 """Plan of a study: the functions that Snakemake calls for a job's inputs and parameters.
 
-They take the job's `wildcards` and nothing else: Snakemake does not compare a parameter that is made
-from `input` with that of the last run. The methods follow the order of the rules.
+They take the job's `wildcards` and nothing else: Snakemake does not compare a parameter that is
+made from `input` with that of the last run. The methods follow the order of the rules.
 """
 
 from collections.abc import Callable
@@ -79,7 +79,7 @@ class Plan(StudyDefinition):
         )
 
     def backend_arguments(self, wildcards: Wildcards) -> str:
-        """Return the backend of a model and its settings, as arguments of `touchline infer`."""
+        """Return a model's backend and settings, as arguments of `touchline infer`."""
         return self._model_arguments(wildcards.model, catalogue.settings_of)
 
     def backend_code(self, wildcards: Wildcards) -> str:
@@ -112,7 +112,7 @@ class Plan(StudyDefinition):
         return [base] if base in map(self.base_folder, self.config["bases"]) else []
 
     def fit_arguments(self, wildcards: Wildcards) -> str:
-        """Return the backend of a model and its training settings, as arguments of `touchline fit`."""
+        """Return a model's backend and training settings, as arguments of `touchline fit`."""
         return self._model_arguments(wildcards.model, catalogue.training_settings_of)
 
     def _model_arguments(self, model: str, settings_of: Callable[[dict, dict], dict]) -> str:
@@ -145,10 +145,10 @@ class Plan(StudyDefinition):
         if entry["backend"] != "external":
             return []
         path = Path(entry["path"])
+        if not path.is_dir():
+            return [str(path)]
         try:
-            return [
-                str(path / spotting_json.find_file(path, wildcards.match) if path.is_dir() else path)
-            ]
+            return [str(path / spotting_json.find_file(path, wildcards.match))]
         except InputError:
             # The job reports it: Snakemake ignores errors of input functions in some of its plans.
             return []
@@ -233,7 +233,7 @@ class Plan(StudyDefinition):
         return flags(config=self.config)
 
     def dag_arguments(self, wildcards: Wildcards) -> str:
-        """Return the arguments of `touchline dag`: all that leads to every model's answers to one match."""
+        """Return the arguments of `touchline dag`, whose targets are all answers to one match."""
         match = (self.scored() or list(self.matches))[0]
         targets = [PREDICTIONS.format(model=model, match=match) for model in self.models]
         return flags(config=self.config, targets=targets)

@@ -1,8 +1,8 @@
-"""Provenance of a study's files: inputs, code, versions, times and maker, and what has changed since.
+"""Provenance of a study's files: inputs, code, versions, times, maker, and changes since then.
 
-The record joins what Snakemake keeps of each job (inputs, parameters, times) with checksums, digests
-of the code, package versions and the attempts of each training. `touchline provenance FILE` prints
-the part of it that led to one file.
+The record joins what Snakemake keeps of each job (inputs, parameters, times) with checksums,
+digests of the code, package versions and the attempts of each training. `touchline provenance FILE`
+prints the part of it that led to one file.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def owner(path: Path) -> str:
 
 
 def modules(shell_command: str) -> list[str]:
-    """Return the project modules that a job's shell command runs: its stage, and its model's backend.
+    """Return the project modules that a shell command runs: its stage and its model's backend.
 
     A stage is what follows `touchline` where the shell takes it for the name of a command, so that
     neither a path nor a quoted text, such as a query, is mistaken for one.
@@ -141,7 +141,10 @@ def commit() -> str | None:
 
 
 def collect(config: dict, settings: list[str]) -> dict:
-    """Return the record of the study in the working directory; `settings` are its configuration files."""
+    """Return the record of the study in the working directory.
+
+    `config` is its configuration, `settings` are the files that it was read from.
+    """
     made, raw = {}, set(settings)
     records = {name: record for name, record in snakemake_records(METADATA) if Path(name).exists()}
     for name, record in records.items():
@@ -183,7 +186,7 @@ def iso_time(seconds: float) -> str:
 
 
 def ancestors(record: dict, name: str) -> dict[str, None]:
-    """Return all raw and made files that a file was made from, each after those it was made from."""
+    """Return all files that a file was made from, raw and made, each after its own inputs."""
     seen: dict[str, None] = {}
 
     def visit(path: str) -> None:
@@ -230,7 +233,7 @@ def describe(record: dict, name: str) -> Iterator[str]:
 
 
 def changes(record: dict, names: list[str]) -> Iterator[str]:
-    """Yield a sentence for every file, code and package that differs from when these files were made."""
+    """Yield a sentence for each file, module and package changed since these files were made."""
     known = record["raw"] | {name: made["content"] for name, made in record["made"].items()}
     for path in [*record["settings"], *names]:
         content = fingerprint(Path(path))
@@ -263,8 +266,8 @@ def main(argv: list[str]) -> None:
         raise InputError("name a file, such as results/metrics.csv.")
     if not args.record.is_file():
         raise InputError(
-            f"there is no {args.record} in this folder. Run the command in the study's folder, after "
-            "snakemake has finished."
+            f"there is no {args.record} in this folder. Run the command in the study's folder, "
+            "after snakemake has finished."
         )
     record = json.loads(args.record.read_text(encoding="utf-8"))
     name = os.path.relpath(args.file)

@@ -1,4 +1,4 @@
-"""Plan of a study's highlight reels: its parsed queries, and the inputs and parameters of their jobs."""
+"""Plan of a study's highlight reels: its queries, and the inputs and parameters of their jobs."""
 
 from collections.abc import Collection
 from typing import NamedTuple
