@@ -22,7 +22,7 @@ def answers_of(study: Study) -> dict[str, dict]:
 
 
 def test_a_text_model_gives_the_same_rows_in_process_and_served(study, tmp_path):
-    tiny_base(tmp_path / "base", "mistral", spread=0.3, seed=2)
+    tiny_base(tmp_path / "base", "mistral", weight_std=0.3, seed=2)
     base = str(tmp_path / "base")
     configure(study, {
         "text": {"backend": "causal_lm", "base": base, "fine_tune": False, "max_new_tokens": 12,

@@ -21,7 +21,7 @@ PROMPT = {"clock": "chunk", "examples": False}
 @pytest.fixture(scope="module")
 def base(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("base")
-    tiny_base(folder, "mistral", spread=0.3, seed=2)
+    tiny_base(folder, "mistral", weight_std=0.3, seed=2)
     return str(folder)
 
 
