@@ -1,11 +1,11 @@
-"""F1 of a text backend on SoccerNet's 100 valid games: the mean of several seeds, at several lengths of an answer.
+"""F1 of a commentary backend on SoccerNet's 100 valid games, by seed and answer length.
 
     python benchmarks/commentary.py --soccernet DIR [--seeds 0 1 2] [--lengths 12 24 39]
         [--backend tcn] [--settings '{"ensemble_size": 1}'] [--folder DIR]
 
-DIR is as for `make soccernet`. Trains on the 300 train games with the settings in config.yaml; every
-valid game is judged by thresholds tuned on the other folds, as in metrics.csv. The interval is of the
-bootstrap over games, of the mean over the seeds. The constant baseline has answers of the same lengths.
+DIR is as for `make soccernet`. Trains on the 300 train games with the settings in config.yaml. The
+thresholds for a valid game are tuned on the other folds, as in metrics.csv. The interval is the
+bootstrap's over games, of the mean over the seeds. The constant baseline has answers of equal length.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from tables import CONFIG, read_game, read_sheet
 from touchline.data import sheet
 from touchline.evaluation import bootstrap
 from touchline.evaluation.matching import answer_intervals, count, truth_intervals
-from touchline.evaluation.score import Answered, decide
+from touchline.evaluation.score import Answered, apply_tuned_thresholds
 from touchline.models import constant
 from touchline.models.backend import Match
 from touchline.models.catalogue import load_backend, load_trainer
@@ -32,7 +32,7 @@ from touchline.models.catalogue import load_backend, load_trainer
 METRICS = CONFIG["metrics"]
 
 
-def read(folder: Path, split: str) -> Iterator[Match]:
+def read_games(folder: Path, split: str) -> Iterator[Match]:
     """Yield the games of a split."""
     halves = read_sheet(folder, sheet.soccernet_splits()).filter(split=split)
     games = list(halves.group_by("match", maintain_order=True))
@@ -41,38 +41,40 @@ def read(folder: Path, split: str) -> Iterator[Match]:
 
 
 def named(match: Match, table: pl.DataFrame) -> pl.DataFrame:
+    """Return the table with the match's name as a column."""
     return table.with_columns(match=pl.lit(match.name))
 
 
 def counts(games: list[Match], samples: pl.DataFrame, truths: pl.DataFrame, model) -> pl.DataFrame:
-    """Return what a model's answers count (columns `schema.SCORES`), at tuned thresholds."""
+    """Return the counts of a model's answers (columns `schema.SCORES`) at tuned thresholds."""
     answers = pl.concat(answer_intervals(named(game, model.answer(game))) for game in games)
     answered = Answered(samples, truths, answers)
-    return count(samples, truths, decide(answered, answered))
+    return count(samples, truths, apply_tuned_thresholds(answered, answered))
 
 
 def row(name: str, length_s: float, scores: list[pl.DataFrame]) -> str:
     """Return a line of the table from the counts of each seed."""
     matches = scores[0]["match"].n_unique()
-    draws = bootstrap.draw(matches, METRICS["resamples"], METRICS["seed"])
+    draws = bootstrap.draw_matches(matches, METRICS["resamples"], METRICS["seed"])
     cells = []
     for matching in ("many", "one"):
         key = "full", matching, bootstrap.ALL
-        found = [bootstrap.resample(one, np.ones((1, matches)))[key][0] for one in scores]
-        drawn = np.mean([bootstrap.resample(one, draws)[key] for one in scores], axis=0)
-        low, high = bootstrap.bounds(drawn, matches, METRICS["confidence_level"])
-        cells += [f"{np.mean(found):.3f}", f"{low:.3f} to {high:.3f}"]
-        cells.append(", ".join(f"{one:.3f}" for one in found) if len(found) > 1 else "–")
+        found = [bootstrap.resample_f1(one, np.ones((1, matches)))[key][0] for one in scores]
+        drawn = np.mean([bootstrap.resample_f1(one, draws)[key] for one in scores], axis=0)
+        low, high = bootstrap.percentile_interval(drawn, matches, METRICS["confidence_level"])
+        cells += [f"{np.mean(values):.3f}", f"{low:.3f} to {high:.3f}"]
+        cells.append(", ".join(f"{value:.3f}" for value in values) if len(values) > 1 else "–")
     return f"| {name} | {length_s:g} s | " + " | ".join(cells) + " |"
 
 
 def cpu_s() -> float:
-    """Return the seconds of a core that this process and those that it started have used."""
+    """Return the CPU seconds of this process and its children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
 def main() -> None:
+    """Train, answer and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--soccernet", type=Path, required=True)
     parser.add_argument("--backend", default="tcn", help="(%(default)s)")
@@ -91,27 +93,27 @@ def main() -> None:
                 began, before = time.monotonic(), cpu_s()
                 settings = {**CONFIG["models"][args.backend], **args.settings, "seed": seed}
                 load_trainer(args.backend).fit(
-                    read(args.soccernet, "train"), settings, folder, folder / "checkpoints"
+                    read_games(args.soccernet, "train"), settings, folder, folder / "checkpoints"
                 )
                 print(
                     f"seed {seed}: trained in {time.monotonic() - began:.0f} s, "
                     f"{(cpu_s() - before) / 60:.1f} core-minutes",
                     flush=True,
                 )
-        games = list(read(args.soccernet, "valid"))
+        games = list(read_games(args.soccernet, "valid"))
         samples = pl.concat(named(game, game.samples.drop("lines")) for game in games)
-        truths = pl.concat(truth_intervals(named(one, one.samples), one.labels) for one in games)
-        asked = games, samples, truths
+        truths = pl.concat(truth_intervals(named(game, game.samples), game.labels) for game in games)
+        valid = games, samples, truths
         head = "F1, many | 95 % | seeds | F1, one | 95 % | seeds"
         print(f"\n| model | answers | {head} |\n| --- | --- |{' --- |' * 6}")
         for length_s in args.lengths:
             baseline = constant.load({"length_s": length_s}, None)
-            print(row("constant baseline", length_s, [counts(*asked, baseline)]))
-            answering = [
+            print(row("constant baseline", length_s, [counts(*valid, baseline)]))
+            trained = [
                 backend.load({"length_s": length_s}, models / str(seed)) for seed in args.seeds
             ]
             began = time.process_time()
-            scores = [counts(*asked, model) for model in tqdm(answering, desc="answering")]
+            scores = [counts(*valid, model) for model in tqdm(trained, desc="answering")]
             used_s = (time.process_time() - began) / len(args.seeds) / len(games)
             print(row(args.backend, length_s, scores), flush=True)
         print(f"\nAnswering and scoring a game took {used_s:.2f} s of one core.")

@@ -16,8 +16,9 @@ import polars as pl
 from tabulate import tabulate
 
 from touchline.core import schema
+from touchline.core.schema import ALL
 from touchline.evaluation import metrics
-from touchline.evaluation.bootstrap import ALL, KEY, differences, draw, f1
+from touchline.evaluation.bootstrap import KEY, draw_matches, f1, paired_differences
 
 ACTIONS = ["corner", "shots_on_target", "goal", "clearance", "foul", "free_kick", "substitution"]
 LEVEL = 0.95
@@ -45,10 +46,10 @@ def with_functions(scores: dict[str, pl.DataFrame], resamples: int) -> dict:
     """Return the interval of every row and difference, by the workflow's own functions."""
     ends = {}
     for model, table in scores.items():
-        summary = metrics.summarise(table, resamples, 0, LEVEL)
+        summary = metrics.summarise_scores(table, resamples, 0, LEVEL)
         for *row, low, high in summary.select(*KEY, "f1_low", "f1_high").iter_rows():
             ends[model, *row] = (low, high)
-    paired = differences(scores, resamples, 0, LEVEL)
+    paired = paired_differences(scores, resamples, 0, LEVEL)
     for *row, low, high in paired.select("model", "other", *KEY, "low", "high").iter_rows():
         ends[tuple(row)] = (low, high)
     return ends
@@ -66,7 +67,7 @@ def with_loops(scores: dict[str, pl.DataFrame], resamples: int) -> dict:
                 own = (row["tp"], row["fp"], row["fn"])
                 of_key[row["match"]] = tuple(map(sum, zip(known, own, strict=True)))
         matches = sorted({match for of_key in counts.values() for match in of_key})
-        draws = draw(len(matches), resamples, 0).tolist()
+        draws = draw_matches(len(matches), resamples, 0).tolist()
         for key, of_key in counts.items():
             values = []
             for times in draws:

@@ -20,7 +20,7 @@ def tally_of(*matches):
 
 
 def summary(scores, resamples=200, seed=0, confidence_level=0.95, action="goal"):
-    table = metrics.summarise(scores, resamples, seed, confidence_level)
+    table = metrics.summarise_scores(scores, resamples, seed, confidence_level)
     return table.row(
         by_predicate=(pl.col("protocol") == "full")
         & (pl.col("matching") == "one")

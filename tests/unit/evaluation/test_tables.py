@@ -5,8 +5,9 @@ import pytest
 import small_study
 from score_tables import random_scores, scores_of
 from touchline.core import schema
-from touchline.evaluation import breakdowns, ground_truth, metrics, table_format, tables
-from touchline.evaluation.bootstrap import differences, draw
+from touchline.evaluation import breakdowns, metrics, table_format, tables
+from touchline.evaluation.bootstrap import draw_matches, paired_differences
+from touchline.evaluation.ground_truth import read_ground_truth
 from touchline.evaluation.matching import count, with_ratios
 
 MATCHES = ["a", "b", "c"]
@@ -34,7 +35,7 @@ def judged(study):
     results = study / "results"
     patterns = (f"{results}/samples/{{match}}.parquet", f"{results}/labels/{{match}}.parquet")
     answers = schema.read(results / "scores/linear.answers.parquet", schema.ANSWERS)
-    return *ground_truth.read(MATCHES, *patterns), answers
+    return *read_ground_truth(MATCHES, *patterns), answers
 
 
 def pooled(samples, truths, answers, matching="many"):
@@ -44,7 +45,7 @@ def pooled(samples, truths, answers, matching="many"):
 
 def test_differences_equal_a_plain_loop_over_the_same_draws():
     scores = {"x": random_scores(6, seed=1), "y": random_scores(6, seed=2)}
-    table = differences(scores, 100, 5, 0.9)
+    table = paired_differences(scores, 100, 5, 0.9)
     row = table.row(
         by_predicate=(pl.col("protocol") == "full")
         & (pl.col("matching") == "one")
@@ -52,7 +53,7 @@ def test_differences_equal_a_plain_loop_over_the_same_draws():
         named=True,
     )
     values = []
-    for drawn in draw(6, 100, 5):
+    for drawn in draw_matches(6, 100, 5):
         f1 = {}
         for model, counts in scores.items():
             tp = fp = fn = 0
@@ -76,8 +77,10 @@ def test_pairing_narrows_the_difference_of_models_that_fail_on_the_same_matches(
         model: scores_of({(m, "goal"): (9 * e + gain, 1, 10 - 9 * e) for m, e in easy.items()})
         for model, gain in (("x", 2), ("y", 1))
     }
-    row = differences(scores, 500, 0, 0.95).filter(action="all").row(0, named=True)
-    own = metrics.summarise(scores["x"], 500, 0, 0.95).filter(action="all").row(0, named=True)
+    row = paired_differences(scores, 500, 0, 0.95).filter(action="all").row(0, named=True)
+    own = (
+        metrics.summarise_scores(scores["x"], 500, 0, 0.95).filter(action="all").row(0, named=True)
+    )
     assert 0 < row["low"] < row["difference"] < row["high"]
     assert row["high"] - row["low"] < (own["f1_high"] - own["f1_low"]) / 3
     assert row["share_above"] == 1
@@ -85,14 +88,14 @@ def test_pairing_narrows_the_difference_of_models_that_fail_on_the_same_matches(
 
 def test_equal_models_differ_by_nothing_and_one_match_has_no_interval():
     scores = {"x": random_scores(4), "y": random_scores(4)}
-    table = differences(scores, 50, 0, 0.95)
+    table = paired_differences(scores, 50, 0, 0.95)
     assert table["difference"].to_list() == table["low"].to_list() == table["high"].to_list()
     assert set(table["share_above"]) == {0.0}
     alone = {model: counts.filter(match="match000") for model, counts in scores.items()}
-    table = differences(alone, 50, 0, 0.95)
+    table = paired_differences(alone, 50, 0, 0.95)
     assert table.select("low", "high", "share_above").null_count().row(0) == (len(table),) * 3
     nothing = {model: scores_of({("a", "goal"): (0, 0, 0)}) for model in "xy"}
-    assert differences(nothing, 5, 0, 0.95)["difference"].null_count() == 8
+    assert paired_differences(nothing, 5, 0, 0.95)["difference"].null_count() == 8
 
 
 def test_the_curve_is_the_count_at_every_threshold(judged):
@@ -167,7 +170,7 @@ def test_hallucinations_and_time_errors_of_a_case_that_can_be_counted_by_hand(tm
     )
     small_study.answer(tmp_path, "linear", {"b": spots}, threshold=0.5)
     results = tmp_path / "results"
-    samples, truths = ground_truth.read(
+    samples, truths = read_ground_truth(
         ["b"], f"{results}/samples/{{match}}.parquet", f"{results}/labels/{{match}}.parquet"
     )
     answers = schema.read(results / "scores/linear.answers.parquet", schema.ANSWERS)
@@ -208,7 +211,7 @@ def test_every_table_is_written_for_every_model_and_in_markdown(study):
         ]  # fmt: skip
     text = (results / "tables.md").read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
-        f"## {table.title}" for table in table_format.read(results)
+        f"## {table.title}" for table in table_format.read_tables(results)
     ]
     f1 = pl.read_csv(results / "metrics.csv").filter(
         model="other", protocol="full", matching="many", action="all"
@@ -221,11 +224,11 @@ def test_every_table_is_written_for_every_model_and_in_markdown(study):
 
 def test_what_is_undefined_is_a_dash_for_people():
     assert (
-        table_format.number(None)
-        == table_format.between(None, None)
-        == table_format.signed(None)
+        table_format.format_number(None)
+        == table_format.format_interval(None, None)
+        == table_format.format_difference(None)
         == "–"
     )
-    assert table_format.signed(-0.25, 2) == "−0.25"
-    assert table_format.between(0.1, 0.2, 1) == "0.1–0.2"
-    assert table_format.number(0.1236, 3) == "0.124"
+    assert table_format.format_difference(-0.25, 2) == "−0.25"
+    assert table_format.format_interval(0.1, 0.2, 1) == "0.1–0.2"
+    assert table_format.format_number(0.1236, 3) == "0.124"

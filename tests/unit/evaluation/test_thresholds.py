@@ -10,7 +10,7 @@ from touchline.core import schema
 from touchline.core.problems import MATCH_SET_ASIDE, InputError, Problem
 from touchline.data.samples import make_samples
 from touchline.evaluation import score, thresholds
-from touchline.evaluation.score import Answered, decide, tune
+from touchline.evaluation.score import Answered, apply_tuned_thresholds, tune_on
 from touchline.models import constant
 from touchline.models.backend import Match
 
@@ -39,7 +39,7 @@ def pooled_f1(answers, truths, chosen):
 @settings(max_examples=300, deadline=None)
 @given(st.lists(answer, max_size=10), st.lists(truth, max_size=8))
 def test_no_combination_of_thresholds_is_better_than_the_tuned_ones(answers, truths):
-    chosen = tune(answered(answers, truths))
+    chosen = tune_on(answered(answers, truths))
     combinations = product([*CONFIDENCES, thresholds.NEVER], repeat=2)
     best = max(pooled_f1(answers, truths, {"x": x, "y": y}) for x, y in combinations)
     assert set(chosen) == {"x", "y"}
@@ -50,7 +50,7 @@ def test_no_combination_of_thresholds_is_better_than_the_tuned_ones(answers, tru
 @given(st.lists(answer, max_size=10), st.tuples(*[st.sampled_from([0.0, *CONFIDENCES, 2.0])] * 2))
 def test_exactly_the_answers_at_or_above_their_threshold_stay(answers, levels):
     chosen = dict(zip("xy", levels, strict=True))
-    kept = thresholds.apply(brute_force.with_confidence(answers), chosen)
+    kept = thresholds.apply_thresholds(brute_force.with_confidence(answers), chosen)
     expected = [answer for answer in answers if answer[3] >= chosen[answer[0][3]]]
     assert kept.equals(brute_force.with_confidence(expected))
 
@@ -65,32 +65,32 @@ def test_thresholds_are_raised_for_as_long_as_that_helps():
             start = 100 * len(answers)
             answers.append((("a", 1, 0, action), start, start + 12, confidence))
             truths += [answers[-1][:3]] if miss < hits else []
-    assert tune(answered(answers, truths)) == {"x": 0.5, "y": 0.9}
+    assert tune_on(answered(answers, truths)) == {"x": 0.5, "y": 0.9}
 
 
 def test_an_action_that_is_never_answered_has_a_threshold_and_costs_the_others_nothing():
     x, y = ("a", 1, 0, "x"), ("a", 1, 0, "y")
-    chosen = tune(answered([(x, 0, 12, 0.5), (x, 30, 42, 0.1)], [(x, 0, 12), (y, 0, 12)]))
+    chosen = tune_on(answered([(x, 0, 12, 0.5), (x, 30, 42, 0.1)], [(x, 0, 12), (y, 0, 12)]))
     assert chosen == {"x": 0.5, "y": thresholds.NEVER}
 
 
 def test_an_action_that_is_always_wrong_is_not_answered():
     x, y = ("a", 1, 0, "x"), ("a", 1, 0, "y")
-    chosen = tune(answered([(x, 0, 12, 0.5), (y, 30, 42, 0.9)], [(x, 0, 12), (y, 0, 12)]))
+    chosen = tune_on(answered([(x, 0, 12, 0.5), (y, 30, 42, 0.9)], [(x, 0, 12), (y, 0, 12)]))
     assert chosen == {"x": 0.5, "y": thresholds.NEVER}
 
 
 def test_without_any_event_nothing_is_answered():
     found = answered([(KEYS[0], 0, 12, 0.9)], [])
-    chosen = tune(found)
+    chosen = tune_on(found)
     assert chosen == {"x": thresholds.NEVER, "y": thresholds.NEVER}
-    assert decide(found, found).is_empty()
+    assert apply_tuned_thresholds(found, found).is_empty()
 
 
 def test_of_equally_good_thresholds_the_highest_is_taken():
     x = KEYS[0]
     found = answered([(x, 0, 12, 0.5), (x, 0, 12, 0.25), (x, 30, 42, 0.1)], [(x, 0, 12)])
-    assert tune(found)["x"] == 0.5
+    assert tune_on(found)["x"] == 0.5
 
 
 def study(names, flipped=()):
@@ -108,7 +108,7 @@ def study(names, flipped=()):
 
 
 def kept_of(match, found, tuning=None):
-    kept = decide(found, tuning or found)
+    kept = apply_tuned_thresholds(found, tuning or found)
     return kept.filter(match=match)["confidence"].to_list()
 
 
@@ -116,8 +116,8 @@ def kept_of(match, found, tuning=None):
 def test_a_match_is_never_judged_by_a_threshold_that_saw_its_labels(match):
     before, after = study("abcdefg"), study("abcdefg", flipped=match)
     assert kept_of(match, before) == kept_of(match, after) == [0.9]
-    assert tune(before) == {"x": 0.9}
-    assert tune(after) == {"x": 0.25}  # what it would have been judged by
+    assert tune_on(before) == {"x": 0.9}
+    assert tune_on(after) == {"x": 0.25}  # what it would have been judged by
 
 
 def test_labels_of_the_other_folds_decide():
@@ -134,7 +134,7 @@ def test_labels_of_the_scored_split_do_not_matter_when_it_is_not_tuned_on():
 
 def test_every_match_is_judged_exactly_once():
     found = study("abcdefghijklm")
-    assert sorted(decide(found, found)["match"]) == list("abcdefghijklm")
+    assert sorted(apply_tuned_thresholds(found, found)["match"]) == list("abcdefghijklm")
 
 
 def test_a_single_match_is_judged_by_its_own_thresholds():

@@ -9,7 +9,7 @@ from browser import opened
 from project import stage
 from touchline.core import schema
 from touchline.core.problems import MATCH_SET_ASIDE, Problem
-from touchline.evaluation import ground_truth
+from touchline.evaluation.ground_truth import read_ground_truth
 from touchline.report import figures, plot_style, qualitative, report
 
 MATCHES = list("abcdefghij")
@@ -65,7 +65,7 @@ def answered(study):
     results = study / "results"
     patterns = (f"{results}/samples/{{match}}.parquet", f"{results}/labels/{{match}}.parquet")
     answers = schema.read(results / "scores/linear.answers.parquet", schema.ANSWERS)
-    return ground_truth.read(MATCHES, *patterns)[1], answers
+    return read_ground_truth(MATCHES, *patterns)[1], answers
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -74,7 +74,11 @@ def test_the_page_opens_whole_without_a_network(study, width):
         page = found.page
         assert found.said == []
         assert found.asked == []
-        assert page.locator("h1").inner_text().startswith("linear is better than a baseline, by 0.")
+        assert (
+            page.locator("h1")
+            .inner_text()
+            .startswith("linear is better than the constant baseline, by 0.")
+        )
         # Nothing sticks out sideways; wide tables scroll in their own box.
         assert page.evaluate("document.documentElement.scrollWidth") == width
         pictures = page.evaluate(
@@ -103,8 +107,8 @@ def test_the_page_has_every_table_and_what_other_stages_left(study):
     with opened(study / "results/report.html") as found:
         titles = found.page.locator("main h3").all_inner_texts()
         assert [title for title in titles if "F1 per action" in title]
-        assert "How the models answered" in titles
-        assert "Attempts at linear" in titles
+        assert "Answers by status" in titles
+        assert "Training attempts of linear" in titles
         assert found.page.locator("#training").count() == 1
         cells = found.page.locator("h3#overall ~ .scroll").first.locator("tbody tr")
         assert cells.count() == 8
@@ -115,7 +119,7 @@ def test_the_page_does_without_a_loss_figure_and_attempts(study, tmp_path):
     content |= {"loss": None, "attempts": [], "problems": [], "split": "", "confidence_level": 0.9}
     page = report.render(content | {"resamples": 7})
     assert "Training" not in page
-    assert "Nothing was left out of the study" in page
+    assert "Nothing was left out" in page
     assert "90 % intervals" in page
 
 
@@ -165,7 +169,7 @@ def test_models_differ_in_colour_and_in_shape():
 
 def test_moments_are_what_they_are_called(answered):
     truths, answers = answered
-    found = qualitative.choose(truths, answers)
+    found = qualitative.choose_moments(truths, answers)
     assert [len(table) for table in found.values()] == [3, 3, 3]
     said = answers.filter("counted").with_columns(time_s=(pl.col("start_s") + pl.col("end_s")) / 2)
     for kind, table in found.items():
@@ -190,5 +194,5 @@ def test_a_moment_comes_with_the_lines_nearest_to_it(study):
         [("a", 1, "goal", 130.0, 0.5)], ["match", "half", "action", "time_s", "confidence"],
         orient="row",
     )  # fmt: skip
-    (moment,) = qualitative.describe(chosen, f"{study}/results/samples/{{match}}.parquet")
+    (moment,) = qualitative.describe_moments(chosen, f"{study}/results/samples/{{match}}.parquet")
     assert moment == qualitative.Moment("a", 1, "02:10", "Goal", 0.5, [f"02:00 {HOSTILE}"])

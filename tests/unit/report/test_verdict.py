@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from touchline.report import verdict
-from touchline.report.verdict import judge, lead
+from touchline.report.verdict import find_lead, judge
 
 KEY = {"protocol": "full", "action": "all"}
 
@@ -32,12 +32,12 @@ def say(metrics, differences, baselines=("baseline",), matches=100):
 def test_one_model_above_the_baseline():
     found = say(*study(baseline=(0.05, 0.05), linear=(0.2, 0.19)))
     assert found.best == "linear"
-    assert found.headline == "linear is better than a baseline, by 0.150 F1"
+    assert found.headline == "linear is better than the constant baseline, by 0.150 F1"
     assert found.sentences == [
         "F1 0.2000 (95 % interval 0.1800–0.2200): 25 of 100 answers are right and "
         "50 of 100 events are found.",
-        "Against the baseline “baseline”, which looks at nothing, the difference in F1 is +0.1500, "
-        "paired interval +0.1300 to +0.1700.",
+        "Compared with the constant baseline “baseline”, which reads neither video nor commentary, "
+        "the difference in F1 is +0.1500, paired interval +0.1300 to +0.1700.",
         "With one-to-one matching, where no repeated answer counts, its F1 is 0.1900; "
         "the order of the models is the same.",
     ]
@@ -45,7 +45,10 @@ def test_one_model_above_the_baseline():
 
 def test_the_best_of_several_and_the_next():
     found = say(*study(baseline=(0.05, 0.05), a=(0.2, 0.1), b=(0.21, 0.05), c=(0.1, 0.08)))
-    assert found.headline == "b, the best of 3 models, is better than a baseline, by 0.160 F1"
+    assert (
+        found.headline
+        == "b, the best of 3 models, is better than the constant baseline, by 0.160 F1"
+    )
     assert "The next model is a (difference in F1 +0.0100" in found.sentences[2]
     assert "That may be chance" in found.sentences[2]
     assert "a is then first" in found.sentences[3]
@@ -64,9 +67,9 @@ def test_a_model_that_answers_the_same_is_no_lead():
 @pytest.mark.parametrize(
     ("f1", "headline"),
     [
-        (0.06, "linear is not shown to be better than a baseline"),
-        (0.04, "linear is not shown to be better than a baseline"),
-        (0.01, "No model is better than a baseline"),
+        (0.06, "linear is not shown to be better than the constant baseline"),
+        (0.04, "linear is not shown to be better than the constant baseline"),
+        (0.01, "No model is better than the constant baseline"),
     ],
 )
 def test_a_model_that_is_not_above_the_baseline_is_not_praised(f1, headline):
@@ -92,17 +95,23 @@ def test_few_matches_and_undefined_numbers():
     metrics = metrics.with_columns(pl.lit(None, pl.Float64).alias(name) for name in undefined)
     gone = ["difference", "low", "high"]
     differences = differences.with_columns(pl.lit(None, pl.Float64).alias(name) for name in gone)
-    assert say(metrics, differences).headline == "linear is not shown to be better than a baseline"
+    assert (
+        say(metrics, differences).headline
+        == "linear is not shown to be better than the constant baseline"
+    )
     found = say(metrics, differences, matches=1)
-    assert found.headline == "Too few matches to say whether linear is better than a baseline"
-    assert found.sentences[0] == "F1 0.0000: there is nothing to find."
+    assert (
+        found.headline
+        == "Too few matches to say whether linear is better than the constant baseline"
+    )
+    assert found.sentences[0] == "F1 0.0000: there are no answers and no events."
     assert "– (no interval)" in found.sentences[1]
     assert found.sentences[-1].startswith("Only 1 match was scored")
 
 
 def test_a_lead_is_the_same_whichever_model_the_table_names_first():
     _, differences = study(a=(0.3, 0.3), b=(0.2, 0.2))
-    forth, back = lead(differences, "a", "b"), lead(differences, "b", "a")
+    forth, back = find_lead(differences, "a", "b"), find_lead(differences, "b", "a")
     assert forth == pytest.approx((0.1, 0.08, 0.12))
     assert back == pytest.approx((-0.1, -0.12, -0.08))
     assert forth.is_certain

@@ -1,1 +1,1 @@
-"""Scores: matching, thresholds, bootstrap, metrics and tables."""
+"""Evaluation: matching of answers to events, thresholds, bootstrap intervals, metrics, tables."""

@@ -1,20 +1,19 @@
-"""Average-mAP, the field's measure: export one model's answers and have SoccerNet's evaluator judge them.
+"""Average-mAP of one model by SoccerNet's evaluator, with its answers exported in SoccerNet's format.
 
-The evaluator is the SoccerNet package's own, on the files that it reads. What it does that a reader
-may not expect:
+The evaluator is that of the SoccerNet package. Its properties that are easy to overlook:
 
-- Times fall into half-second bins. Of several predictions of a class in one bin the last in the file
-  counts; two events of a class in one bin are one.
+- Times are binned to half seconds. Of several predictions of a class in one bin only the last in the
+  file counts; two events of a class in one bin count as one.
 - A tolerance of δ means δ/2 before and after the event. tight: δ = 1 … 5 s, loose: δ = 5 … 60 s.
-- Confidences count at 200 thresholds from 0 to 1: what lies between two of them is tied. No
-  threshold of the study is applied.
-- A class without events in a subset (shown, unshown) has an average precision of 0 and is in the
-  mean. `classes_present` says how many have events, and `over_present` is the mean over these.
-- The mean of the unshown is multiplied by 17/13, for the four of its 17 classes that are always
-  shown. For other sets of classes that is wrong; `over_present` is without it.
-- A prediction belongs to the subset of the nearest event of its class in the half. Where the half has
-  none it counts as unshown, so the wrong answers there weigh on the unshown alone.
-- It knows halves 1 and 2, and 120 minutes of each.
+- Precision and recall are evaluated at 200 thresholds from 0 to 1: confidences between two of them
+  are tied. No threshold of the run is applied.
+- A class without events in a subset (shown, unshown) has an average precision of 0 and enters the
+  mean. `classes_present` is the number of classes with events, `over_present` the mean over these.
+- The mean over unshown events is multiplied by 17/13, because four of SoccerNet's 17 classes are
+  always shown. For other sets of classes that is wrong; `over_present` is without this factor.
+- A prediction belongs to the subset of the nearest event of its class in the half. In a half without
+  such an event it counts as unshown, so false positives there lower the unshown mean alone.
+- Only halves 1 and 2 are evaluated, and 120 minutes of each.
 """
 
 import argparse
@@ -44,22 +43,26 @@ AVERAGE_MAP = pl.Schema(
 )
 
 
-def class_names(asked: list[str], labels: dict[str, str]) -> dict[str, str]:
-    """Return SoccerNet's label of each action; of one that joins several labels, its own name.
+def class_names(scored: list[str], labels: dict[str, str]) -> dict[str, str]:
+    """Return the class name of each scored action: SoccerNet's label, or its own name if it joins several.
 
-    SoccerNet's own 17 classes do not have such a name, so its server would pass over these spots.
+    `labels` maps SoccerNet's labels to actions. The name of a joined action is not among SoccerNet's
+    17 classes, so SoccerNet's evaluation server would ignore these spots.
     """
-    joined = {action: [one for one in labels if labels[one] == action] for action in asked}
+    labels_of = {
+        action: [label for label, target in labels.items() if target == action] for action in scored
+    }
     return {
-        action: found[0] if len(found) == 1 else actions.action_name(action)
-        for action, found in joined.items()
+        action: own_labels[0] if len(own_labels) == 1 else actions.action_name(action)
+        for action, own_labels in labels_of.items()
     }
 
 
-def spots(answers: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
-    """Return answers (columns of `schema.ANSWERS`) as spots: the middle of each interval.
+def to_spots(answers: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
+    """Return answers (columns of `schema.ANSWERS`) as spots at the middle of each interval.
 
-    An answer without a confidence is certain. A middle before the half's start is put there.
+    Columns half, time_s, label, confidence. A missing confidence becomes 1; a middle before the
+    half's start is moved to 0 s.
     """
     return answers.select(
         "half",
@@ -70,7 +73,7 @@ def spots(answers: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
 
 
 def write_labels(folder: Path, game: str, events: pl.DataFrame, names: dict[str, str]) -> None:
-    """Write a game's events of the asked actions as the evaluator reads labels."""
+    """Write a game's events as a Labels-v2.json; `names` are the class names of their actions."""
     annotations = [
         {
             "gameTime": game_time(half, time_s),
@@ -87,9 +90,14 @@ def write_labels(folder: Path, game: str, events: pl.DataFrame, names: dict[str,
     path.write_text(json.dumps({"annotations": annotations}), encoding="utf-8")
 
 
-def evaluate(labels: Path, predictions: Path, classes: list[str], metric: str) -> dict:
-    """Return what SoccerNet's evaluator says of two folders with the same game folders."""
-    from SoccerNet.Evaluation.ActionSpotting import evaluate as soccernet_evaluate
+def run_evaluator(labels: Path, predictions: Path, classes: list[str], metric: str) -> dict:
+    """Return the results of SoccerNet's evaluator for two folders with the same game folders.
+
+    `classes` are in the order of the per-class results; `metric` is one of `METRICS`.
+    """
+    from SoccerNet.Evaluation.ActionSpotting import (  # type: ignore[import-untyped]  # no types
+        evaluate as soccernet_evaluate,
+    )
 
     return soccernet_evaluate(
         str(labels),
@@ -102,30 +110,30 @@ def evaluate(labels: Path, predictions: Path, classes: list[str], metric: str) -
     )
 
 
-def table(results: dict, metric: str, asked: list[str], events: pl.DataFrame) -> pl.DataFrame:
-    """Return the evaluator's results for the actions `asked`, in its order (columns `AVERAGE_MAP`).
+def to_table(results: dict, metric: str, scored: list[str], events: pl.DataFrame) -> pl.DataFrame:
+    """Return the evaluator's results for the `scored` actions, in that order (columns `AVERAGE_MAP`).
 
-    `events` are those that were judged, with action and visibility.
+    `events` are those that were evaluated, with action and visibility.
     """
     rows = []
-    for subset, (suffix, inside) in SUBSETS.items():
-        counts = dict(events.filter(inside).group_by("action").len().iter_rows())
-        precisions = dict(zip(asked, results[f"a_mAP_per_class{suffix}"], strict=True))
-        present = [float(precisions[action]) for action in asked if counts.get(action)]
-        mean = sum(present) / len(present) if present else None
-        total = float(results[f"a_mAP{suffix}"])
-        rows.append(
-            (metric, subset, ALL, sum(counts.values()), len(asked), len(present), total, mean)
-        )
+    for subset, (suffix, in_subset) in SUBSETS.items():
+        counts = dict(events.filter(in_subset).group_by("action").len().iter_rows())
+        precisions = dict(zip(scored, results[f"a_mAP_per_class{suffix}"], strict=True))
+        present = [float(precisions[action]) for action in scored if counts.get(action)]
+        over_present = sum(present) / len(present) if present else None
+        mean = float(results[f"a_mAP{suffix}"])
+        classes = (len(scored), len(present))
+        rows.append((metric, subset, ALL, sum(counts.values()), *classes, mean, over_present))
         for action, precision in precisions.items():
             count = counts.get(action, 0)
-            own = float(precision) if count else None
-            rows.append((metric, subset, action, count, 1, int(count > 0), float(precision), own))
+            over_present = float(precision) if count else None
+            classes = (1, int(count > 0))
+            rows.append((metric, subset, action, count, *classes, float(precision), over_present))
     return pl.DataFrame(rows, schema=AVERAGE_MAP, orient="row")
 
 
 def main(argv: list[str]) -> None:
-    """Write one model's answers as SoccerNet's files, and its Average-mAP."""
+    """Write one model's answers in SoccerNet's format, and its Average-mAP."""
     parser = argparse.ArgumentParser(
         prog="touchline average_map", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -140,26 +148,29 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--games", type=json.loads, required=True, metavar="JSON", help="match → game folder"
     )
-    parser.add_argument("--folder", type=Path, required=True, help="of the game folders, to write")
+    parser.add_argument("--folder", type=Path, required=True, help="to write: the game folders")
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")
     args = parser.parse_args(argv)
     scores = schema.read(args.scores, schema.SCORES)
     answers = schema.read(args.answers, schema.ANSWERS)
-    asked = scores["action"].unique().sort().to_list()
-    names = class_names(asked, args.actions)
-    judged = []
-    with atomic_folder(args.folder) as folder, tempfile.TemporaryDirectory() as truth:
+    scored = scores["action"].unique().sort().to_list()
+    names = class_names(scored, args.actions)
+    evaluated = []
+    with atomic_folder(args.folder) as folder, tempfile.TemporaryDirectory() as labels_folder:
         for match in scores["match"].unique().sort():
             game = args.games[match]
             events = schema.read(args.labels.format(match=match), schema.LABELS)
-            events = events.filter(pl.col("action").is_in(asked))
-            judged.append(events.filter(pl.col("half") <= 2))
-            spotting_json.write_spots(folder, game, spots(answers.filter(match=match), names))
-            write_labels(Path(truth), game, events, names)
-        events = pl.concat(judged)
+            events = events.filter(pl.col("action").is_in(scored))
+            evaluated.append(events.filter(pl.col("half") <= 2))
+            spotting_json.write_spots(folder, game, to_spots(answers.filter(match=match), names))
+            write_labels(Path(labels_folder), game, events, names)
+        classes = list(names.values())
         tables = [
-            table(
-                evaluate(Path(truth), folder, list(names.values()), metric), metric, asked, events
+            to_table(
+                run_evaluator(Path(labels_folder), folder, classes, metric),
+                metric,
+                scored,
+                pl.concat(evaluated),
             )
             for metric in METRICS
         ]

@@ -1,12 +1,12 @@
-"""The scoring rule: which answers match which events, and what that counts.
+"""The scoring rule: temporal matching of answers to events by IoU, and the counts tp, fp and fn.
 
-An event at time h stands for the interval (h - l/2, h + l/2), not cut at the chunk. An answer and an
-event of the same sample match when IoU = overlap / (latest end - earliest start) > 0.3.
+An event at time h stands for the interval (h - l/2, h + l/2), l = 12 s, not cut at the chunk. An answer
+and an event of the same sample match when IoU = overlap / (latest end - earliest start) > 0.3.
 
-- many (the study's rule): tp = number of matching pairs, fp = answers that match no event,
-  fn = events that no answer matches. Saying the same thing twice counts twice.
-- one: tp = size of a largest set of matching pairs that uses every answer and every event at most
-  once, fp = answers left over, fn = events left over.
+- many (many-to-many, the reference paper's rule): tp = number of matching pairs, fp = answers that match
+  no event, fn = events that no answer matches. A repeated answer counts again.
+- one (one-to-one): tp = size of a maximum bipartite matching, which uses every answer and every event at
+  most once, fp = the other answers, fn = the other events.
 """
 
 import numpy as np
@@ -49,7 +49,7 @@ def answer_intervals(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def pairs(answers: pl.DataFrame, truths: pl.DataFrame, min_iou: float = MIN_IOU) -> pl.DataFrame:
-    """Return the matching pairs: `answer` and `truth` are row numbers, with the sample's columns."""
+    """Return the matching pairs: `answer` and `truth`, the row numbers, with the sample's columns."""
     overlap = iou(
         pl.col("start_s"), pl.col("end_s"), pl.col("start_s_truth"), pl.col("end_s_truth")
     )
@@ -68,9 +68,9 @@ def pairs(answers: pl.DataFrame, truths: pl.DataFrame, min_iou: float = MIN_IOU)
 
 
 def one_to_one(matching: pl.DataFrame) -> pl.DataFrame:
-    """Return a largest subset of the pairs in which no answer and no truth occurs twice.
+    """Return a maximum bipartite matching: a largest subset of the pairs without a repeated answer or truth.
 
-    All samples are solved at once: pairs of different samples share neither answers nor truths.
+    All samples are solved at once, since pairs of different samples share neither answers nor truths.
     """
     if matching.is_empty():
         return matching
@@ -89,30 +89,30 @@ def count(
     Columns: match, protocol, matching, action, samples, events, predictions, tp, fp, fn. `samples`
     has match, half, chunk and action; protocol `positives` keeps those that have an event.
     """
-    many = pairs(answers, truths, min_iou)
-    one = one_to_one(many)
+    many_pairs = pairs(answers, truths, min_iou)
+    one_pairs = one_to_one(many_pairs)
     with_event = truths.select(SAMPLE).unique()
     tables = []
     for protocol in PROTOCOLS:
         kept = samples.select(SAMPLE)
-        said = answers.select(SAMPLE).with_row_index("answer")
+        predictions = answers.select(SAMPLE).with_row_index("answer")
         if protocol == "positives":
             kept = kept.join(with_event, on=SAMPLE, how="semi")
-            said = said.join(with_event, on=SAMPLE, how="semi")
+            predictions = predictions.join(with_event, on=SAMPLE, how="semi")
         base = _totals(
             kept.group_by("match", "action").agg(samples=pl.len()),
             events=truths,
-            predictions=said,
+            predictions=predictions,
         )
         many_counts = _totals(
             base,
-            tp=many,
-            fp=said.filter(~pl.col("answer").is_in(many["answer"].implode())),
+            tp=many_pairs,
+            fp=predictions.filter(~pl.col("answer").is_in(many_pairs["answer"].implode())),
             fn=truths.with_row_index("truth").filter(
-                ~pl.col("truth").is_in(many["truth"].implode())
+                ~pl.col("truth").is_in(many_pairs["truth"].implode())
             ),
         )
-        one_counts = _totals(base, tp=one).with_columns(
+        one_counts = _totals(base, tp=one_pairs).with_columns(
             fp=pl.col("predictions") - pl.col("tp"), fn=pl.col("events") - pl.col("tp")
         )
         for matching, counts in (("many", many_counts), ("one", one_counts)):
@@ -122,7 +122,7 @@ def count(
 
 
 def _totals(base: pl.DataFrame, **tables: pl.DataFrame) -> pl.DataFrame:
-    """Add a column for each table: its number of rows per match and action."""
+    """Return `base` with a column for each table: its number of rows per match and action."""
     for name, table in tables.items():
         counts = table.group_by("match", "action").agg(pl.len().cast(pl.Int64).alias(name))
         base = base.join(counts, on=["match", "action"], how="left").with_columns(
@@ -132,7 +132,7 @@ def _totals(base: pl.DataFrame, **tables: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_ratios(counts: pl.DataFrame) -> pl.DataFrame:
-    """Add precision, recall and F1 to counts of tp, fp and fn; an undefined ratio is empty."""
+    """Return counts of tp, fp and fn with precision, recall and F1; an undefined ratio is null."""
     tp, fp, fn = pl.col("tp"), pl.col("fp"), pl.col("fn")
     ratios = {
         "precision": (tp, tp + fp),
@@ -140,5 +140,6 @@ def with_ratios(counts: pl.DataFrame) -> pl.DataFrame:
         "f1": (2 * tp, 2 * tp + fp + fn),  # the harmonic mean of the two
     }
     return counts.with_columns(
-        pl.when(total > 0).then(part / total).alias(name) for name, (part, total) in ratios.items()
+        pl.when(denominator > 0).then(numerator / denominator).alias(name)
+        for name, (numerator, denominator) in ratios.items()
     )

@@ -1,4 +1,4 @@
-"""The table of the study: precision, recall and F1 of every model, with what was left out."""
+"""Precision, recall and F1 of every model with bootstrap intervals, and the problems of the run."""
 
 import argparse
 from dataclasses import replace
@@ -10,8 +10,15 @@ from tabulate import tabulate
 from touchline.core import cli, schema
 from touchline.core.files import atomic_file, files_of_match
 from touchline.core.problems import NOTED, InputError, Problem, to_frame
+from touchline.core.schema import ALL
 from touchline.data.matches import read_sheet
-from touchline.evaluation.bootstrap import ALL, KEY, bounds, draw, resample, with_all
+from touchline.evaluation.bootstrap import (
+    KEY,
+    draw_matches,
+    percentile_interval,
+    resample_f1,
+    with_pooled,
+)
 from touchline.evaluation.matching import with_ratios
 
 COUNTS = ["samples", "events", "predictions", "tp", "fp", "fn"]
@@ -20,41 +27,45 @@ METRICS = ["model", "protocol", "matching", "action", *COUNTS,
 FAILED = ("unparsable", "refused", "cut_off", "skipped")
 
 
-def summarise(
+def summarise_scores(
     scores: pl.DataFrame, resamples: int, seed: int, confidence_level: float
 ) -> pl.DataFrame:
     """Return the metrics of one model from its counts per match (columns `schema.SCORES`).
 
-    An undefined ratio (nothing answered, or nothing to find) is empty. f1_low and f1_high bound the
-    middle `confidence_level` of F1 over `resamples` draws of the matches with replacement (percentile
-    bootstrap); they are empty with fewer than two matches.
+    An undefined ratio (no answer, or no event) is null. f1_low and f1_high bound the middle
+    `confidence_level` of F1 over `resamples` draws of the matches with replacement (percentile
+    bootstrap); they are null with fewer than two matches.
     """
-    totals = with_all(scores).group_by(KEY, maintain_order=True).agg(pl.col(COUNTS).sum())
+    totals = with_pooled(scores).group_by(KEY, maintain_order=True).agg(pl.col(COUNTS).sum())
     matches = scores["match"].n_unique()
-    resampled = resample(scores, draw(matches, resamples, seed))
-    ends = [(*row, *bounds(values, matches, confidence_level)) for row, values in resampled.items()]
-    names = dict.fromkeys(KEY, pl.String) | {"f1_low": pl.Float64, "f1_high": pl.Float64}
-    return with_ratios(totals).join(pl.DataFrame(ends, schema=names, orient="row"), on=KEY)
+    resampled = resample_f1(scores, draw_matches(matches, resamples, seed))
+    intervals = [
+        (*key, *percentile_interval(f1, matches, confidence_level)) for key, f1 in resampled.items()
+    ]
+    columns = pl.Schema(
+        dict.fromkeys(KEY, pl.String()) | dict.fromkeys(["f1_low", "f1_high"], pl.Float64())
+    )
+    return with_ratios(totals).join(pl.DataFrame(intervals, schema=columns, orient="row"), on=KEY)
 
 
-def sum_up(answers: pl.DataFrame) -> pl.DataFrame:
-    """Return a row for a model from what became of its answers (columns `schema.TALLY`).
+def summarise_tally(tally: pl.DataFrame) -> pl.DataFrame:
+    """Return one row with a model's answers by status (columns `schema.TALLY`) over all matches.
 
-    `failed` is the share of samples whose answer could not be read, was refused, or is not whole.
+    `failed` is the share of samples with one of the statuses `FAILED`.
     """
     counts = ("samples", *schema.STATUSES)
-    known = (*schema.TOKENS, "seconds", "cost_usd")
-    return answers.select(
-        *(pl.col(name).sum() for name in counts), *map(schema.sum_or_null, known)
+    usage = (*schema.TOKENS, "seconds", "cost_usd")
+    return tally.select(
+        *(pl.col(name).sum() for name in counts), *map(schema.sum_or_null, usage)
     ).select(
         *counts,
         (pl.sum_horizontal(FAILED) / pl.col("samples")).alias("failed"),
-        *known,
+        *usage,
     )
 
 
-def rank(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
-    """Order the rows: models as given, protocols and matchings by name, `all` before the actions."""
+def order_rows(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
+    """Return the rows in order: models as given, protocols and matchings by name, `all` before actions."""
     return metrics.sort(
         pl.col("model").replace_strict(models, range(len(models))),
         "protocol",
@@ -64,12 +75,15 @@ def rank(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
     ).select(METRICS)
 
 
-def show(path: Path | str) -> str:
-    """Return the pooled rows of a metrics table for the terminal; raise `InputError` without one."""
+def format_pooled(path: Path | str) -> str:
+    """Return the pooled rows of a metrics.csv as text for the terminal; raise `InputError` without one."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such table. Run without --show to make it.")
-    ratios = dict.fromkeys(["precision", "recall", "f1", "f1_low", "f1_high"], pl.Float64)
-    pooled = pl.read_csv(path, schema_overrides={"model": pl.String} | ratios).filter(action=ALL)
+    columns = pl.Schema(
+        {"model": pl.String()}
+        | dict.fromkeys(["precision", "recall", "f1", "f1_low", "f1_high"], pl.Float64())
+    )
+    pooled = pl.read_csv(path, schema_overrides=columns).filter(action=ALL)
     rows = [
         [
             row["model"],
@@ -92,31 +106,31 @@ def _number(value: float | None) -> str:
 def list_problems(
     sheet_path: Path | None, tables: list[str], matches: list[str], models: list[str]
 ) -> list[Problem]:
-    """Return every problem of the study: of the sheet, of each match's tables, and of the models'.
+    """Return every problem of the run: in the sheet, in each match's tables and in the models' files.
 
     `tables` are paths with `{match}` and `*`, `models` are training logs and scores.
     """
-    found = read_sheet(sheet_path)[1] if sheet_path else []
+    problems = read_sheet(sheet_path)[1] if sheet_path else []
     for match in matches:
         for table in tables:
             for path in files_of_match(table, match):
-                found += schema.read_problems(path)
-    for path in models:
-        found += [
-            replace(problem, file=problem.file or path) for problem in schema.read_problems(path)
+                problems += schema.read_problems(path)
+    for file in models:
+        problems += [
+            replace(problem, file=problem.file or file) for problem in schema.read_problems(file)
         ]
-    return found
+    return problems
 
 
 def main(argv: list[str]) -> None:
-    """Write the metrics and the answers of all models and the problems met, and print the pooled rows."""
+    """Write metrics.csv, answers.csv and problems.csv, and print the pooled rows of the metrics."""
     parser = argparse.ArgumentParser(prog="touchline metrics", description=__doc__)
     parser.add_argument("--models", nargs="+", default=[])
     parser.add_argument("--scores", default="results/scores/{model}.parquet", help="(%(default)s)")
     parser.add_argument("--resamples", type=int, default=1000, help="(%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the resampling (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="bootstrap seed (%(default)s)")
     parser.add_argument("--confidence-level", type=float, default=0.95, help="(%(default)s)")
-    parser.add_argument("--sheet", type=Path, help="to list its problems")
+    parser.add_argument("--sheet", type=Path, help="the match sheet, whose problems are listed")
     parser.add_argument("--matches", nargs="*", default=[], help="whose problems are listed")
     parser.add_argument(
         "--tables", nargs="*", metavar="PATH",
@@ -125,7 +139,7 @@ def main(argv: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--logs", nargs="*", default=[], metavar="PATH",
-        help="such as results/models/qwen2-vl/log.parquet, whose problems are listed",
+        help="training logs whose problems are listed, such as results/models/qwen2-vl/log.parquet",
     )  # fmt: skip
     parser.add_argument("--problems", type=Path, default=Path("results/problems.csv"))
     parser.add_argument(
@@ -133,12 +147,12 @@ def main(argv: list[str]) -> None:
     )
     parser.add_argument("--answers", type=Path, default=Path("results/answers.csv"))
     parser.add_argument("--out", type=Path, default=Path("results/metrics.csv"))
-    parser.add_argument("--show", action="store_true", help="only print the table that is there")
+    parser.add_argument("--show", action="store_true", help="only print the existing table")
     args = parser.parse_args(argv)
     if not args.show:
         scores = {model: args.scores.format(model=model) for model in args.models}
         tables = [
-            summarise(
+            summarise_scores(
                 schema.read(path, schema.SCORES), args.resamples, args.seed, args.confidence_level
             ).with_columns(model=pl.lit(model))
             for model, path in scores.items()
@@ -151,7 +165,7 @@ def main(argv: list[str]) -> None:
         with atomic_file(args.problems) as partial:
             to_frame(problems).write_csv(partial)
         answered = [
-            sum_up(schema.read(args.tallies.format(model=model), schema.TALLY)).select(
+            summarise_tally(schema.read(args.tallies.format(model=model), schema.TALLY)).select(
                 pl.lit(model).alias("model"), pl.all()
             )
             for model in args.models
@@ -159,9 +173,9 @@ def main(argv: list[str]) -> None:
         with atomic_file(args.answers) as partial:
             pl.concat(answered).write_csv(partial, float_precision=6)
         with atomic_file(args.out) as partial:
-            rank(pl.concat(tables), args.models).write_csv(partial, float_precision=6)
+            order_rows(pl.concat(tables), args.models).write_csv(partial, float_precision=6)
         if problems:
             print(
                 f"{len(problems)} problems, {len(costly)} of which cost something: {args.problems}"
             )
-    print(show(args.out))
+    print(format_pooled(args.out))

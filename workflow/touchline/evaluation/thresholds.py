@@ -1,87 +1,103 @@
-"""Confidence thresholds, one per action, that maximise the pooled F1 of the matches they are tuned on.
+"""Confidence thresholds, one per action, that maximise the pooled F1 on the matches they are tuned on.
 
-F1 = 2 tp / (2 tp + fp + fn) over all actions together. Its maximum is found as Dinkelbach (1967)
-does for ratios: for a fixed F every action by itself takes the threshold with the largest
-2 tp - F (2 tp + fp + fn); the F1 of the result is the next F, until it stays.
+F1 = 2 tp / (2 tp + fp + fn) over all actions together. Its maximum is found by Dinkelbach's (1967)
+algorithm for ratios: for a fixed F each action by itself takes the threshold with the largest
+2 tp - F (2 tp + fp + fn); the F1 of the result is the next F, until it no longer rises.
 """
+
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from touchline.core.files import atomic_file
 from touchline.evaluation.matching import pairs
 
+COUNTS = ("tp", "fp", "matched_events")
 THRESHOLDS = pl.Schema({"action": pl.String, "threshold": pl.Float64})
-# Above every confidence: an action that is better not answered at all.
+# Above every confidence: the threshold of an action whose answers only lower F1.
 NEVER = 2.0
 
 
-def curves(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
-    """Return what each confidence adds when the threshold falls to it (matching: many).
+def count_by_confidence(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
+    """Return what each confidence adds to the counts when the threshold falls to it (matching: many).
 
-    Columns match, action, confidence, tp, fp, found: pairs, answers without an event, and events
-    matched for the first time.
+    Columns match, action, confidence; tp, matching pairs; fp, answers that match no event; and
+    matched_events, events that are matched for the first time.
     """
     matching = pairs(answers, truths)
-    said = answers.with_row_index("answer")
-    hits = matching.join(said.select("answer", "confidence"), on="answer")
-    found = hits.group_by("truth").agg(
+    numbered = answers.with_row_index("answer")
+    hits = matching.join(numbered.select("answer", "confidence"), on="answer")
+    matched_events = hits.group_by("truth").agg(
         pl.col("match", "action").first(), pl.col("confidence").max()
     )
-    missed = said.filter(~pl.col("answer").is_in(matching["answer"].implode()))
-    steps = [
+    without_event = numbered.filter(~pl.col("answer").is_in(matching["answer"].implode()))
+    additions = [
         table.select("match", "action", "confidence", pl.lit(name).alias("kind"))
-        for name, table in (("tp", hits), ("fp", missed), ("found", found))
+        for name, table in (("tp", hits), ("fp", without_event), ("matched_events", matched_events))
     ]
-    kind = pl.col("kind")
     return (
-        pl.concat(steps)
+        pl.concat(additions)
         .group_by("match", "action", "confidence")
-        .agg(tp=(kind == "tp").sum(), fp=(kind == "fp").sum(), found=(kind == "found").sum())
+        .agg((pl.col("kind") == name).sum().alias(name) for name in COUNTS)
         .sort("match", "action", "confidence")
     )
 
 
-def tune(curve: pl.DataFrame, events: pl.DataFrame) -> dict[str, float]:
+def tune_thresholds(counts: pl.DataFrame, events: pl.DataFrame) -> dict[str, float]:
     """Return the threshold of each action; an answer counts when its confidence is at least that.
 
-    `curve` is from `curves`; `events` has action and the number of `events` of it, for every action.
+    `counts` are from `count_by_confidence`; `events` has the columns action and events, their number,
+    for every action.
     """
     totals = dict(events.group_by("action").agg(pl.col("events").sum()).sort("action").iter_rows())
-    cumulative = {action: _cumulative(curve.filter(action=action)) for action in totals}
-    missed = sum(totals.values())
+    cumulative = {action: _accumulate(counts.filter(action=action)) for action in totals}
+    all_events = sum(totals.values())
     f1 = 0.0
     while True:
         chosen = {}
-        tp = fp = found = 0
-        for action, (confidence, counts) in cumulative.items():
-            gain = 2 * counts[0] - f1 * (2 * counts[0] + counts[1] - counts[2])
+        tp = fp = matched = 0
+        for action, (thresholds, sums) in cumulative.items():
+            gain = 2 * sums[0] - f1 * (2 * sums[0] + sums[1] - sums[2])
             best = int(np.argmax(gain))
-            chosen[action] = float(confidence[best])
-            tp, fp, found = np.array([tp, fp, found]) + counts[:, best]
-        reached = 2 * tp / max(2 * tp + fp + missed - found, 1)
-        if reached <= f1:
+            chosen[action] = float(thresholds[best])
+            tp, fp, matched = np.array([tp, fp, matched]) + sums[:, best]
+        next_f1 = 2 * tp / max(2 * tp + fp + all_events - matched, 1)
+        if next_f1 <= f1:
             return chosen
-        f1 = reached
+        f1 = next_f1
 
 
-def _cumulative(curve: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return (thresholds, counts of tp, fp and found at each: 3 x thresholds), from `NEVER` down."""
-    summed = curve.group_by("confidence").agg(pl.col("tp", "fp", "found").sum())
+def _accumulate(counts: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return (thresholds, `COUNTS` at each: 3 x thresholds) of one action, from `NEVER` down."""
+    summed = counts.group_by("confidence").agg(pl.col(COUNTS).sum())
     summed = summed.sort("confidence", descending=True)
-    counts = summed.select("tp", "fp", "found").to_numpy().cumsum(axis=0).T
+    sums = summed.select(COUNTS).to_numpy().cumsum(axis=0).T
     return (
         np.concatenate([[NEVER], summed["confidence"].to_numpy()]),
-        np.concatenate([np.zeros((3, 1), int), counts], axis=1),
+        np.concatenate([np.zeros((3, 1), int), sums], axis=1),
     )
 
 
-def apply(answers: pl.DataFrame, chosen: dict[str, float]) -> pl.DataFrame:
-    """Return the answers that reach their action's threshold; one without a confidence is certain."""
+def apply_thresholds(answers: pl.DataFrame, thresholds: dict[str, float]) -> pl.DataFrame:
+    """Return the answers that reach their action's threshold; a missing confidence counts as 1."""
     table = pl.DataFrame(
-        {"action": list(chosen), "threshold": list(chosen.values())}, schema=THRESHOLDS
+        {"action": list(thresholds), "threshold": list(thresholds.values())}, schema=THRESHOLDS
     )
     return (
         answers.join(table, on="action", how="left", maintain_order="left")
         .filter(pl.col("confidence").fill_null(1.0) >= pl.col("threshold"))
         .drop("threshold")
     )
+
+
+def write_thresholds(path: Path, thresholds: dict[str, float]) -> None:
+    """Write the threshold of each action as a CSV (columns `THRESHOLDS`), sorted by action."""
+    rows = sorted(thresholds.items())
+    with atomic_file(path) as partial:
+        pl.DataFrame(rows, schema=THRESHOLDS, orient="row").write_csv(partial)
+
+
+def read_thresholds(path: Path) -> dict[str, float]:
+    """Return the threshold of each action from a file of `write_thresholds`."""
+    return dict(pl.read_csv(path, schema=THRESHOLDS).iter_rows())

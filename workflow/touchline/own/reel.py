@@ -25,6 +25,7 @@ from touchline.data import commentary
 from touchline.data.matches import slug
 from touchline.data.samples import collapse_loops, make_samples
 from touchline.evaluation.matching import answer_intervals
+from touchline.evaluation.thresholds import read_thresholds
 from touchline.models import catalogue
 from touchline.models.backend import Match
 from touchline.reels import clips, reel_page
@@ -33,7 +34,6 @@ from touchline.reels.highlights import (
     find,
     make,
     parser_of_settings,
-    read_thresholds,
     settings_of,
     tell,
 )

@@ -17,7 +17,7 @@ import polars as pl
 from touchline.core import clock, schema
 from touchline.core.files import atomic_folder, write_text
 from touchline.evaluation.matching import answer_intervals
-from touchline.evaluation.thresholds import THRESHOLDS
+from touchline.evaluation.thresholds import read_thresholds
 from touchline.reels import clips, edit_lists
 from touchline.reels.clips import Clip
 from touchline.reels.cut import Piece, Source, splice
@@ -25,7 +25,7 @@ from touchline.reels.edit_lists import Entry
 from touchline.reels.query import Query, parse
 from touchline.reels.stream_copy import copy
 from touchline.reels.vocabulary import Vocabulary
-from touchline.report.qualitative import lines_of, spoken
+from touchline.report.qualitative import commentary_of, nearest_lines
 from touchline.video.frame_reader import VideoError
 
 # Commentary noted with each answer of a clip, the lines nearest to it.
@@ -174,17 +174,12 @@ def _row(entry: Entry, rate: float, lines: pl.DataFrame) -> dict:
 
 def _hit_row(hit: clips.Hit, half: int, lines: pl.DataFrame) -> dict:
     """Return what reel.json says about an answer, with the commentary around it, on the match clock."""
-    near = spoken(lines, half, hit.time_s, MOST_LINES)
+    near = nearest_lines(lines, half, hit.time_s, MOST_LINES)
     return asdict(hit) | {
         "time_s": hit.time_s,
         "clock": clock.show(hit.time_s, "match", half, 0.0),
         "lines": [f"{clock.show(start_s, 'match', half, 0.0)} {text}" for start_s, text in near],
     }
-
-
-def read_thresholds(path: Path) -> dict[str, float]:
-    """Return the threshold of each action, as the scoring tuned it."""
-    return dict(pl.read_csv(path, schema=THRESHOLDS).iter_rows())
 
 
 def find(
@@ -271,7 +266,7 @@ def main(argv: list[str]) -> None:
     answers = schema.read(args.answers, schema.PREDICTIONS).with_columns(match=pl.lit(args.match))
     threshold = read_thresholds(args.thresholds) if args.thresholds else args.threshold
     settings, look = settings_of(args)
-    lines = lines_of(samples)
+    lines = commentary_of(samples)
     found, messages = find(
         query, answer_intervals(answers), set(samples["action"]), halves, settings, threshold,
         args.match, lines,

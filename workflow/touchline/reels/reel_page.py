@@ -16,8 +16,7 @@ from touchline.core import clock, schema
 from touchline.core.actions import action_name
 from touchline.core.files import write_text
 from touchline.evaluation.matching import answer_intervals
-from touchline.evaluation.thresholds import apply
-from touchline.reels.highlights import read_thresholds
+from touchline.evaluation.thresholds import apply_thresholds, read_thresholds
 from touchline.report import html
 from touchline.report.plot_style import TRUTH, TRUTH_COLOUR, colours
 
@@ -42,7 +41,7 @@ def answered(
     chosen = threshold
     if not isinstance(threshold, dict):
         chosen = dict.fromkeys(said["action"].unique(), threshold)
-    return apply(said, chosen)
+    return apply_thresholds(said, chosen)
 
 
 def mark(

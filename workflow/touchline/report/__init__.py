@@ -1,1 +1,1 @@
-"""Figures and the report for people."""
+"""Report: figures, verdict, qualitative examples and the HTML page."""

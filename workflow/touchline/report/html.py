@@ -1,4 +1,4 @@
-"""Pages from templates: every text is escaped by the template engine."""
+"""HTML pages rendered from Jinja templates in workflow/report, with every text escaped."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ TEMPLATES = Path(__file__).parents[2] / "report"
 
 
 def render(template: str, content: dict) -> str:
-    """Return a page; an error where the template asks for something that `content` lacks."""
+    """Return a page; raise jinja2.UndefinedError where the template uses a name that `content` lacks."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

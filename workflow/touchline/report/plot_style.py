@@ -1,14 +1,17 @@
-"""How figures and the page tell models apart: by colour, which colour-blind people see, and by shape.
+"""Plot style: a colour-blind-safe colour and a mark shape for each model, and the look of all charts.
 
-The colours are those of Okabe and Ito (2008), the darkest first; a constant baseline is grey, the truth
-black.
+The colours are those of Okabe and Ito (2008), the darkest first; a constant baseline is grey, the ground
+truth black.
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 import altair as alt
 
 from touchline.core.files import atomic_file
+
+Chart = TypeVar("Chart", bound=alt.TopLevelMixin)
 
 FONT = "Helvetica, Arial, sans-serif"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -18,7 +21,7 @@ TRUTH, TRUTH_COLOUR = "truth", "#000000"
 
 
 def colours(models: list[str], baselines: list[str]) -> dict[str, str]:
-    """Return the colour of each model; `baselines` are the constant ones."""
+    """Return the colour of each model; `baselines` are those of them that are constant baselines."""
     return _assign(models, baselines, COLOURS, BASELINE_COLOUR)
 
 
@@ -27,14 +30,16 @@ def shapes(models: list[str], baselines: list[str]) -> dict[str, str]:
     return _assign(models, baselines, SHAPES, BASELINE_SHAPE)
 
 
-def _assign(models: list[str], baselines: list[str], kinds: tuple, baseline: str) -> dict[str, str]:
+def _assign(
+    models: list[str], baselines: list[str], styles: tuple[str, ...], baseline_style: str
+) -> dict[str, str]:
     others = [model for model in models if model not in baselines]
-    chosen = {model: kinds[number % len(kinds)] for number, model in enumerate(others)}
-    return {model: chosen.get(model, baseline) for model in models}
+    assigned = {model: styles[number % len(styles)] for number, model in enumerate(others)}
+    return {model: assigned.get(model, baseline_style) for model in models}
 
 
-def finish(chart: alt.Chart) -> alt.Chart:
-    """Give a chart the look of all figures."""
+def finish(chart: Chart) -> Chart:
+    """Return a chart with the fonts, padding, axes and legend of all figures."""
     return (
         chart.configure(
             font=FONT,
@@ -51,7 +56,7 @@ def finish(chart: alt.Chart) -> alt.Chart:
     )
 
 
-def save(chart: alt.Chart, path: Path) -> None:
-    """Write a chart as SVG, whole."""
+def save(chart: alt.TopLevelMixin, path: Path) -> None:
+    """Write a chart as SVG, atomically."""
     with atomic_file(path) as partial:
         chart.save(partial, format="svg")

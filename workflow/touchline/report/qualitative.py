@@ -1,7 +1,4 @@
-"""Moments to look at: answers of a model that are right or invented, and events that it missed.
-
-Each comes with the commentary around it, so that a reader sees what the model could have known.
-"""
+"""Qualitative examples: right answers, hallucinations and missed events, with the commentary around them."""
 
 from typing import NamedTuple
 
@@ -9,16 +6,19 @@ import numpy as np
 import polars as pl
 
 from touchline.core import actions, schema
+from touchline.core.clock import format_time
 from touchline.evaluation.matching import pairs
 
-EACH = 3  # moments of a kind
-AROUND_S = 20.0  # commentary before and after
-LINES = 8
-FAR_S = 30.0  # from any event of the action: what is nearer is late, early or in the next chunk
+MOMENTS = 3  # of each kind
+AROUND_S = 20.0  # commentary shown before and after a moment
+LINES = 8  # of commentary at most
+# An answer nearer than this to an event of its action is not called invented: it may be early, late or in
+# the neighbouring chunk.
+FAR_S = 30.0
 
 
 class Moment(NamedTuple):
-    """A moment of a half: what should be or was said to be there, and the commentary around it."""
+    """A moment of a half with the action that happened or was answered, and the commentary around it."""
 
     match: str
     half: int
@@ -28,69 +28,71 @@ class Moment(NamedTuple):
     lines: list[str]
 
 
-def clock(time_s: float) -> str:
-    """Return a time in a half as mm:ss."""
-    return f"{int(time_s // 60):02d}:{int(time_s % 60):02d}"
+def choose_moments(truths: pl.DataFrame, answers: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Return the most confident right and invented answers, and missed events drawn at random.
 
-
-def choose(truths: pl.DataFrame, answers: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Return the most confident right and invented answers, and some missed events.
-
-    Tables with match, half, action, time_s and confidence (empty for events). No two of a kind are of
-    one match while there are other matches.
+    Tables with match, half, action, time_s and confidence (null for events), of at most `MOMENTS` rows.
+    Two moments of a kind are from different matches where there are enough matches.
     """
-    said = answers.filter("counted")
-    hits = pairs(said, truths)
+    counted = answers.filter("counted")
+    hits = pairs(counted, truths)
     middle = (pl.col("start_s") + pl.col("end_s")) / 2
-    said = said.with_columns(
+    counted = counted.with_columns(
         time_s=middle, is_hit=pl.int_range(pl.len()).is_in(hits["answer"].implode())
     )
     event = truths.select("match", "half", "action", event_s="time_s")
     near = (
-        said.with_row_index("answer")
+        counted.with_row_index("answer")
         .join(event, on=["match", "half", "action"])
         .filter((pl.col("time_s") - pl.col("event_s")).abs() < FAR_S)
     )
     is_far = ~pl.int_range(pl.len()).is_in(near["answer"].implode())
     missed = truths.filter(~pl.int_range(pl.len()).is_in(hits["truth"].implode()))
     missed = missed[np.random.default_rng(0).permutation(len(missed))]
-    found = {
-        "right": said.filter("is_hit"),
-        "invented": said.filter(is_far),
+    candidates = {
+        "right": counted.filter("is_hit"),
+        "invented": counted.filter(is_far),
         "missed": missed.with_columns(confidence=pl.lit(None, pl.Float64)),
     }
     columns = ["match", "half", "action", "time_s", "confidence"]
     return {
         kind: table.select(columns)
         .sort("confidence", descending=True, nulls_last=True, maintain_order=True)
-        .with_columns(turn=pl.int_range(pl.len()).over("match"))
-        .sort("turn", maintain_order=True)
-        .head(EACH)
+        .with_columns(rank_in_match=pl.int_range(pl.len()).over("match"))
+        .sort("rank_in_match", maintain_order=True)
+        .head(MOMENTS)
         .select(columns)
-        for kind, table in found.items()
+        for kind, table in candidates.items()
     }
 
 
-def describe(table: pl.DataFrame, samples: str) -> list[Moment]:
-    """Return the moments with their commentary; `samples` is a path with `{match}`."""
+def describe_moments(table: pl.DataFrame, samples: str) -> list[Moment]:
+    """Return the moments of `choose_moments` with their commentary; `samples` is a path with `{match}`."""
     moments = []
     for match, half, action, time_s, confidence in table.iter_rows():
-        said = lines_of(schema.read(samples.format(match=match), schema.SAMPLES))
-        texts = [f"{clock(start_s)} {text}" for start_s, text in spoken(said, half, time_s, LINES)]
-        moments.append(
-            Moment(match, half, clock(time_s), actions.action_name(action), confidence, texts)
-        )
+        commentary = commentary_of(schema.read(samples.format(match=match), schema.SAMPLES))
+        lines = [
+            f"{format_time(start_s)} {text}"
+            for start_s, text in nearest_lines(commentary, half, time_s, LINES)
+        ]
+        action_name = actions.action_name(action)
+        moments.append(Moment(match, half, format_time(time_s), action_name, confidence, lines))
     return moments
 
 
-def lines_of(samples: pl.DataFrame) -> pl.DataFrame:
+def commentary_of(samples: pl.DataFrame) -> pl.DataFrame:
     """Return the commentary in a match's samples (columns `schema.COMMENTARY`), each line once."""
     lines = samples.select("half", "lines").explode("lines").drop_nulls("lines").unnest("lines")
     return lines.unique(maintain_order=True)
 
 
-def spoken(lines: pl.DataFrame, half: int, time_s: float, most: int) -> list[tuple[float, str]]:
-    """Return the lines (start_s, text) nearest to a moment, in time."""
+def nearest_lines(
+    lines: pl.DataFrame, half: int, time_s: float, limit: int
+) -> list[tuple[float, str]]:
+    """Return the commentary lines (start_s, text) nearest to a moment, in order of time.
+
+    `lines` has the columns `schema.COMMENTARY`. At most `limit` lines within `AROUND_S` are returned.
+    """
     near = (
         lines.filter(
             pl.col("half") == half,
@@ -98,7 +100,7 @@ def spoken(lines: pl.DataFrame, half: int, time_s: float, most: int) -> list[tup
             pl.col("end_s") > time_s - AROUND_S,
         )
         .sort((pl.col("start_s") - time_s).abs(), maintain_order=True)
-        .head(most)
+        .head(limit)
         .sort("start_s", maintain_order=True)
     )
     return list(near.select("start_s", "text").iter_rows())

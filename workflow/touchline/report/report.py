@@ -1,4 +1,4 @@
-"""The report: one page that opens without a network and leads with the answer."""
+"""The report: one self-contained HTML page with the verdict, the figures and the tables of a run."""
 
 import argparse
 import base64
@@ -11,7 +11,8 @@ from touchline.core import schema
 from touchline.core.files import write_text
 from touchline.core.problems import NOTED
 from touchline.core.schema import ALL
-from touchline.evaluation import ground_truth, table_format
+from touchline.evaluation import table_format
+from touchline.evaluation.ground_truth import read_ground_truth
 from touchline.evaluation.matching import with_ratios
 from touchline.report import html, qualitative, verdict
 from touchline.report.plot_style import colours
@@ -20,24 +21,24 @@ RULE = {"protocol": "full", "matching": "many"}
 
 
 def embed(path: Path) -> str:
-    """Return an SVG file as a data URI. As an image it can neither run scripts nor load anything."""
+    """Return an SVG file as a data URI; as an image it can neither run scripts nor load other files."""
     return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def spread(scores: pl.DataFrame) -> list[tuple[str, str]]:
-    """Return (which, match) of the matches with the best, the median and the worst F1 of a model."""
+def select_matches(scores: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return (caption, match) of the matches with the best, the median and the worst F1 of a model."""
     totals = scores.filter(**RULE).group_by("match").agg(pl.col("tp", "fp", "fn").sum())
     ranked = with_ratios(totals).with_columns(pl.col("f1").fill_null(0))
     ranked = ranked.sort(["f1", "match"], descending=[True, False])
-    places = {0: "best", len(ranked) // 2: "median", len(ranked) - 1: "worst"}
+    names = {0: "best", len(ranked) // 2: "median", len(ranked) - 1: "worst"}
     return [
-        (f"{which}, F1 {ranked['f1'][place]:.3f}", ranked["match"][place])
-        for place, which in sorted(places.items())
+        (f"{name}, F1 {ranked['f1'][row]:.3f}", ranked["match"][row])
+        for row, name in sorted(names.items())
     ]
 
 
-def attempts(results: Path, models: list[str]) -> list[tuple[str, list[dict]]]:
-    """Return the attempts at each model's training that have a record."""
+def read_attempts(results: Path, models: list[str]) -> list[tuple[str, list[dict]]]:
+    """Return (model, the recorded attempts of its training) for each model that has such a record."""
     files = [(model, results / f"models/{model}/attempts.json") for model in models]
     return [
         (model, json.loads(path.read_text(encoding="utf-8")))
@@ -46,49 +47,50 @@ def attempts(results: Path, models: list[str]) -> list[tuple[str, list[dict]]]:
 
 
 def answer_table(path: Path) -> table_format.Table:
-    """Return the table of what became of the models' answers."""
+    """Return the table of the models' answers by status, from answers.csv."""
     table = schema.read_csv(path)
     rows = [["–" if cell is None else str(cell) for cell in row] for row in table.iter_rows()]
     headers = [name.replace("_", " ") for name in table.columns]
-    return table_format.Table("answers", "How the models answered", "", headers, rows)
+    return table_format.Table("answers", "Answers by status", "", headers, rows)
 
 
 def collect(
     results: Path, models: list[str], baselines: list[str], confidence_level: float
 ) -> dict:
-    """Return what the page shows, from the files of a study."""
+    """Return the content of the page, from the files of a run in the folder `results`."""
     metrics = schema.read_csv(results / "metrics.csv")
     differences = schema.read_csv(results / "differences.csv")
     problems = schema.read_csv(results / "problems.csv")
     scores = schema.read(results / f"scores/{models[0]}.parquet", schema.SCORES)
     matches = scores["match"].unique().sort().to_list()
-    judged = verdict.judge(metrics, differences, baselines, len(matches), confidence_level)
+    judgement = verdict.judge(metrics, differences, baselines, len(matches), confidence_level)
     samples_path = f"{results}/samples/{{match}}.parquet"
-    _, truths = ground_truth.read(matches, samples_path, f"{results}/labels/{{match}}.parquet")
-    answers = schema.read(results / f"scores/{judged.best}.answers.parquet", schema.ANSWERS)
-    own = schema.read(results / f"scores/{judged.best}.parquet", schema.SCORES)
+    _, truths = read_ground_truth(matches, samples_path, f"{results}/labels/{{match}}.parquet")
+    answers = schema.read(results / f"scores/{judgement.best}.answers.parquet", schema.ANSWERS)
+    best_scores = schema.read(results / f"scores/{judgement.best}.parquet", schema.SCORES)
     pooled = metrics.filter(**RULE, action=ALL)
     loss = results / "figures/loss.svg"
-    chosen = qualitative.choose(truths, answers)
+    moments = qualitative.choose_moments(truths, answers)
     return {
-        "verdict": judged,
+        "verdict": judgement,
         "bars": pooled.sort("f1", descending=True, nulls_last=True, maintain_order=True).to_dicts(),
         "longest": pooled.select("f1", "f1_high").max().row(0),
         "colours": colours(models, baselines),
         "matches": len(matches),
         "events": len(truths),
-        "tables": [*table_format.read(results), answer_table(results / "answers.csv")],
+        "tables": [*table_format.read_tables(results), answer_table(results / "answers.csv")],
         "f1": embed(results / "figures/f1.svg"),
         "precision_recall": embed(results / "figures/precision_recall.svg"),
         "reliability": embed(results / "figures/reliability.svg"),
         "loss": embed(loss) if loss.is_file() else None,
-        "attempts": attempts(results, models),
+        "attempts": read_attempts(results, models),
         "timelines": [
-            (which, match, embed(results / f"figures/timelines/{match}.svg"))
-            for which, match in spread(own)
+            (caption, match, embed(results / f"figures/timelines/{match}.svg"))
+            for caption, match in select_matches(best_scores)
         ],
         "moments": {
-            kind: qualitative.describe(table, samples_path) for kind, table in chosen.items()
+            kind: qualitative.describe_moments(table, samples_path)
+            for kind, table in moments.items()
         },
         "problems": problems.filter(pl.col("effect") != NOTED).to_dicts(),
         "noted": len(problems.filter(effect=NOTED)),
@@ -96,18 +98,18 @@ def collect(
 
 
 def render(content: dict) -> str:
-    """Return the page."""
+    """Return the page as HTML."""
     return html.render("page.html.j2", content)
 
 
 def main(argv: list[str]) -> None:
-    """Write the page."""
+    """Write the report."""
     parser = argparse.ArgumentParser(prog="touchline report", description=__doc__)
     parser.add_argument("--models", nargs="+", required=True)
     parser.add_argument(
-        "--baselines", nargs="*", default=[], help="the constant ones of the models"
+        "--baselines", nargs="*", default=[], help="those of the models that are constant baselines"
     )
-    parser.add_argument("--split", default="", help="the split in the tables")
+    parser.add_argument("--split", default="", help="the scored split, for the heading")
     parser.add_argument(
         "--confidence-level", type=float, default=0.95, help="of the intervals (%(default)s)"
     )

@@ -1,17 +1,17 @@
-"""The answer of a study in sentences: which model is best, by how much, and is it better than a baseline."""
+"""The verdict of a run in sentences: the best model, its lead, and whether it beats the constant baseline."""
 
 from typing import NamedTuple
 
 import polars as pl
 
 from touchline.core.schema import ALL
-from touchline.evaluation.table_format import between, number, signed
+from touchline.evaluation.table_format import format_difference, format_interval, format_number
 
-FEW_MATCHES = 10  # below it a bootstrap over matches draws the same few again and again
+FEW_MATCHES = 10  # with fewer, a bootstrap over matches is not reliable
 
 
 class Verdict(NamedTuple):
-    """The best model, the headline, and the sentences below it."""
+    """The best model, a headline, and the sentences that support it."""
 
     best: str
     headline: str
@@ -19,7 +19,7 @@ class Verdict(NamedTuple):
 
 
 class Lead(NamedTuple):
-    """How far one model is above another: the difference in F1 and its paired interval."""
+    """The difference in F1 between two models and its paired bootstrap interval, where there is one."""
 
     difference: float | None
     low: float | None
@@ -27,26 +27,26 @@ class Lead(NamedTuple):
 
     @property
     def is_certain(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.low is not None and (self.low > 0 or self.high < 0)
+        """Whether the interval excludes 0."""
+        if self.low is None or self.high is None:
+            return False
+        return self.low > 0 or self.high < 0
 
     def __str__(self) -> str:
         if self.low is None:
-            return f"{signed(self.difference)} (no interval)"
-        return (
-            f"{signed(self.difference)}, paired interval {signed(self.low)} to {signed(self.high)}"
-        )
+            return f"{format_difference(self.difference)} (no interval)"
+        interval = f"{format_difference(self.low)} to {format_difference(self.high)}"
+        return f"{format_difference(self.difference)}, paired interval {interval}"
 
 
-def lead(differences: pl.DataFrame, model: str, other: str, matching: str = "many") -> Lead:
-    """Return how far `model` is above `other`, whichever of them the table names first."""
+def find_lead(differences: pl.DataFrame, model: str, other: str, matching: str = "many") -> Lead:
+    """Return F1 of `model` minus F1 of `other`, whichever of them the table names first."""
     rows = differences.filter(protocol="full", matching=matching, action=ALL)
-    found = rows.filter(model=model, other=other)
-    if len(found):
-        return Lead(*found.select("difference", "low", "high").row(0))
-    difference, low, high = (
-        rows.filter(model=other, other=model).select("difference", "low", "high").row(0)
-    )
+    columns = ["difference", "low", "high"]
+    row = rows.filter(model=model, other=other)
+    if len(row):
+        return Lead(*row.select(columns).row(0))
+    difference, low, high = rows.filter(model=other, other=model).select(columns).row(0)
     return Lead(*(None if value is None else -value for value in (difference, high, low)))
 
 
@@ -57,75 +57,82 @@ def judge(
     matches: int,
     confidence_level: float,
 ) -> Verdict:
-    """Say which model is best; `baselines` are the models that look at nothing.
+    """Return the verdict; `baselines` are the models that are constant baselines.
 
-    `metrics` is metrics.csv, `differences` is differences.csv, `matches` how many were scored. An
-    undefined F1 counts as 0. The best baseline is the floor.
+    `metrics` is metrics.csv, `differences` is differences.csv, `matches` the number of scored matches. An
+    undefined F1 counts as 0. Models are compared with the best of the baselines.
     """
     rows = metrics.filter(protocol="full", action=ALL).with_columns(pl.col("f1").fill_null(0))
     ranked = rows.filter(matching="many").sort("f1", descending=True, maintain_order=True)
-    real = [model for model in ranked["model"] if model not in baselines]
-    floor = next((model for model in ranked["model"] if model in baselines), None)
-    best = real[0] if real else floor
+    names = ranked["model"].to_list()
+    models = [name for name in names if name not in baselines]
+    ranked_baselines = [name for name in names if name in baselines]
+    best = (models or ranked_baselines)[0]
     row = ranked.row(by_predicate=pl.col("model") == best, named=True)
     percent = f"{100 * confidence_level:g} %"
-    sentences = [_found(row, percent)]
-    if real and floor:
-        above = lead(differences, best, floor)
-        headline = _headline(best, above, len(real), matches)
+    sentences = [_describe_f1(row, percent)]
+    if models and ranked_baselines:
+        baseline = ranked_baselines[0]
+        lead = find_lead(differences, best, baseline)
+        headline = _headline(best, lead, len(models), matches)
         sentences.append(
-            f"Against the baseline “{floor}”, which looks at nothing, the difference in F1 is {above}."
+            f"Compared with the constant baseline “{baseline}”, which reads neither video nor commentary, "
+            f"the difference in F1 is {lead}."
         )
-    elif real:
-        headline = f"{best} has the highest F1, {number(row['f1'], 3)}"
-        sentences.append("No constant baseline was compared, so nothing says what F1 is for free.")
+    elif models:
+        headline = f"{best} has the highest F1, {format_number(row['f1'], 3)}"
+        sentences.append(
+            "No constant baseline was compared, so the F1 that is reached without any model is unknown."
+        )
     else:
         headline = "Only constant baselines were compared"
-    if len(real) > 1:
-        above = lead(differences, best, real[1])
-        if above == (0, 0, 0):
-            sentences.append(f"The next model, {real[1]}, has the same F1.")
+    if len(models) > 1:
+        second = models[1]
+        lead = find_lead(differences, best, second)
+        if lead == (0, 0, 0):
+            sentences.append(f"The next model, {second}, has the same F1.")
         else:
-            chance = " That may be chance: the interval does not leave out 0."
-            end = "" if above.is_certain else chance
-            sentences.append(f"The next model is {real[1]} (difference in F1 {above}).{end}")
-    once = rows.filter(matching="one").sort("f1", descending=True, maintain_order=True)
-    own = once.row(by_predicate=pl.col("model") == best, named=True)
+            chance = " That may be chance: the interval includes 0."
+            end = "" if lead.is_certain else chance
+            sentences.append(f"The next model is {second} (difference in F1 {lead}).{end}")
+    ranked_one = rows.filter(matching="one").sort("f1", descending=True, maintain_order=True)
+    row_one = ranked_one.row(by_predicate=pl.col("model") == best, named=True)
     order = "the order of the models is the same"
-    if once["model"].to_list() != ranked["model"].to_list():
-        order = f"{once['model'][0]} is then first"
+    if ranked_one["model"].to_list() != names:
+        order = f"{ranked_one['model'][0]} is then first"
     sentences.append(
-        f"With one-to-one matching, where no repeated answer counts, its F1 is {number(own['f1'])}; "
-        f"{order}."
+        "With one-to-one matching, where no repeated answer counts, its F1 is "
+        f"{format_number(row_one['f1'])}; {order}."
     )
     if matches < FEW_MATCHES:
         sentences.append(
-            f"Only {matches} match{'es were' if matches != 1 else ' was'} scored: no interval over so "
-            "few can be trusted."
+            f"Only {matches} match{'es were' if matches != 1 else ' was'} scored: intervals over so few "
+            "are not reliable."
         )
     return Verdict(best, headline, sentences)
 
 
-def _found(row: dict, percent: str) -> str:
-    """Say what the model's precision and recall mean."""
-    text = f"F1 {number(row['f1'])}"
+def _describe_f1(row: dict, percent: str) -> str:
+    """Return a sentence with F1, its interval, and what precision and recall mean."""
+    text = f"F1 {format_number(row['f1'])}"
     if row["f1_low"] is not None:
-        text += f" ({percent} interval {between(row['f1_low'], row['f1_high'])})"
+        text += f" ({percent} interval {format_interval(row['f1_low'], row['f1_high'])})"
     shares = []
     if row["precision"] is not None:
         shares.append(f"{100 * row['precision']:.0f} of 100 answers are right")
     if row["recall"] is not None:
         shares.append(f"{100 * row['recall']:.0f} of 100 events are found")
-    return f"{text}: {' and '.join(shares) or 'there is nothing to find'}."
+    return f"{text}: {' and '.join(shares) or 'there are no answers and no events'}."
 
 
-def _headline(best: str, above: Lead, models: int, matches: int) -> str:
-    """Say how the best model stands against the best baseline."""
+def _headline(best: str, lead: Lead, models: int, matches: int) -> str:
+    """Return how the best of the models compares with the best constant baseline."""
     if matches < FEW_MATCHES:
-        return f"Too few matches to say whether {best} is better than a baseline"
-    if above.is_certain and above.difference < 0:
-        return "No model is better than a baseline"
+        return f"Too few matches to say whether {best} is better than the constant baseline"
+    if lead.is_certain and lead.difference is not None and lead.difference < 0:
+        return "No model is better than the constant baseline"
     name = f"{best}, the best of {models} models," if models > 1 else best
-    if above.is_certain:
-        return f"{name} is better than a baseline, by {number(above.difference, 3)} F1"
-    return f"{name} is not shown to be better than a baseline"
+    if lead.is_certain:
+        difference = format_number(lead.difference, 3)
+        return f"{name} is better than the constant baseline, by {difference} F1"
+    return f"{name} is not shown to be better than the constant baseline"
