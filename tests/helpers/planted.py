@@ -1,4 +1,4 @@
-"""Invented matches with a fixed phrase in the commentary 2 s after each event, and a model's F1 on them."""
+"""Invented matches with a fixed phrase 2 s after each event, and a model's F1 on them."""
 
 import numpy as np
 import polars as pl
@@ -35,7 +35,7 @@ def make_match(seed, actions=ACTIONS, phrases=PHRASES, half_s=600.0, silent=Fals
 
 
 def f1_of(answers, match):
-    """Return the F1 over all samples with one-to-one matching, for answers of confidence above 0.5."""
+    """Return the F1 of answers of confidence above 0.5, with one-to-one matching."""
     name = pl.lit(match.name).alias("match")
     samples = match.samples.with_columns(name)
     predicted = answer_intervals(answers.with_columns(name)).filter(pl.col("confidence") > 0.5)

@@ -12,7 +12,7 @@ PRICES = {"input": 1.0, "output": 4.0, "cached": 0.25}
 
 
 def match(chunks: int = 4, silent: bool = False, name: str = "a-match") -> Match:
-    """Return a match of one half with `chunks` chunks of five samples, each with a line unless `silent`."""
+    """Return a match of one half; each chunk has five samples, and a line unless `silent`."""
     rows = [
         (1, 60.0 * number + 3, 60.0 * number + 9, f"and he plays it on, for the {number}. time")
         for number in range(0 if silent else chunks)

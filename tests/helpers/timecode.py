@@ -1,4 +1,4 @@
-"""Test videos whose frames show their own index as black and white squares, and reading of that index."""
+"""Test videos whose frames show their index as black and white squares, which can be read."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,7 +12,7 @@ ROWS, COLUMNS = 3, 5  # 15 bits: indices up to 32,767
 
 
 def draw_index(index: int, width: int, height: int) -> np.ndarray:
-    """Return the (height, width, 3) uint8 picture of an index; its lowest bit is at the top left."""
+    """Return the (height, width, 3) uint8 picture of an index; the lowest bit is top left."""
     bits = (index >> np.arange(ROWS * COLUMNS)) & 1
     squares = np.where(bits.reshape(ROWS, COLUMNS), 235, 16).astype(np.uint8)
     rows = np.arange(height) * ROWS // height
@@ -21,7 +21,7 @@ def draw_index(index: int, width: int, height: int) -> np.ndarray:
 
 
 def read_index(picture: np.ndarray) -> int:
-    """Return the index that an (H, W, 3) picture of any size shows, from the middle of each square."""
+    """Return the index that an (H, W, 3) picture of any size shows."""
     height, width = picture.shape[:2]
     index = 0
     for bit in range(ROWS * COLUMNS):
@@ -53,11 +53,11 @@ def make(
 ) -> Path:
     """Write a video with one frame at each of `times` (+ `start_s`); return its path.
 
-    `size` is (width, height) of the upright picture. With a `rotation` (degrees, counterclockwise) the
-    picture is stored turned back, and the file says how to turn it. The suffix gives the container.
-    `grain` adds noise of that strength (0 to 255), so that the pictures have as many bytes as real
-    ones. The index of the first picture is `first`. The first `unmixed` pictures are P-frames, coded
-    in the order in which they are shown.
+    `size` is (width, height) of the upright picture. With a `rotation` (degrees, counterclockwise)
+    the picture is stored turned back, and the file says how to turn it. The suffix gives the
+    container. `grain` adds noise of that strength (0 to 255), so that the pictures have as many
+    bytes as real ones. The index of the first picture is `first`. The first `unmixed` pictures are
+    P-frames, coded in the order in which they are shown.
     """
     random = np.random.default_rng(0)
     suffix = path.suffix[1:]

@@ -1,1 +1,1 @@
-"""Shared foundations: table schemas, intervals, IoU, clocks, action names, input problems, files, commands."""
+"""Shared foundations: table schemas, intervals, IoU, clocks, bad input, files, command lines."""

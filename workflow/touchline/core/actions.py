@@ -1,4 +1,4 @@
-"""Display names of actions, for prompts, answers and figures; the configuration has them as slugs."""
+"""Display names of the actions, which are slugs in the configuration and in tables."""
 
 # SoccerNet's 17 actions, and `free_kick` for its two kinds of free-kick together. An action that is
 # not listed is shown as its slug reads.

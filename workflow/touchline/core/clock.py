@@ -1,8 +1,8 @@
 """Clocks: conversion between seconds of a half and the times that prompts, answers and people use.
 
 A time is shown as minutes and seconds from the clock's zero: the start of the chunk (`chunk`), of
-the half's video (`half`) or of the match (`match`, where the second half starts at 45:00). The match
-clock takes the video to start at the kick-off, as SoccerNet's labels do.
+the half's video (`half`) or of the match (`match`, where the second half starts at 45:00). The
+match clock takes the video to start at the kick-off, as SoccerNet's labels do.
 """
 
 import math
@@ -18,7 +18,7 @@ _TIME = re.compile(r"(?:(\d{1,2}):)?(\d{1,4}):(\d{1,2}(?:\.\d{1,9})?)|(\d{1,6}(?
 
 
 def zero_s(clock: str, half: int, start_s: float) -> float:
-    """Return the second of the half at which `clock` shows 00:00, for a chunk that starts at `start_s`.
+    """Return the second of the half at which `clock` shows 00:00, for a chunk from `start_s` on.
 
     It is negative for the match clock after the first half. Raises ValueError for an unknown clock.
     """
@@ -46,7 +46,7 @@ def format_time(seconds: float) -> str:
 
 
 def game_time(half: int, time_s: float) -> str:
-    """Return the `gameTime` of SoccerNet's JSON files, such as "1 - 05:30": whole seconds, rounded down.
+    """Return SoccerNet's `gameTime`, such as "1 - 05:30": the time in whole seconds, rounded down.
 
     The exact time of an entry is its `position`, in milliseconds.
     """

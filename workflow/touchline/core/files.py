@@ -35,7 +35,7 @@ def atomic_file(path: Path | str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path | str) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; it replaces `path` when the block ends without an error."""
+    """Yield an empty folder, which replaces `path` when the block ends without an error."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -58,7 +58,7 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def files_of_match(pattern: str, match: str) -> list[Path]:
-    """Return the files of a match, sorted by name; `pattern` is a path with `{match}` and perhaps `*`."""
+    """Return a match's files, sorted; `pattern` is a path with `{match}` and perhaps `*`."""
     return [Path(path) for path in sorted(glob(pattern.format(match=match)))]
 
 

@@ -1,4 +1,4 @@
-"""Intervals, and the chunks that a half is cut into, in seconds from the start of the half's video."""
+"""Intervals and the chunks of a half, in seconds from the start of the half's video."""
 
 import math
 from fractions import Fraction
@@ -14,9 +14,9 @@ def chunk_spans(
 ) -> list[tuple[float, float]]:
     """Return the (start_s, end_s) of each chunk of a half; the last one may be shorter.
 
-    Chunk i starts at i * (chunk_s - overlap_s). Without overlap there are ceil(duration_s / chunk_s)
-    chunks; with overlap, no chunk lies wholly inside the one before.
-    Raises ValueError unless 0 <= overlap_s < chunk_s and duration_s > 0.
+    Chunk i starts at i * (chunk_s - overlap_s). Without overlap there are ceil(duration_s /
+    chunk_s) chunks; with overlap, no chunk lies wholly inside the one before. Raises ValueError
+    unless 0 <= overlap_s < chunk_s and duration_s > 0.
     """
     if not (0 <= overlap_s < chunk_s and duration_s > 0):
         raise ValueError(f"no grid of {chunk_s} s chunks, {overlap_s} s overlap, {duration_s} s")
@@ -27,7 +27,7 @@ def chunk_spans(
 
 
 def exact_fraction(number: float) -> Fraction:
-    """Return a number exactly as its decimals say (29.97 is 2997/100), so that sums of it do not drift."""
+    """Return a number exactly as its decimals say (29.97 is 2997/100): sums of it do not drift."""
     return Fraction(str(number))
 
 
@@ -37,11 +37,11 @@ def interval_around(time_s: float, length_s: float = INTERVAL_S) -> tuple[float,
 
 
 def assign_chunks(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
-    """Return the moments (half, time_s, action, …) with the `chunk` of every sample that each lies in.
+    """Return the moments (half, time_s, action, …) with the `chunk` of every sample they lie in.
 
-    A moment in several chunks that overlap has a row for each. A chunk includes its start and not its
-    end, except that the last chunk of a half includes its end. Moments that lie in no sample, such as
-    those of an action that is not asked for, are dropped.
+    A moment in several chunks that overlap has a row for each. A chunk includes its start and not
+    its end, except that the last chunk of a half includes its end. Moments that lie in no sample,
+    such as those of an action that is not asked for, are dropped.
     """
     chunks = samples.select("half", "chunk", "start_s", "end_s", "action")
     last_s = pl.col("end_s").max().over("half")

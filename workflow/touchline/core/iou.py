@@ -1,4 +1,4 @@
-"""Intersection over union (IoU) of time intervals, which decides whether an answer matches an event."""
+"""Intersection over union (IoU) of time intervals, by which answers match events."""
 
 import polars as pl
 
@@ -23,7 +23,8 @@ def max_distance_s(length_s: float) -> float:
 
     The answer is `length_s` long, the event `INTERVAL_S`. Where one interval lies inside the other,
     IoU is the ratio of their lengths: an answer of `INTERVAL_S` / `MIN_IOU` = 40 s or more never
-    matches, and gives 0. Otherwise, with their mean length m and the distance d, IoU = (m - d) / (m + d).
+    matches, and gives 0. Otherwise, with their mean length m and the distance d,
+    IoU = (m - d) / (m + d).
     """
     shorter, longer = sorted((length_s, INTERVAL_S))
     if shorter <= MIN_IOU * longer:

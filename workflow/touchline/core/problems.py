@@ -1,4 +1,4 @@
-"""Bad input: `InputError` stops a command, a `Problem` is recorded and its part of the input left out."""
+"""Bad input: an `InputError` stops a command, a `Problem` is recorded and worked around."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -59,7 +59,7 @@ def to_frame(problems: Sequence[Problem]) -> pl.DataFrame:
 
 
 def raise_problems(problems: Sequence[Problem]) -> None:
-    """Raise `InputError` with all problems that cost any data, if there are any (`on_problem: stop`)."""
+    """Raise `InputError` with all problems that cost any data, for `on_problem: stop`."""
     costly = [problem for problem in problems if problem.effect != NOTED]
     if costly:
         raise InputError("\n".join(map(str, costly)))

@@ -106,7 +106,7 @@ LOG = _columns(
 ANSWER_STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off")
 STATUSES = (*ANSWER_STATUSES, "skipped")
 TOKENS = ("prompt_tokens", "answer_tokens")
-# Tally of a model's answers in one match: how many have each status, and their tokens, time and cost.
+# Tally of a model's answers in one match: number by status, tokens, time and cost.
 TALLY = pl.Schema(
     {"match": pl.String, "samples": pl.Int64}
     | dict.fromkeys(STATUSES + TOKENS, pl.Int64)
@@ -174,7 +174,7 @@ def read(path: Path | str, schema: pl.Schema) -> pl.DataFrame:
 
 
 def read_csv(path: Path | str) -> pl.DataFrame:
-    """Read a CSV table for people, such as metrics.csv; columns of names stay text where they look like numbers."""
+    """Return a CSV table for people, such as metrics.csv; names are text, also those of digits."""
     names = dict.fromkeys(["model", "other", "action", "part", "value"], pl.String)
     return pl.read_csv(path, schema_overrides=names, infer_schema_length=None)
 

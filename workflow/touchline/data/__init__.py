@@ -1,1 +1,1 @@
-"""Data of a study: the sheet of matches, labels, commentary, samples, and SoccerNet's file formats."""
+"""The sheet of matches, labels, commentary, samples, and SoccerNet's file formats."""

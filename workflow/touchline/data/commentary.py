@@ -11,11 +11,11 @@ from touchline.core.problems import MATCH_SET_ASIDE, NOTED, ROW_LEFT_OUT, Proble
 
 
 def read_commentary(path: Path | str, match: str, half: int) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return the segments of a half (columns `schema.COMMENTARY`) in order of time, and the problems.
+    """Return a half's segments (columns `schema.COMMENTARY`) in order of time, and the problems.
 
-    The file contains `{"segments": {"0": [start_s, end_s, "text"], …}}`, in seconds from the start of
-    the half's video. Blank texts are left out and counted in one problem; segments past the end of
-    the half are kept.
+    The file contains `{"segments": {"0": [start_s, end_s, "text"], …}}`, in seconds from the start
+    of the half's video. Blank texts are left out and counted in one problem; segments past the end
+    of the half are kept.
     """
 
     def problem(text: str, remedy: str, effect: str, row: int | None = None) -> Problem:
@@ -40,7 +40,7 @@ def read_commentary(path: Path | str, match: str, half: int) -> tuple[pl.DataFra
                 raise ValueError(f"times {start_s} to {end_s} are reversed, negative or no times")
             if not isinstance(text, str):
                 raise TypeError(f"text {text!r} is no string")
-            text.encode()  # a lone surrogate (half an emoji) is valid JSON, but cannot be written as UTF-8
+            text.encode()  # a lone surrogate (half an emoji) is valid JSON, but not UTF-8
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             problems.append(
                 problem(

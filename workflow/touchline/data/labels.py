@@ -15,10 +15,10 @@ def read_labels(
 ) -> tuple[pl.DataFrame, list[Problem]]:
     """Return the events of the halves in `durations_s` (columns `schema.LABELS`), and the problems.
 
-    `durations_s` maps a half to the seconds of its video, `actions` SoccerNet's label to the study's
-    action; any other label is a problem. An event's time is its `position`, in milliseconds from the
-    start of the half's video. An event after the end of the video is in no chunk, so it is left out
-    with a problem.
+    `durations_s` maps a half to the seconds of its video, `actions` SoccerNet's label to the
+    study's action; any other label is a problem. An event's time is its `position`, in milliseconds
+    from the start of the half's video. An event after the end of the video is in no chunk, so it is
+    left out with a problem.
     """
     try:
         annotations = json.loads(Path(path).read_text(encoding="utf-8"))["annotations"]

@@ -1,4 +1,4 @@
-"""The sheet (matches.csv), which lists the halves of a study's matches: reading, validating, writing."""
+"""The sheet (matches.csv) of a study's matches, one row per half: reading, validation, writing."""
 
 import contextlib
 import csv
@@ -32,7 +32,7 @@ SHEET = pl.Schema(
 
 
 def slug(game: str) -> str:
-    """Return the match's name for a SoccerNet game path: `date-time-home-score-away` in plain ASCII."""
+    """Return a match's name from SoccerNet's game path: `date-time-home-score-away` in ASCII."""
     name = unicodedata.normalize("NFKD", game.rstrip("/").split("/")[-1])
     ascii_name = name.encode("ascii", "ignore").decode()
     return re.sub(r"[^A-Za-z0-9.]+", "-", ascii_name).strip("-.")

@@ -1,4 +1,4 @@
-"""Make the samples of a match: each chunk with each action, and the commentary that overlaps the chunk."""
+"""Make the samples of a match: every chunk × every action, with the chunk's commentary."""
 
 import argparse
 import json
@@ -12,10 +12,11 @@ from touchline.core.problems import InputError
 
 
 def collapse_loops(segments: pl.DataFrame) -> pl.DataFrame:
-    """Return the segments without those whose text, apart from case and punctuation, repeats the one before.
+    """Return the segments without those that repeat the text of the segment before.
 
-    A speech recogniser may repeat a line over the sound that follows it, as for one in seven
-    consecutive English segments of SoccerNet-Echoes. The first of them has the times of the words.
+    Case and punctuation do not count. A speech recogniser may repeat a line over the sound that
+    follows it, as for one in seven consecutive English segments of SoccerNet-Echoes. The first of
+    them has the times of the words.
     """
     words = (
         pl.col("text").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
@@ -32,8 +33,9 @@ def make_samples(
 ) -> pl.DataFrame:
     """Return the samples (columns `schema.SAMPLES`), ordered by half, chunk and the given actions.
 
-    A segment belongs to every chunk that it overlaps; a segment of no length to the chunks it is in.
-    `durations_s` maps a half to its seconds, `length_s` and `overlap_s` are those of the chunks.
+    A segment belongs to every chunk that it overlaps; a segment of no length to the chunks it is
+    in. `durations_s` maps a half to its seconds, `length_s` and `overlap_s` are those of the
+    chunks.
     """
     chunks = pl.DataFrame(
         [
@@ -90,6 +92,7 @@ def main(argv: list[str]) -> None:
         samples = make_samples(segments, durations, args.actions, args.length_s, args.overlap_s)
     except ValueError as error:
         raise InputError(
-            f"{error}. Make the overlap in grid: smaller than the length, and correct durations of 0."
+            f"{error}. Make the overlap in grid: smaller than the length, and correct durations "
+            "of 0."
         ) from error
     schema.write(args.out, samples, schema.SAMPLES)

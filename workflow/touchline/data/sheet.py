@@ -1,4 +1,4 @@
-"""Write the sheet (matches.csv) of a SoccerNet folder; rows of other matches can be added by hand."""
+"""Write the sheet (matches.csv) of a SoccerNet folder; other matches can be added by hand."""
 
 import argparse
 import os
@@ -24,11 +24,11 @@ def from_soccernet(
     commentary_order: list[str],
     video_order: list[str],
 ) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return the sheet of the games of `splits` that have a folder in `soccernet`, and its problems.
+    """Return the sheet of the games of `splits` that have a folder in `soccernet`, and problems.
 
-    `splits` maps a game path to its split, `lengths` a (game, half) without a video to its seconds. A
-    half's commentary is taken from the first version of `commentary_order` that has it, its video is
-    the first file of `video_order` that exists.
+    `splits` maps a game path to its split, `lengths` a (game, half) without a video to its seconds.
+    A half's commentary is taken from the first version of `commentary_order` that has it, its video
+    is the first file of `video_order` that exists.
     """
     rows: list[tuple] = []
     problems: list[Problem] = []
@@ -112,8 +112,8 @@ def read_splits(path: Path) -> dict[str, str]:
 def download(folder: Path, splits: list[str], files: list[str]) -> None:
     """Download missing files of all games with the SoccerNet package.
 
-    The password is read from the environment variable `SOCCERNET_PASSWORD`. The package reports each
-    download to an analytics service of its authors. Raises `InputError` without a password.
+    The password is read from the environment variable `SOCCERNET_PASSWORD`. The package reports
+    each download to an analytics service of its authors. Raises `InputError` without a password.
     """
     password = os.environ.get("SOCCERNET_PASSWORD")
     if not password:

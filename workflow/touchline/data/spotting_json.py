@@ -1,8 +1,8 @@
 """SoccerNet's format of action-spotting predictions: reading and writing `results_spotting.json`.
 
-It is the format of SoccerNet's challenge, in which other systems publish their predictions: one file
-in each game's folder, all of them in a folder or a zip archive. A prediction has a half, a label, a
-position in milliseconds from the start of the half, and a confidence from 0 to 1.
+It is the format of SoccerNet's challenge, in which other systems publish their predictions: one
+file in each game's folder, all of them in a folder or a zip archive. A prediction has a half, a
+label, a position in milliseconds from the start of the half, and a confidence from 0 to 1.
 """
 
 import json
@@ -22,7 +22,7 @@ FILE = "results_spotting.json"
 SPOTS = pl.Schema(
     {"half": pl.Int64, "time_s": pl.Float64, "label": pl.String, "confidence": pl.Float64}
 )
-# A typical file has a thousand predictions of 150 bytes; that of a dense detector stays below 10 MB.
+# A typical file has a thousand predictions of 150 bytes; that of a dense detector is below 10 MB.
 LARGEST_BYTES = 64 * 2**20
 BIN_S = 0.5  # the evaluator keeps one prediction per label in each bin of this length
 
@@ -30,8 +30,8 @@ BIN_S = 0.5  # the evaluator keeps one prediction per label in each bin of this 
 def write_spots(folder: Path, game: str, spots: pl.DataFrame) -> None:
     """Write the spots of a game (columns `SPOTS`) to folder/game/results_spotting.json.
 
-    Of the predictions of a label in one half second, the evaluator keeps the last in the file, so the
-    most confident is written last.
+    Of the predictions of a label in one half second, the evaluator keeps the last in the file, so
+    the most confident is written last.
     """
     ordered = spots.sort("half", pl.col("time_s") // BIN_S, "confidence", "time_s", "label")
     predictions = [
@@ -63,8 +63,8 @@ def find_file(path: Path, match: str) -> str:
     if names:
         raise InputError(f"{path}: {match} has {len(names)} files: {', '.join(names)}. Keep one.")
     raise InputError(
-        f"{path}: no {FILE} for {match}. It needs one for every match that is scored, and for those "
-        "of the valid split with `threshold: tuned`; without these, set a number instead."
+        f"{path}: no {FILE} for {match}. It needs one for every match that is scored, and for "
+        "those of the valid split with `threshold: tuned`; without these, set a number instead."
     )
 
 

@@ -1,7 +1,8 @@
-"""Record of the attempts at a training: the job and its node, first and last step, reason of its end.
+"""Record of the attempts at a training: job, node, first and last step, reason of the end.
 
-The file `attempts.json` is in the folder of checkpoints while the training is unfinished, and in the
-model's folder afterwards. The end of an attempt that was killed is recorded by the next attempt.
+The file `attempts.json` is in the folder of checkpoints while the training is unfinished, and in
+the model's folder afterwards. The end of an attempt that was killed is recorded by the next
+attempt.
 """
 
 import contextlib
@@ -22,9 +23,9 @@ DONE = "done"
 def read_attempts(folder: Path) -> list[dict]:
     """Return the attempts that are recorded in a folder, the oldest first.
 
-    Each has `job` (Slurm's number, else the process), `run` (the Snakemake run, under Slurm), `node`,
-    `began` and `ended` (UTC, ISO 8601), `from_step`, `to_step`, `saved_step` (0 for models without
-    steps) and `why` it ended. `ended` and `why` are None while it runs.
+    Each has `job` (Slurm's number, else the process), `run` (the Snakemake run, under Slurm),
+    `node`, `began` and `ended` (UTC, ISO 8601), `from_step`, `to_step`, `saved_step` (0 for models
+    without steps) and `why` it ended. `ended` and `why` are None while it runs.
     """
     try:
         return json.loads((folder / NAME).read_text(encoding="utf-8"))

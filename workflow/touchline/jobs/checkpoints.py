@@ -1,8 +1,8 @@
 """Atomic training checkpoints with checksums; damaged ones are skipped when a training resumes.
 
-A checkpoint is a folder `checkpoint-<step>`. It is written beside its final place; then the size and
-checksum of each file are listed in `complete.json`, everything is forced to the disk, and the folder
-is renamed.
+A checkpoint is a folder `checkpoint-<step>`. It is written beside its final place; then the size
+and checksum of each file are listed in `complete.json`, everything is forced to the disk, and the
+folder is renamed.
 """
 
 import json
@@ -19,7 +19,7 @@ NAME = "checkpoint-"
 
 
 def seal(written: Path, folder: Path, keep: int = 2) -> Path:
-    """Move a written checkpoint into `folder`, delete all but the newest `keep`, return its new path."""
+    """Move a written checkpoint into `folder`, keep the newest `keep`, return its new path."""
     files = sorted(path for path in written.rglob("*") if path.is_file())
     for path in files:
         _flush_to_disk(path)

@@ -1,4 +1,4 @@
-"""Queries and commands to Slurm: this job and its remaining time, other jobs, cancelling, requeueing."""
+"""Queries and commands to Slurm: this job, its remaining time, cancelling and requeueing jobs."""
 
 import os
 import subprocess
@@ -72,7 +72,10 @@ def cancel(jobs: list[str], timeout_s: float = 120) -> list[str]:
 
 
 def jobs_of_folder(folder: str, prefix: str) -> list[str]:
-    """Return the user's jobs that were submitted from `folder` and are alive, by the prefix of their names."""
+    """Return the user's jobs that are alive and were submitted from `folder`.
+
+    Only jobs whose name begins with `prefix` are returned.
+    """
     lines = _squeue("--user", str(os.getuid()), "--format=%i|%T|%j|%Z").splitlines()
     return [
         job

@@ -1,4 +1,4 @@
-"""Lock of a study's folder: one Snakemake at a time, and the jobs of one that was killed are cancelled."""
+"""Lock of a study's folder: one Snakemake at a time; jobs of a killed one are cancelled."""
 
 import fcntl
 import os
@@ -27,8 +27,8 @@ def acquire() -> None:
     except BlockingIOError as error:
         file.seek(0)
         raise InputError(
-            f"{Path.cwd()}: another Snakemake works here ({file.read().strip()}). Wait for its end, "
-            "or end it, and run the same command again."
+            f"{Path.cwd()}: another Snakemake works here ({file.read().strip()}). Wait for its "
+            "end, or end it, and run the same command again."
         ) from error
     except OSError:
         pass  # a file system without locks

@@ -1,4 +1,4 @@
-"""Lock of a folder of checkpoints: one training at a time; a newer job cancels the job that holds it.
+"""Lock of a folder of checkpoints: one training at a time; a newer job cancels its holder.
 
 A Snakemake that was killed leaves its jobs running. When it is started again, a new job needs the
 same checkpoints: it cancels the old job, which saves its state, and resumes from there.
@@ -30,8 +30,8 @@ def hold(folder: Path, wait_s: float = 30) -> Iterator[None]:
     """Hold the lock of a folder of checkpoints while the block runs.
 
     Cancels the Slurm job that holds it. Raises `InputError` when that job does not end, when it
-    belongs to a Snakemake run that was started later than this job's, and when the holder is another
-    process that does not end within `wait_s`.
+    belongs to a Snakemake run that was started later than this job's, and when the holder is
+    another process that does not end within `wait_s`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     job, run = slurm.job_id(), slurm.run_id()
@@ -46,7 +46,7 @@ def hold(folder: Path, wait_s: float = 30) -> Iterator[None]:
 
 
 def _take_over(folder: Path, job: str | None, run: str | None) -> list[str | None]:
-    """Cancel the job that holds a folder; return the Snakemake runs that have held it, oldest first."""
+    """Cancel the job that holds a folder; return the Snakemake runs that held it, oldest first."""
     try:
         holder = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -55,8 +55,8 @@ def _take_over(folder: Path, job: str | None, run: str | None) -> list[str | Non
         return holder["runs"]
     if run in holder["runs"][:-1]:
         raise InputError(
-            f"job {holder['job']} trains this model for a Snakemake that was started later, so this "
-            "job leaves it alone. End one of the two Snakemakes."
+            f"job {holder['job']} trains this model for a Snakemake that was started later, so "
+            "this job leaves it alone. End one of the two Snakemakes."
         )
     print(f"cancelling job {holder['job']}, which still trains this model", file=sys.stderr)
     if slurm.cancel([holder["job"]]):
@@ -68,7 +68,7 @@ def _take_over(folder: Path, job: str | None, run: str | None) -> list[str | Non
 
 
 def _lock(file: TextIO, folder: Path, wait_s: float) -> None:
-    """Lock a file; the lock is released when it is closed or this process ends for whatever reason."""
+    """Lock a file until it is closed or this process ends for whatever reason."""
     deadline = time.monotonic() + wait_s
     while True:
         try:

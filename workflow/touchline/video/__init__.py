@@ -1,1 +1,1 @@
-"""Video: a half's video is cut into chunks, whose frames have exact times."""
+"""Cutting of a half's video into chunks, and reading of their frames with exact times."""

@@ -18,7 +18,8 @@ _FILES = {"broadcast": ("file", "sha256"), "score_bug": ("bug_file", "bug_sha256
 class ChunkStore:
     """The chunks of a match, from the manifests of its halves (columns `schema.CHUNKS`).
 
-    A chunk has one video for each of its sources: `broadcast`, and `score_bug` where one was cut out.
+    A chunk has one video for each of its sources: `broadcast`, and `score_bug` where one was cut
+    out.
     """
 
     def __init__(self, manifests: Sequence[Path]) -> None:
@@ -41,10 +42,10 @@ class ChunkStore:
     def read_frames(
         self, half: int, chunk: int, sources: Sequence[str], fps: float | None = None
     ) -> tuple[dict[str, np.ndarray], list[float]]:
-        """Return a chunk's frames of each source, (T, height, width, 3), and their T times in the half.
+        """Return a chunk's frames of each source, (T, H, W, 3) uint8, and their times in the half.
 
-        With `fps`, that many frames per second, else all frames of the file. Raises `VideoError` for
-        a chunk that was set aside or cannot be read.
+        With `fps`, that many frames per second, else all frames of the file. Raises `VideoError`
+        for a chunk that was set aside or cannot be read.
         """
         if not self.has(half, chunk, sources):
             raise VideoError(
@@ -99,7 +100,7 @@ def _ranges(numbers: Iterable[int]) -> str:
 
 
 def group_by_chunk(samples: pl.DataFrame) -> pl.DataFrame:
-    """Return one row for each chunk of a match's samples, with the list of their `actions`, in order."""
+    """Return one row for each chunk of a match's samples, with the list of its `actions`."""
     return samples.group_by("half", "chunk", maintain_order=True).agg(
         pl.col("start_s", "end_s", "lines").first(), pl.col("action").alias("actions")
     )

@@ -5,12 +5,12 @@
 
 The time contract: time 0 is the first picture of the video. Chunk i starts at exactly
 i * (length_s - overlap_s), wherever the source's key frames are. Frame k of a chunk is at
-start_s + k / fps and shows the picture that is on screen in the source at that time; `frame_s` in the
-manifest is the time of that source frame. The time stamps of the chunk file count from the chunk's
-start. The last chunk may be shorter.
+start_s + k / fps and shows the picture that is on screen in the source at that time; `frame_s` in
+the manifest is the time of that source frame. The time stamps of the chunk file count from the
+chunk's start. The last chunk may be shorter.
 
-The half is decoded once, from start to end, and the chunks are encoded meanwhile. A chunk file appears
-when it is complete; the manifest, with the checksums, is written last.
+The half is decoded once, from start to end, and the chunks are encoded meanwhile. A chunk file
+appears when it is complete; the manifest, with the checksums, is written last.
 """
 
 import argparse
@@ -169,7 +169,8 @@ def main(argv: list[str]) -> None:
         "--score-bug",
         type=_parse_box,
         metavar="JSON",
-        help='also cut this box, in pixels of the source, into NNN.bug.mkv: {"x":10,"y":8,"w":90,"h":20}',
+        help="also cut this box, in pixels of the source, into NNN.bug.mkv: "
+        '{"x":10,"y":8,"w":90,"h":20}',
     )
     add("--threads", type=int, default=1, metavar="N", help="threads that decode (%(default)s)")
     add(

@@ -31,7 +31,7 @@ def check_size(path: Path) -> None:
 
 
 def check_limits(path: Path, video: Video, score_bug: Box | None) -> None:
-    """Raise `VideoError` for a video that is too long or large, or does not contain the score bug."""
+    """Raise `VideoError` for a video that is too long or large, or lacks the score bug's place."""
     if video.duration_s > MAX_DURATION_S:
         raise VideoError(
             path,
@@ -124,7 +124,7 @@ def _encode(
     settings: ChunkSettings,
     progress: Callable[[float], object],
 ) -> None:
-    """Encode each picture in the chunks that it is a frame of; a file is closed after its last frame."""
+    """Encode each picture in the chunks of which it is a frame; close each file after its last."""
     open_files: dict[tuple[int, bool], tuple[ExitStack, Encode]] = {}
     last_tick = max(chunk.ticks[-1] for chunk in chunks)
     with ExitStack() as all_files:

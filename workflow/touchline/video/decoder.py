@@ -1,8 +1,8 @@
-"""Sequential decoding of a video by ffmpeg: pictures at a low rate, exact time stamps, decoder errors.
+"""Sequential decoding of a video by ffmpeg: pictures, exact time stamps and decoder errors.
 
 ffmpeg decodes the video, selects the pictures of a regular grid of times, scales them, and writes
-them to a pipe. The time stamp of every source frame (filter `showinfo`) and the errors of the decoder
-are read from its log. Memory: 9 bytes for each source frame.
+them to a pipe. The time stamp of every source frame (filter `showinfo`) and the errors of the
+decoder are read from its log. Memory: 9 bytes for each source frame.
 """
 
 import os
@@ -35,7 +35,7 @@ _CORRUPT = b"corrupt decoded frame"
 
 
 class Picture(NamedTuple):
-    """A picture of the grid, at `tick` / rate seconds: the whole picture, or the score bug alone."""
+    """A picture of the grid, at `tick` / rate seconds: all of it, or the score bug alone."""
 
     tick: int
     is_score_bug: bool
@@ -91,7 +91,8 @@ class LogReader(threading.Thread):
     def shown_s(self, times: list[Fraction]) -> list[float]:
         """Return the time of the source frame that is on screen at each of `times`, in seconds.
 
-        It is computed in whole ticks of the video's clock, as ffmpeg's `fps` filter selects pictures.
+        It is computed in whole ticks of the video's clock, as ffmpeg's `fps` filter selects
+        pictures.
         """
         pts = np.maximum.accumulate(np.frombuffer(self._pts, np.int64))
         ticks = [int(time / self._time_base) for time in times]
@@ -105,8 +106,8 @@ class LogReader(threading.Thread):
         """Return the parts of the video whose pictures are missing or damaged.
 
         The pictures from a damaged one to the next key frame are predicted from it, so they count
-        too. An error without a corrupt picture stands for a missing one, between the pictures before
-        and after the error. Everything after time stamps that jump back counts as damaged.
+        too. An error without a corrupt picture stands for a missing one, between the pictures
+        before and after the error. Everything after time stamps that jump back counts as damaged.
         """
         times_s = self._seconds(np.frombuffer(self._pts, np.int64))
         keys = np.flatnonzero(np.frombuffer(self._is_key, np.int8))
@@ -141,7 +142,7 @@ def decode(
     tick_filter: str | None = None,
     threads: int = 1,
 ) -> Iterator[tuple[Iterator[Picture], LogReader]]:
-    """Decode a video once; yield the iterator of its pictures at 0, 1/rate, 2/rate … s, and the log.
+    """Decode a video once; yield an iterator of its pictures at 0, 1/rate, 2/rate … s, and the log.
 
     The pictures are `height` pixels high, with square pixels, an even width, and BT.601 colours;
     those of the score bug have the size of the source. `tick_filter` is an ffmpeg expression of the
@@ -178,9 +179,9 @@ def _command(
     threads: int,
 ) -> ffmpeg.nodes.OutputStream:
     source = ffmpeg.input(local_url(path), threads=threads, reinit_filter=0, **LOCAL_ONLY)
-    # STARTPTS is the first picture's time stamp. `tpad` repeats the last picture, since `fps` may drop
-    # a picture that no other follows. `round=up` rounds time stamps up to a tick, so that the picture
-    # at a tick is the last one that is not after it.
+    # STARTPTS is the first picture's time stamp. `tpad` repeats the last picture, since `fps` may
+    # drop a picture that no other follows. `round=up` rounds time stamps up to a tick, so that the
+    # picture at a tick is the last one that is not after it.
     selected = (
         source[str(video.stream)]
         .filter("setpts", "PTS-STARTPTS")
@@ -241,7 +242,7 @@ def _pictures(
 
 
 def fill_ticks(pictures: Iterator[Picture], last_tick: int) -> Iterator[Picture]:
-    """Yield exactly one picture for each tick up to `last_tick`; a missing one repeats the one before."""
+    """Yield one picture for each tick up to `last_tick`; a missing one repeats the one before."""
     latest: dict[bool, Picture] = {}
     for picture in pictures:
         before = latest.get(picture.is_score_bug, picture._replace(tick=-1))

@@ -13,8 +13,9 @@ from touchline.core.files import atomic_file
 from touchline.video.frame_reader import local_url
 
 # H.264, which all players and browsers show. One thread makes the same bytes each time; without
-# B-frames, decoding order is display order. On frames a second apart, slower presets take three times
-# as long and save nothing at the same quality (51 dB PSNR on the video of `benchmarks/chunks.py`).
+# B-frames, decoding order is display order. On frames a second apart, slower presets take three
+# times as long and save nothing at the same quality (51 dB on the video of
+# `benchmarks/chunks.py`).
 ENCODER: Final = "libx264"
 ENCODING = {"preset": "ultrafast", "crf": "23", "bf": "0", "threads": "1"}
 _BT601, _LIMITED_RANGE = 6, 1  # AVCOL_SPC_SMPTE170M, AVCOL_RANGE_MPEG

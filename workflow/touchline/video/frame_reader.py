@@ -1,11 +1,11 @@
-"""Reading of video files: duration, rate and size of a video, and the frames of a chunk with their times.
+"""Reading of video files: duration, frame rate and size; the frames of a chunk with their times.
 
 Time 0 is the first picture that the decoder outputs, whatever its time stamp. The picture on screen
 at time t is the last one whose time stamp is not after t.
 
-Frames are read with PyAV. torchcodec 0.17 (one thread, exact seek mode) is no faster on chunks of 60
-frames (see `benchmarks/README.md`); it needs torch, which the stages without a model do not load, and
-FFmpeg's shared libraries on the machine, which PyAV brings.
+Frames are read with PyAV. torchcodec 0.17 (one thread, exact seek mode) is no faster on chunks of
+60 frames (see `benchmarks/README.md`); it needs torch, which the stages without a model do not
+load, and FFmpeg's shared libraries on the machine, which PyAV brings.
 """
 
 import itertools
@@ -30,8 +30,8 @@ LOCAL_ONLY = {
 # A file that ends this much before the duration in its header is truncated. The headers of complete
 # files are off by a frame or two.
 TRUNCATED_S = 1.0
-# MPEG transport streams consist of packets of one of these sizes in bytes (plain, time-stamped, with
-# error correction). The size of a truncated file is a multiple of none of them.
+# MPEG transport streams consist of packets of one of these sizes in bytes (plain, time-stamped,
+# with error correction). A file is truncated where its size is a multiple of none.
 _TS_PACKETS = (188, 192, 204)
 
 
@@ -50,7 +50,8 @@ class Video:
 
     `duration_s` is the time from the first picture to the end of the last, `fps` the average frame
     rate, `width` and `height` the size in pixels of the picture as it is shown (after rotation),
-    `stream` the index of the video stream in the file; `truncated` says that the file is incomplete.
+    `stream` the index of the video stream in the file; `truncated` says that the file is
+    incomplete.
     """
 
     duration_s: float
@@ -62,7 +63,7 @@ class Video:
 
 
 def local_url(path: Path | str) -> str:
-    """Return a `file:` URL, which FFmpeg takes for a local file whatever characters the path has."""
+    """Return a `file:` URL, which FFmpeg takes for a local file whatever the path's characters."""
     return f"file:{Path(path).absolute()}"
 
 
@@ -137,7 +138,7 @@ def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
 
 
 def _first_picture(packet: av.Packet) -> av.VideoFrame | None:
-    """Return the first picture that the decoder outputs for a packet, or None for none or an error."""
+    """Return the first picture that the decoder outputs for a packet; None after an error too."""
     try:
         return next(iter(packet.decode()), None)
     except (av.FFmpegError, OSError):
@@ -148,8 +149,8 @@ def _is_truncated(path: Path, container: av.container.InputContainer, end_s: flo
     """Return whether a file whose last packet ends at `end_s` is incomplete."""
     if container.format.name == "mpegts":
         return all(path.stat().st_size % size for size in _TS_PACKETS)
-    # Some writers count the duration from the first time stamp, others from 0. `end_s` counts from 0,
-    # which gives the larger of the two.
+    # Some writers count the duration from the first time stamp, others from 0. `end_s` counts from
+    # 0, which gives the larger of the two.
     return (container.duration or 0) / av.time_base - end_s > TRUNCATED_S
 
 
@@ -168,9 +169,9 @@ def read_frames(
 
     Times are the file's time stamps, in seconds from the chunk's start. By default every frame is
     returned; with `times_s` the frame on screen at each of those times, in their order; with `fps`
-    the frames on screen at 0, 1/fps, 2/fps … up to the last frame. A frame may be returned more than
-    once. `sha256` is the checksum of the manifest, which is checked first.
-    Raises `VideoError` when the checksum differs or the file cannot be read.
+    the frames on screen at 0, 1/fps, 2/fps … up to the last frame. A frame may be returned more
+    than once. `sha256` is the checksum of the manifest, which is checked first. Raises `VideoError`
+    when the checksum differs or the file cannot be read.
     """
     if fps is not None and times_s is not None:
         raise ValueError("give fps or times_s, not both")
@@ -200,8 +201,9 @@ def _on_screen(
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield the time and the picture of the frame on screen at each of `times_s`, which ascend.
 
-    The last frame stays on screen for `last_s` seconds. A time may be before a frame's time stamp by
-    half a tick of the file's clock: frame 2 of 3 frames/s is at 0.667 in a file that counts in ms.
+    The last frame stays on screen for `last_s` seconds. A time may be before a frame's time stamp
+    by half a tick of the file's clock: frame 2 of 3 frames/s is at 0.667 in a file that counts in
+    ms.
     """
     remaining_s = iter(times_s)
     wanted_s = next(remaining_s, None)

@@ -32,9 +32,9 @@ class Box(NamedTuple):
 class ChunkSettings:
     """How a half is cut into chunks.
 
-    `fps` is the frame rate of the chunks, `height` that of their pictures in pixels, `score_bug` the
-    place of the score bug, which is then cut out as a second video. Raises `InputError` for settings
-    that contradict each other or are out of range.
+    `fps` is the frame rate of the chunks, `height` that of their pictures in pixels, `score_bug`
+    the place of the score bug, which is then cut out as a second video. Raises `InputError` for
+    settings that contradict each other or are out of range.
     """
 
     length_s: float = 60.0
@@ -103,7 +103,7 @@ class Chunk:
 
 
 def plan_chunks(duration_s: float, settings: ChunkSettings) -> list[Chunk]:
-    """Return the chunks of a half of `duration_s`; a chunk has every frame that is before its end."""
+    """Return the chunks of a half of `duration_s`, each with every frame before its end."""
     per_step, per_frame = settings.step
     length = exact_fraction(settings.length_s) * settings.rate  # ticks, not always a whole number
     end = exact_fraction(duration_s) * settings.rate
