@@ -18,10 +18,18 @@ ENVIRONMENT = os.environ | {
 }
 
 
-def run(*command: object, cwd: Path, check: bool = True) -> subprocess.CompletedProcess:
-    """Run a command with this Python first on the path; show what it printed if it fails."""
+def run(
+    *command: object, cwd: Path, check: bool = True, library: bool = True
+) -> subprocess.CompletedProcess:
+    """Run a command with this Python first on the path; show what it printed if it fails.
+
+    Without `library` nothing on the way says where the library is.
+    """
+    environment = {
+        name: value for name, value in ENVIRONMENT.items() if library or name != "PYTHONPATH"
+    }
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=ENVIRONMENT, text=True, capture_output=True
+        [str(word) for word in command], cwd=cwd, env=environment, text=True, capture_output=True
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
