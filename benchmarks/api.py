@@ -1,8 +1,10 @@
-"""How fast a model behind an API is asked, and in how much memory: python benchmarks/api.py
+"""Throughput and memory of the openai_api backend.
 
-The server is local, answers each request after 1 s and takes 64 at a time, so 64 answers a second
-are the most that anyone can get. The client is the backend as `infer` runs it, in a process of its
-own: requests, answers, journal on the disk, table.
+    python benchmarks/api.py
+
+The server is local, answers each request after 1 s and processes 64 at a time, so the upper bound
+is 64 answers/s. The client is the backend as `infer` runs it, in a process of its own: requests,
+answers, journal on the disk, table.
 """
 
 import argparse
@@ -31,7 +33,7 @@ LINES = 15  # in a minute, and 9 words in each: the median of SoccerNet-Echoes i
 
 
 def make_samples_of(count: int) -> pl.DataFrame:
-    """Return so many samples, with commentary of real length in every chunk, in halves of an hour."""
+    """Return `count` samples of one-hour halves, with commentary of real length in every chunk."""
     tables, chunks = [], 60
     for half in range(1, 2 + count // (chunks * len(ACTIONS))):
         lines = [
@@ -39,8 +41,8 @@ def make_samples_of(count: int) -> pl.DataFrame:
             for chunk in range(chunks)
             for line in range(LINES)
         ]
-        spoken = pl.DataFrame(lines, schema.COMMENTARY, orient="row")
-        tables.append(make_samples(spoken, {half: 60.0 * chunks}, ACTIONS, 60.0, 0.0))
+        segments = pl.DataFrame(lines, schema.COMMENTARY, orient="row")
+        tables.append(make_samples(segments, {half: 60.0 * chunks}, ACTIONS, 60.0, 0.0))
     return pl.concat(tables).head(count)
 
 

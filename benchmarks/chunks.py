@@ -1,10 +1,10 @@
-"""Measure the chunk pass against decoding alone and the usual ways to cut, side by side in one run.
+"""Speed of cutting a half into chunks, against decoding alone and the usual ways to cut.
 
     PYTHONPATH=workflow python benchmarks/chunks.py [--rounds 5] [--quick] [--folder DIR]
 
-Makes 10 minutes of 398x224 H.264 at 25 frames/s (and, by repeating its packets, 60), then runs each
-way in turn, `rounds` times over. Every way decodes with one thread. CPU time is user + system of
-the command and all it started; on a machine that others use too, it is the better yardstick.
+Makes 10 minutes of 398x224 H.264 at 25 frames/s (and, by repeating its packets, 60), then runs all
+ways in turn in each of `rounds` rounds. Every way decodes with one thread. CPU time is user +
+system of the command and its children; on a shared machine it is more reliable than wall time.
 """
 
 import argparse
@@ -38,8 +38,8 @@ def make(folder: Path) -> tuple[Path, Path]:
     ten, sixty = folder / "ten.mkv", folder / "sixty.mkv"
     if not sixty.exists():
         source = f"testsrc2=s=398x224:r=25:d={60 * MINUTES},noise=alls=6:allf=t"
-        how = ("-c:v", "libx264", "-crf", "26", "-pix_fmt", "yuv420p")
-        subprocess.run([*FFMPEG, "-f", "lavfi", "-i", source, *how, ten], check=True)
+        codec = ("-c:v", "libx264", "-crf", "26", "-pix_fmt", "yuv420p")
+        subprocess.run([*FFMPEG, "-f", "lavfi", "-i", source, *codec, ten], check=True)
         copy = ("-c", "copy", sixty)
         subprocess.run([*FFMPEG, "-stream_loop", "5", "-i", ten, *copy], check=True)
     return ten, sixty
@@ -67,9 +67,10 @@ def commands(video: Path, out: Path) -> dict[str, list[list]]:
 
 
 def ours(video: Path, out: Path) -> list:
+    """Return the command of `touchline chunks`."""
     arguments = ("--video", video, "--match", "m", "--half", "1", "--length-s", CHUNK_S)
-    where = ("--folder", out / "1", "--manifest", out / "1.parquet")
-    return [sys.executable, "-m", "touchline", "chunks", *arguments, *where]
+    outputs = ("--folder", out / "1", "--manifest", out / "1.parquet")
+    return [sys.executable, "-m", "touchline", "chunks", *arguments, *outputs]
 
 
 def seconds(ways: list[list]) -> tuple[float, float]:
@@ -97,13 +98,15 @@ def peak_mb(command: list) -> float:
 
 
 def resident(process: psutil.Process) -> int:
+    """Return the resident memory of a process in bytes, 0 if it has ended."""
     try:
         return process.memory_info().rss
-    except psutil.Error:  # it ended in between
+    except psutil.Error:
         return 0
 
 
 def main(folder: Path, rounds: int, quick: bool) -> None:
+    """Time all ways and print the table."""
     ten, sixty = make(folder)
     out = folder / "out"
     out.mkdir(exist_ok=True)

@@ -5,7 +5,8 @@
 
 DIR is as for `make soccernet`. Trains on the 300 train games with the settings in config.yaml. The
 thresholds for a valid game are tuned on the other folds, as in metrics.csv. The interval is the
-bootstrap's over games, of the mean over the seeds. The constant baseline has answers of equal length.
+bootstrap's over games, of the mean over the seeds. The constant baseline has answers of equal
+length.
 """
 
 import argparse
@@ -59,8 +60,8 @@ def row(name: str, length_s: float, scores: list[pl.DataFrame]) -> str:
     cells = []
     for matching in ("many", "one"):
         key = "full", matching, bootstrap.ALL
-        found = [bootstrap.resample_f1(one, np.ones((1, matches)))[key][0] for one in scores]
-        drawn = np.mean([bootstrap.resample_f1(one, draws)[key] for one in scores], axis=0)
+        values = [bootstrap.resample_f1(table, np.ones((1, matches)))[key][0] for table in scores]
+        drawn = np.mean([bootstrap.resample_f1(table, draws)[key] for table in scores], axis=0)
         low, high = bootstrap.percentile_interval(drawn, matches, METRICS["confidence_level"])
         cells += [f"{np.mean(values):.3f}", f"{low:.3f} to {high:.3f}"]
         cells.append(", ".join(f"{value:.3f}" for value in values) if len(values) > 1 else "–")
@@ -102,7 +103,9 @@ def main() -> None:
                 )
         games = list(read_games(args.soccernet, "valid"))
         samples = pl.concat(named(game, game.samples.drop("lines")) for game in games)
-        truths = pl.concat(truth_intervals(named(game, game.samples), game.labels) for game in games)
+        truths = pl.concat(
+            truth_intervals(named(game, game.samples), game.labels) for game in games
+        )
         valid = games, samples, truths
         head = "F1, many | 95 % | seeds | F1, one | 95 % | seeds"
         print(f"\n| model | answers | {head} |\n| --- | --- |{' --- |' * 6}")

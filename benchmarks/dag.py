@@ -1,9 +1,10 @@
-"""How planning grows with the study: time, memory, and entries of the Slurm queue for a whole season.
+"""Scaling of Snakemake's planning: time, memory and Slurm submissions up to a whole season.
 
     python benchmarks/dag.py
 
-For 50, 100, 200 and 500 matches of two halves with videos, and five models, two of which are trained on a
-GPU: the seconds and MiB of `snakemake --profile slurm --dry-run`, and how many jobs it would submit.
+For 50, 100, 200 and 500 matches of two halves with videos, and five models, two of which are
+trained on a GPU: the seconds and MiB of `snakemake --profile slurm --dry-run`, and how many jobs it
+would submit.
 """
 
 import argparse
@@ -24,13 +25,13 @@ SPLITS = ["train", "train", "train", "valid", "test"]  # SoccerNet's shares
 
 
 def lay(folder: Path, matches: int) -> None:
-    """Write a study that can be planned, not run: its raw files hold nothing."""
+    """Write a study with empty raw files, which can be planned but not run."""
     for name in ("workflow", "profiles", "envs"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "Snakefile", folder)
     (folder / "slurm").symlink_to("profiles/slurm")
     profile = yaml.safe_load((folder / "slurm/config.yaml").read_text())
-    del profile["logger"], profile["quiet"]  # which leave out the groups
+    del profile["logger"], profile["quiet"]  # which hide the groups
     (folder / "slurm/config.yaml").write_text(yaml.safe_dump(profile))
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["compare"] = MODELS
@@ -54,25 +55,28 @@ def lay(folder: Path, matches: int) -> None:
 
 
 def plan(folder: Path) -> tuple[float, float, float, int, int]:
-    """Plan a study; return the seconds, those of a core, MiB, jobs, and how many submissions they make."""
+    """Plan a study; return wall seconds, CPU seconds, MiB, number of jobs and of submissions."""
     began = time.perf_counter()
     process = subprocess.Popen(
         [Path(sys.executable).with_name("snakemake"), "--profile", "slurm", "--dry-run"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    said = process.stdout.read()
+    output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     seconds, core_s = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
     if status:
-        sys.exit(said)
-    jobs = re.findall(r"^(\w+) +(\d+)$", said.split("Job stats:")[1], re.MULTILINE)
+        sys.exit(output)
+    jobs = re.findall(r"^(\w+) +(\d+)$", output.split("Job stats:")[1], re.MULTILINE)
     total = int(dict(jobs)["total"])
-    # Jobs of a group are indented below it. `all` is none of Slurm's.
-    submissions = len(re.findall(r"^(?:\[.*\] Group job|Job \d+: (?!all))", said, re.MULTILINE))
+    # Jobs of a group are indented below it. `all` runs locally.
+    submissions = len(
+        re.findall(r"^(?:\[.*\] Group job|Job \d+: (?!all|study))", output, re.MULTILINE)
+    )
     return seconds, core_s, usage.ru_maxrss / 1024, total, submissions
 
 
 def main() -> None:
+    """Plan studies of each size and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

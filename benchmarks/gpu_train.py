@@ -1,9 +1,10 @@
-"""How fast the production path trains Qwen2-VL-2B: its very architecture, with random weights.
+"""Training throughput of Qwen2-VL-2B: the production path on its architecture with random weights.
 
     python benchmarks/gpu_train.py [--steps 6] [--chunks-per-step 8] [--size 2b]
 
-NF4 + LoRA by `touchline.models.lm.finetuning.trainer` on chunks of 60 frames of 224 × 398 px with seven questions, once
-with the shared prefix and once with one sample per sequence. `--size tiny` tries it out on a CPU.
+NF4 + LoRA by `touchline.models.lm.finetuning.trainer` on chunks of 60 frames of 224 × 398 px with
+seven questions, once with the shared prefix and once with one sample per sequence. `--size tiny` is
+a trial on a CPU.
 """
 
 import argparse
@@ -22,15 +23,14 @@ from touchline.demo import tiny_models
 from touchline.models.lm import loader
 from touchline.models.lm.finetuning import trainer
 from touchline.models.lm.finetuning.collator import UNREAD, Collator, Example
-from touchline.models.lm.lm_settings import Schedule
+from touchline.models.lm.lm_settings import TrainingSettings
 from touchline.models.lm.tokenize import Encoder
-from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
+from touchline.prompts.prompt_text import PromptSettings, format_question, format_system_prompt
 
-# Tera-operations/s (a multiplication and an addition are two) in bfloat16 without sparsity, from the
-# makers' data sheets.
+# Dense bfloat16 TFLOP/s (a multiply-add is two operations), from the data sheets.
 PEAK_TFLOPS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362, "A40": 150}
 
-# The counter does not know the attention of CPUs by itself.
+# torch's counter has no formula for attention on CPUs.
 ON_CPU = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
         lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value)
@@ -39,30 +39,34 @@ ON_CPU = {
 
 
 class Chunks:
-    """The same chunk again and again (`finetune.Examples`), with all its questions or one."""
+    """The same chunk repeated, with all its questions or one (`collator.Examples`)."""
 
     def __init__(self, chunks: int, shared: bool, frames: int) -> None:
         self.chunk = make_chunk(frames, 398, 224)
-        asked = [ACTIONS] if shared else [(action,) for action in ACTIONS]
-        self.asked = asked * chunks
+        groups = [ACTIONS] if shared else [(action,) for action in ACTIONS]
+        self.actions = groups * chunks
 
     def __len__(self) -> int:
-        return len(self.asked)
+        return len(self.actions)
 
     def __getitem__(self, number: int) -> Example:
-        said = "A Foul occurs at (00:12, 00:24)."
-        return Example(self.chunk, dict.fromkeys(self.asked[number], said))
+        answer = "A Foul occurs at (00:12, 00:24)."
+        return Example(self.chunk, dict.fromkeys(self.actions[number], answer))
 
     def name(self, number: int) -> str:
         return str(number)
 
     def questions(self, number: int) -> int:
-        return len(self.asked[number])
+        return len(self.actions[number])
 
 
 def make_base(folder: Path, size: str) -> None:
     """Write Qwen2-VL-2B-Instruct's architecture with random weights, or a tiny one."""
-    texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
+    texts = [
+        format_system_prompt(ACTIONS, PromptSettings()),
+        *map(format_question, ACTIONS),
+        " ".join(WORDS),
+    ]
     if size == "tiny":
         tiny_models.make(folder, "qwen2_vl", texts)
         return
@@ -98,15 +102,15 @@ def make_base(folder: Path, size: str) -> None:
 
 
 def count(folder: Path, frames: int) -> dict[str, float]:
-    """Return the arithmetic that one sequence takes, by the way it is made, in tera-operations.
+    """Return the tera-operations of one training sequence, for each way to make it.
 
-    What the computation needs, without what gradient checkpointing computes again: a frozen layer
-    passes the gradient on (as much as its forward), attention takes twice its forward, and the
-    vision tower, which nothing trained lies before, has a forward alone.
+    Recomputation by gradient checkpointing does not count. The backward pass of a frozen layer
+    costs as much as its forward pass (the gradient of its input alone), that of attention twice as
+    much. The vision tower has no backward pass, since no trained weight precedes it.
     """
-    model, processor = loader.load(str(folder), None, "auto", vision=True)
+    model, processor = loader.load_base(str(folder), None, "auto", vision=True)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings())
-    counted = {}
+    operations = {}
     for way in ("separate", "shared"):
         batch = Collator(encoder, Chunks(1, way == "shared", frames))([{"chunk": 0}])
         del batch[UNREAD]
@@ -123,21 +127,21 @@ def count(folder: Path, frames: int) -> dict[str, float]:
             if "attention" in str(operation)
         )
         language = sum(everything.values()) - sum(tower.values())
-        counted[way] = (sum(tower.values()) + 2 * language + attention) / 1e12
-    return counted
+        operations[way] = (sum(tower.values()) + 2 * language + attention) / 1e12
+    return operations
 
 
 def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
     """Train some steps and return the medians of all but the first two."""
-    model, processor = loader.load(str(folder), "nf4", "auto", vision=True)
+    model, processor = loader.load_base(str(folder), "nf4", "auto", vision=True)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings())
-    adapted = loader.add_adapter(model, loader.Lora(), seed=0)
-    per_step = args.batch_size * (1 if shared else len(ACTIONS))
-    examples = Chunks(args.steps * args.batch_size, shared, args.frames)
-    prefix, questions = encoder.prompt(examples.chunk, examples.asked[0])
+    adapted = loader.add_adapter(model, loader.LoraSettings(), seed=0)
+    per_step = args.chunks_per_step * (1 if shared else len(ACTIONS))
+    examples = Chunks(args.steps * args.chunks_per_step, shared, args.frames)
+    prefix, questions = encoder.encode_prompt(examples.chunk, examples.actions[0])
     branch = len(questions[0]) + len(encoder.answer_ids(examples[0].answers[ACTIONS[0]]))
     with tempfile.TemporaryDirectory() as checkpoints:
-        schedule = Schedule(batch_size=per_step, save_steps=10**6)
+        schedule = TrainingSettings(batch_size=per_step, save_steps=10**6)
         log = trainer.train(adapted, encoder, examples, schedule, Path(checkpoints))
     late = log[2:]
     samples_per_s = late["samples_per_s"].median()
@@ -147,12 +151,13 @@ def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
         "samples/s": samples_per_s,
         "sequences/s": samples_per_s / len(questions),
         "tokens/s": samples_per_s / len(questions) * tokens,
-        "waiting for data": late["data_wait"].median(),
+        "data wait, share of a step": late["data_wait"].median(),
         "peak memory, MiB": late["peak_mib"].max(),
     }
 
 
 def main() -> None:
+    """Measure both ways in processes of their own and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=("2b", "tiny"), default="2b")
     parser.add_argument("--steps", type=int, default=6, help="3 or more: two are not counted")
@@ -171,23 +176,23 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         make_base(Path(folder), args.size)
-        found = {}
+        results = {}
         for way in ("count", "separate", "shared"):
             command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]
             run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-            found[way] = json.loads(run.stdout.splitlines()[-1])
+            results[way] = json.loads(run.stdout.splitlines()[-1])
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     peak = next((peak for name, peak in PEAK_TFLOPS.items() if name in card), None)
-    for way, operations in found.pop("count").items():
-        figures = found[way]
+    for way, operations in results.pop("count").items():
+        figures = results[way]
         figures["tera-operations of a sequence"] = operations
         figures["tera-operations/s"] = operations * figures["sequences/s"]
         share = figures["tera-operations/s"] / peak if peak else float("nan")
         figures["share of the card's peak"] = share
     print(f"{card}, torch {torch.__version__}, transformers {transformers.__version__}")
     print(f"{'':32}{'separate':>12}{'shared':>12}{'ratio':>8}")
-    for name, shared in found["shared"].items():
-        separate = found["separate"][name]
+    for name, shared in results["shared"].items():
+        separate = results["separate"][name]
         ratio = shared / separate if separate else float("nan")
         print(f"{name:32}{separate:12.3f}{shared:12.3f}{ratio:8.2f}")
 

@@ -1,11 +1,11 @@
-"""Does a tiny Qwen2-VL learn to spot sparse actions, from random weights, on a CPU, and from what?
+"""Learnability: F1 of a tiny Qwen2-VL trained from random weights on synthetic minutes.
 
     python benchmarks/learnability.py [--seeds 3] [--processes 2] [--quick]
 
-For each seed a base is pretrained on minutes of its own world (lessons.py), then fine-tuned with
-QLoRA by the production path on minutes of a league that it has not seen (minutes.py), once with both
-inputs and once with video alone. F1 (many-to-many, IoU > 0.3) on held-out minutes of that league,
-with what is left when an input is taken away. Every stage is a process of its own, of one thread.
+For each seed a base is pretrained on synthetic minutes of one domain (lessons.py), then fine-tuned
+with QLoRA by the production path on minutes of another domain, the league (minutes.py), once with
+both inputs and once with video alone. Reports F1 (many-to-many, IoU > 0.3) on held-out minutes of
+the league, also with one input removed. Every stage is a process of its own with one thread.
 """
 
 import argparse
@@ -38,11 +38,11 @@ from touchline.models.lm import loader
 from touchline.models.lm.answering import Spotter
 from touchline.models.lm.finetuning import trainer
 from touchline.models.lm.finetuning.collator import Example
-from touchline.models.lm.lm_settings import Schedule, Settings
-from touchline.models.lm.loader import Lora
+from touchline.models.lm.lm_settings import LanguageModelSettings, TrainingSettings
+from touchline.models.lm.loader import LoraSettings
 from touchline.models.lm.tokenize import Encoder
 
-TRAINING, HELD_OUT = 0.5, 0.22  # chance of an action; those too near another one are left out
+TRAINING, HELD_OUT = 0.5, 0.22  # probability of each action, before those too close are dropped
 INPUTS = {"both": BOTH, "video": VIDEO}
 NAMES = {"both": "video and commentary", "video": "video alone", "none": "none"}
 STAGES = ("pretrain", "fine-tune", "zero-shot", "answer")
@@ -50,7 +50,7 @@ STAGES = ("pretrain", "fine-tune", "zero-shot", "answer")
 
 @dataclass(frozen=True)
 class Size:
-    """How long each stage is."""
+    """The size of each stage."""
 
     steps: int = 1900  # of pretraining
     trained: int = 2400  # minutes of the league to fine-tune on
@@ -58,18 +58,18 @@ class Size:
 
 
 QUICK = Size(steps=20, trained=16, held_out=4)
-SCHEDULE = Schedule(
+SCHEDULE = TrainingSettings(
     micro_batch_size=8,
     learning_rate=3e-3,
     dataloader_workers=0,
     gradient_checkpointing=False,
     save_steps=10**6,
 )
-LORA = Lora(rank=16, alpha=32, dropout=0.0)
+LORA = LoraSettings(rank=16, alpha=32, dropout=0.0)
 
 
 class League:
-    """The league's minutes to fine-tune on (`finetune.Examples`), drawn when their turn comes."""
+    """Minutes of the league to fine-tune on, drawn when they are read (`collator.Examples`)."""
 
     def __init__(self, seed: int, count: int, inputs: tuple[str, ...]) -> None:
         self.seed, self.count = seed, count
@@ -96,16 +96,16 @@ class League:
 def make_base(folder: Path, seed: int, size: Size) -> None:
     """Pretrain a base from random weights."""
     tiny_models.make(folder, "qwen2_vl", lessons.texts(), hidden=128, layers=2, depth=1, seed=seed)
-    model, processor = loader.load(str(folder), None, "cpu", vision=True)
+    model, processor = loader.load_base(str(folder), None, "cpu", vision=True)
     batches = lessons.batches(model, processor, size.steps, seed)
-    pretrain.pretrain(model, batches, size.steps, fall=0.6)
+    pretrain.pretrain(model, batches, size.steps, decay_ratio=0.6)
     model.save_pretrained(folder)
 
 
 def fine_tune(folder: Path, adapter: Path, seed: int, size: Size, inputs: tuple[str, ...]) -> None:
     """Fine-tune a base on the league and write the adapter."""
     examples = League(seed, size.trained, inputs)
-    model, processor = loader.load(str(folder), "nf4", "cpu", vision=True)
+    model, processor = loader.load_base(str(folder), "nf4", "cpu", vision=True)
     encoder = Encoder(model, processor, ACTIONS, examples.settings)
     adapted = loader.add_adapter(model, LORA, seed)
     with tempfile.TemporaryDirectory() as checkpoints:
@@ -115,7 +115,7 @@ def fine_tune(folder: Path, adapter: Path, seed: int, size: Size, inputs: tuple[
 
 
 def held_out(seed: int, size: Size) -> list[Minute]:
-    """Return the minutes to find actions in; each is a match of its own."""
+    """Return the minutes to evaluate on; each is a match of its own."""
     return [
         minutes.draw(f"held out {seed} {number}", HELD_OUT, LEAGUE)
         for number in range(size.held_out)
@@ -124,13 +124,13 @@ def held_out(seed: int, size: Size) -> list[Minute]:
 
 def score(drawn: list[Minute], answered: pl.DataFrame) -> float:
     """Return the F1 of intervals (columns of `matching.answer_intervals`)."""
-    rows = [(one.chunk.match, 1, 0, action) for one in drawn for action in ACTIONS]
+    rows = [(minute.chunk.match, 1, 0, action) for minute in drawn for action in ACTIONS]
     samples = pl.DataFrame(rows, schema=matching.SAMPLE, orient="row")
     truths = pl.DataFrame(
         [
-            (one.chunk.match, 1, 0, action, *interval_around(time_s))
-            for one in drawn
-            for action, time_s in one.events_s.items()
+            (minute.chunk.match, 1, 0, action, *interval_around(time_s))
+            for minute in drawn
+            for action, time_s in minute.events_s.items()
         ],
         schema=[*matching.SAMPLE, "start_s", "end_s"],
         orient="row",
@@ -140,12 +140,12 @@ def score(drawn: list[Minute], answered: pl.DataFrame) -> float:
     return f1(tp, fp, fn)
 
 
-def answer(spotter: Spotter, drawn: list[Minute], see: Callable[[int], dict]) -> float:
-    """Return the F1 of a model whose chunk `number` is changed by `see(number)`."""
+def answer(spotter: Spotter, drawn: list[Minute], changes: Callable[[int], dict]) -> float:
+    """Return the F1 of a model; `changes(number)` replaces fields of the chunk `number`."""
     rows = [
-        row | {"match": one.chunk.match}
-        for number, one in enumerate(drawn)
-        for row in spotter.ask(replace(one.chunk, **see(number)), ACTIONS)
+        row | {"match": minute.chunk.match}
+        for number, minute in enumerate(drawn)
+        for row in spotter.answer_chunk(replace(minute.chunk, **changes(number)), ACTIONS)
     ]
     answered = pl.DataFrame(rows, schema=schema.PREDICTIONS | {"match": pl.String})
     return score(drawn, matching.answer_intervals(answered))
@@ -154,12 +154,14 @@ def answer(spotter: Spotter, drawn: list[Minute], see: Callable[[int], dict]) ->
 def ask(folder: Path, adapter: Path | None, seed: int, size: Size, inputs: str) -> dict[str, float]:
     """Return the F1 of each row of the table that this model makes."""
     drawn = held_out(seed, size)
-    model, processor = loader.load(str(folder), "nf4", "cpu", vision=True)
+    model, processor = loader.load_base(str(folder), "nf4", "cpu", vision=True)
     settings = replace(SETTINGS, inputs=INPUTS[inputs])
     encoder = Encoder(model, processor, ACTIONS, settings)
     if adapter:
         model = loader.load_adapter(model, str(folder), adapter)
-    spotter = Spotter(model, encoder, Settings(str(folder), max_new_tokens=30, prompt=settings))
+    spotter = Spotter(
+        model, encoder, LanguageModelSettings(str(folder), max_new_tokens=30, prompt=settings)
+    )
 
     def blank(number: int) -> dict:
         return {"frames": {"broadcast": np.zeros_like(drawn[number].chunk.frames["broadcast"])}}
@@ -172,13 +174,13 @@ def ask(folder: Path, adapter: Path | None, seed: int, size: Size, inputs: str) 
         ways |= {"video blanked": blank, "another match's video": other}
     if adapter and inputs == "both":
         ways["no commentary"] = lambda number: {"lines": ()}
-    return {way: answer(spotter, drawn, see) for way, see in ways.items()}
+    return {way: answer(spotter, drawn, changes) for way, changes in ways.items()}
 
 
 def stage(folder: Path, name: str, seed: int, quick: bool, *more: str) -> str:
     """Run a stage in a process of its own and return the last line that it printed.
 
-    A process that has answered must not train (bitsandbytes on a CPU), and one thread is enough.
+    bitsandbytes on a CPU cannot train in a process that has already answered.
     """
     command = [sys.executable, __file__, "--stage", name, "--seed", str(seed), "--folder", folder]
     began = time.monotonic()
@@ -197,7 +199,7 @@ def stage(folder: Path, name: str, seed: int, quick: bool, *more: str) -> str:
 
 
 def run_stage(args: argparse.Namespace, size: Size) -> None:
-    """Be the process of one stage."""
+    """Run one stage in this process."""
     torch.set_num_threads(1)
     folder = args.folder / str(args.seed)
     folder.mkdir(exist_ok=True)
@@ -218,49 +220,52 @@ def all_seeds(folder: Path, seeds: int, processes: int, quick: bool) -> pl.DataF
         pretrained.result()
         more = ["--inputs", inputs]
         stage(folder, "fine-tune", seed, quick, *more)
-        found = {
+        scores = {
             "zero-shot": json.loads(stage(folder, "zero-shot", seed, quick, *more)),
             "fine-tuned": json.loads(stage(folder, "answer", seed, quick, *more)),
         }
         return [
             {"model": model, "inputs": inputs, "way": way, "f1": value}
-            for model, ways in found.items()
+            for model, ways in scores.items()
             for way, value in ways.items()
         ]
 
     with ThreadPoolExecutor(processes) as pool:
-        # All bases first: they take longest, and what waits for one never holds up another.
+        # All bases are submitted first: no job then waits for a base that is not being made.
         bases = [pool.submit(stage, folder, "pretrain", seed, quick) for seed in range(seeds)]
-        waiting = [
-            pool.submit(tuned, seed, inputs, one)
-            for seed, one in enumerate(bases)
+        evaluations = [
+            pool.submit(tuned, seed, inputs, base)
+            for seed, base in enumerate(bases)
             for inputs in INPUTS
         ]
-        rows = [row for one in waiting for row in one.result()]
+        rows = [row for evaluation in evaluations for row in evaluation.result()]
     return pl.DataFrame(rows)
 
 
 def baseline(drawn: list[Minute]) -> float:
-    """Return the F1 of the middle 12 s of every minute, for every action."""
+    """Return the F1 of the constant baseline: the middle 12 s of every minute, for every action."""
     start_s, end_s = interval_around(CHUNK_S / 2)
     rows = [
-        {"match": one.chunk.match, "half": 1, "chunk": 0, "action": action}
-        for one in drawn
+        {"match": minute.chunk.match, "half": 1, "chunk": 0, "action": action}
+        for minute in drawn
         for action in ACTIONS
     ]
     return score(drawn, pl.DataFrame(rows).with_columns(start_s=start_s, end_s=end_s))
 
 
-def show(found: pl.DataFrame) -> None:
+def show(scores: pl.DataFrame) -> None:
     """Print the table: the mean over the seeds and their range."""
     print("| model | inputs | F1 | range |\n| --- | --- | --- | --- |")
-    for (model, inputs, way), rows in found.group_by("model", "inputs", "way", maintain_order=True):
+    for (model, inputs, way), rows in scores.group_by(
+        "model", "inputs", "way", maintain_order=True
+    ):
         shown = ", ".join(filter(None, [NAMES[inputs], way]))
         low, high = rows["f1"].min(), rows["f1"].max()
         print(f"| {model} | {shown} | {rows['f1'].mean():.3f} | {low:.3f} to {high:.3f} |")
 
 
 def main() -> None:
+    """Run all stages of all seeds and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2, help="at a time (%(default)s)")
@@ -278,14 +283,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.folder or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        found = all_seeds(folder, args.seeds, args.processes, args.quick)
+        scores = all_seeds(folder, args.seeds, args.processes, args.quick)
     drawn = [held_out(seed, size) for seed in range(args.seeds)]
     baselines = [
-        {"model": "constant baseline", "inputs": "none", "way": "", "f1": baseline(one)}
-        for one in drawn
+        {"model": "constant baseline", "inputs": "none", "way": "", "f1": baseline(of_seed)}
+        for of_seed in drawn
     ]
-    show(pl.concat([found.sort("model", "inputs", maintain_order=True), pl.DataFrame(baselines)]))
-    events = sum(len(one.events_s) for of_seed in drawn for one in of_seed)
+    show(pl.concat([scores.sort("model", "inputs", maintain_order=True), pl.DataFrame(baselines)]))
+    events = sum(len(minute.events_s) for of_seed in drawn for minute in of_seed)
     pairs = args.seeds * size.held_out * len(ACTIONS)
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(

@@ -1,7 +1,7 @@
-"""The bootstrap: seconds of the workflow's functions, beside the same in plain Python loops.
+"""Speed of the bootstrap: the workflow's functions against the same in plain Python loops.
 
-Random counts of many matches and models; both make the intervals of every row of metrics.csv and the
-paired interval of every difference, with the same draws, and must agree.
+On random counts of many matches and models both compute the intervals of every row of metrics.csv
+and the paired interval of every difference, with the same draws, and must agree.
 
     python benchmarks/metrics.py [--matches 100] [--models 6] [--resamples 1000] [--rounds 3]
 """
@@ -56,7 +56,7 @@ def with_functions(scores: dict[str, pl.DataFrame], resamples: int) -> dict:
 
 
 def with_loops(scores: dict[str, pl.DataFrame], resamples: int) -> dict:
-    """Return the same in plain Python."""
+    """Return the same from plain Python loops."""
     drawn, ends = {}, {}
     for model, table in scores.items():
         counts: dict[tuple, dict] = {}
@@ -64,18 +64,20 @@ def with_loops(scores: dict[str, pl.DataFrame], resamples: int) -> dict:
             for action in (row["action"], ALL):
                 of_key = counts.setdefault((row["protocol"], row["matching"], action), {})
                 known = of_key.get(row["match"], (0, 0, 0))
-                own = (row["tp"], row["fp"], row["fn"])
-                of_key[row["match"]] = tuple(map(sum, zip(known, own, strict=True)))
+                added = (row["tp"], row["fp"], row["fn"])
+                of_key[row["match"]] = tuple(map(sum, zip(known, added, strict=True)))
         matches = sorted({match for of_key in counts.values() for match in of_key})
         draws = draw_matches(len(matches), resamples, 0).tolist()
         for key, of_key in counts.items():
             values = []
-            for times in draws:
+            for weights in draws:
                 tp = fp = fn = 0
-                for match, time_ in zip(matches, times, strict=True):
-                    if time_:
-                        own = of_key[match]
-                        tp, fp, fn = tp + time_ * own[0], fp + time_ * own[1], fn + time_ * own[2]
+                for match, weight in zip(matches, weights, strict=True):
+                    if weight:
+                        match_tp, match_fp, match_fn = of_key[match]
+                        tp += weight * match_tp
+                        fp += weight * match_fp
+                        fn += weight * match_fn
                 values.append(2 * tp / (2 * tp + fp + fn))
             drawn[model, *key] = values
             ends[model, *key] = quantiles(values)
@@ -89,13 +91,13 @@ def with_loops(scores: dict[str, pl.DataFrame], resamples: int) -> dict:
 def quantiles(values: list[float]) -> tuple[float, float]:
     """Return both ends of the interval, interpolated as numpy does."""
     ordered = sorted(values)
-    found = []
+    ends = []
     for share in ((1 - LEVEL) / 2, (1 + LEVEL) / 2):
         place = share * (len(ordered) - 1)
         below = int(place)
         above = min(below + 1, len(ordered) - 1)
-        found.append(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
-    return tuple(found)
+        ends.append(ordered[below] + (place - below) * (ordered[above] - ordered[below]))
+    return tuple(ends)
 
 
 def main() -> None:
@@ -118,8 +120,8 @@ def main() -> None:
             ends.append(way(scores, args.resamples))
             seconds[name].append(time.perf_counter() - start)
         assert ends[0].keys() == ends[1].keys()
-        apart = max(np.abs(np.subtract(ends[0][key], ends[1][key])).max() for key in ends[0])
-        print(f"{len(ends[0])} intervals, at most {apart:.1e} apart")
+        difference = max(np.abs(np.subtract(ends[0][key], ends[1][key])).max() for key in ends[0])
+        print(f"{len(ends[0])} intervals, greatest difference {difference:.1e}")
     medians = {name: statistics.median(values) for name, values in seconds.items()}
     table = [
         [name, f"{medians[name]:.2f}", f"{min(values):.2f} to {max(values):.2f}",

@@ -1,9 +1,10 @@
-"""Made-up minutes of soccer for benchmarks/learnability.py: 60 s of clip and commentary each.
+"""Synthetic minutes of soccer for benchmarks/learnability.py: 60 s of video and commentary each.
 
-Two worlds. In the base's own every minute has colours of its own. The league (`LEAGUE`) is another
-broadcaster: one set of colours that the base has not seen, and other words. In both, things move: the ball into the goal,
-two players into each other, the board of the fourth official up. Some actions are shown and not
-spoken of, some spoken of and not shown, and what is said comes late.
+There are two domains. In that of the base (`world_style`) every minute has colours of its own. The
+league (`LEAGUE`) has one set of colours and phrases that the base has not been trained on. In both,
+actions are movements: the ball into the goal, two players into each other, the substitution board
+going up. Some actions are shown and not mentioned, some mentioned and not shown, and mentions come
+late.
 """
 
 import random
@@ -15,15 +16,15 @@ import numpy as np
 from touchline.models.lm.tokenize import Chunk
 
 CHUNK_S = 60.0
-FRAME_S = 2.0  # a frame every so many seconds
+FRAME_S = 2.0  # seconds between frames
 HEIGHT, WIDTH = 56, 112
 ACTIONS = ("goal", "corner", "foul", "free_kick", "substitution")
 
-LASTS_S = 3.0  # an action is on screen for so long before and after its moment
-APART_S = 2 * LASTS_S + FRAME_S
-SHOWN_ONLY, SPOKEN_ONLY = 0.2, 0.15  # shares of the actions; the rest is both
-LINE_S = 3.0  # a line of commentary lasts so long
-LATEST_S = 4.0  # what is said about an action starts up to so long after its moment
+LASTS_S = 3.0  # an action is on screen for so long before and after its time
+MIN_GAP_S = 2 * LASTS_S + FRAME_S  # between two actions
+SHOWN_ONLY, SPOKEN_ONLY = 0.2, 0.15  # shares of the actions; the others are shown and mentioned
+LINE_S = 3.0  # length of a commentary line
+LATEST_S = 4.0  # greatest delay of a mention after the action
 
 WHITE, BLACK, YELLOW = (240, 240, 240), (15, 15, 20), (235, 220, 50)
 RED, GREEN = (220, 40, 40), (60, 220, 90)
@@ -39,7 +40,7 @@ FILLERS = (
 
 @dataclass(frozen=True)
 class Style:
-    """How a broadcaster's minutes look and sound. Colours are (red, green, blue)."""
+    """Colours (red, green, blue), noise and phrases of a broadcaster."""
 
     pitch: tuple[int, ...]
     kits: tuple[tuple[int, ...], tuple[int, ...]]
@@ -49,21 +50,21 @@ class Style:
 
 @dataclass(frozen=True)
 class Minute:
-    """A chunk, when each action in it happens, which are shown, and when others are spoken of."""
+    """A chunk, the times of its actions, which of them are shown, and the times of mentions."""
 
     chunk: Chunk
     events_s: dict[str, float]
     shown: frozenset[str]
-    said_s: dict[str, float]
+    mentions_s: dict[str, float]
 
     def perceived(self, inputs: tuple[str, ...]) -> dict[str, float]:
-        """Return the actions that can be found in these inputs, and their times."""
+        """Return the actions that these inputs contain, and their times."""
         shown = self.shown if "video" in inputs else frozenset()
-        said = self.said_s if "commentary" in inputs else {}
+        mentioned = self.mentions_s if "commentary" in inputs else {}
         return {
             action: time_s
             for action, time_s in self.events_s.items()
-            if action in shown | said.keys()
+            if action in shown | mentioned.keys()
         }
 
 
@@ -90,7 +91,7 @@ LEAGUE = Style(
 
 
 def world_style(rng: random.Random) -> Style:
-    """Return the colours of one minute of the base's own world."""
+    """Return random colours for a minute of the base's domain."""
     pitch = (rng.randint(20, 70), rng.randint(95, 155), rng.randint(20, 70))
     return Style(pitch, tuple(rng.sample(KITS, 2)), rng.uniform(4, 16), WORLD_PHRASES)
 
@@ -102,37 +103,38 @@ def draw(
     chunk_s: float = CHUNK_S,
     filmed: bool = True,
 ) -> Minute:
-    """Return the minute of a name, each action in it with a chance of `share`.
+    """Return the minute of a name, which is its seed; each action has the probability `share`.
 
-    `style` is that of the league; without one the minute is of the base's own world.
+    `style` is that of the league; without one the minute is of the base's domain. `filmed` says
+    whether the minute gets frames.
     """
     rng = random.Random(name)
     style = style or world_style(rng)
     events_s: dict[str, float] = {}
     shown: set[str] = set()
-    said_s: dict[str, float] = {}
+    mentions_s: dict[str, float] = {}
     lines = [(rng.uniform(0, chunk_s - 1), rng.choice(FILLERS)) for _ in range(3)]
     for action in rng.sample(ACTIONS, len(ACTIONS)):
         time_s = rng.uniform(2, chunk_s - 2)
-        apart = all(abs(time_s - other) > APART_S for other in events_s.values())
-        if rng.random() >= share or not apart:
+        is_free = all(abs(time_s - other) > MIN_GAP_S for other in events_s.values())
+        if rng.random() >= share or not is_free:
             continue
         events_s[action] = time_s
         chance = rng.random()
         if chance >= SPOKEN_ONLY:
             shown.add(action)
         if not SPOKEN_ONLY <= chance < SPOKEN_ONLY + SHOWN_ONLY:
-            said_s[action] = min(time_s + rng.uniform(0, LATEST_S), chunk_s - 1)
-            lines.append((said_s[action], rng.choice(style.phrases[action])))
-    spoken = [
+            mentions_s[action] = min(time_s + rng.uniform(0, LATEST_S), chunk_s - 1)
+            lines.append((mentions_s[action], rng.choice(style.phrases[action])))
+    segments = [
         {"start_s": start_s, "end_s": min(chunk_s, start_s + LINE_S), "text": text}
         for start_s, text in sorted(lines)
     ]
     frame_s = np.arange(0, chunk_s, FRAME_S)
-    seen_s = {action: events_s[action] for action in sorted(shown)}
-    frames = {"broadcast": film(rng, style, seen_s, frame_s)} if filmed else {}
-    chunk = Chunk(name, 1, 0, 0.0, chunk_s, spoken, frames, frame_s.tolist())
-    return Minute(chunk, events_s, frozenset(shown), said_s)
+    shown_s = {action: events_s[action] for action in sorted(shown)}
+    frames = {"broadcast": film(rng, style, shown_s, frame_s)} if filmed else {}
+    chunk = Chunk(name, 1, 0, 0.0, chunk_s, segments, frames, frame_s.tolist())
+    return Minute(chunk, events_s, frozenset(shown), mentions_s)
 
 
 def film(
@@ -144,7 +146,7 @@ def film(
     frames[:] = style.pitch
     frames[:, :, ::14] *= 0.9  # the mown stripes
     _players(frames, noise, style)
-    for _ in range(2):  # close-ups, which are no action
+    for _ in range(2):  # distractors
         _close_up(frames, rng, style)
     for action, time_s in shown_s.items():
         at = np.flatnonzero(np.abs(frame_s - time_s) <= LASTS_S)
@@ -159,7 +161,7 @@ def film(
 
 
 def _players(frames: np.ndarray, noise: np.random.Generator, style: Style) -> None:
-    """Draw ten players and a ball, who wander."""
+    """Draw ten players and a ball in random walks."""
     steps = noise.normal(0, 5, (len(frames), 11, 2)).cumsum(0)
     places = noise.uniform(0, 1, (11, 2)) * (WIDTH, HEIGHT) + steps
     for frame, at in zip(frames, places % (WIDTH - 4, HEIGHT - 6), strict=True):
@@ -169,14 +171,23 @@ def _players(frames: np.ndarray, noise: np.random.Generator, style: Style) -> No
 
 
 def _close_up(frames: np.ndarray, rng: random.Random, style: Style) -> None:
-    """Draw a large player who runs across for three frames."""
+    """Draw a player in close-up who runs across for three frames."""
     first, kit = rng.randrange(len(frames) - 3), rng.choice(style.kits)
     x, pace = rng.uniform(0, WIDTH - 16), rng.uniform(-12, 12)
     for step in range(3):
         _box(frames[first + step], x + step * pace, 16, 16, 34, kit)
 
 
-def _box(frame, x, y, width, height, colour, shift=(0, 0)) -> None:
+def _box(
+    frame: np.ndarray,
+    x: float,
+    y: float,
+    width: int,
+    height: int,
+    colour: tuple[int, ...],
+    shift: tuple[int, int] = (0, 0),
+) -> None:
+    """Fill a box of the frame; parts outside are cut off."""
     left, top = round(x) + shift[0], round(y) + shift[1]
     frame[max(0, top) : max(0, top + height), max(0, left) : max(0, left + width)] = colour
 

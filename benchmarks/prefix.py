@@ -1,12 +1,12 @@
-"""What the shared prefix gains: one sequence per chunk against one sequence per question.
+"""Speed and memory of the shared prefix: one sequence per chunk against one per question.
 
     python benchmarks/prefix.py [--family qwen2_vl] [--hidden 256] [--layers 4] [--words 16]
     python benchmarks/prefix.py --family mistral --words 9
 
 A chunk of 60 frames of 224 × 398 px and 15 lines of commentary (mistral: the commentary alone),
 seven questions, a model with random weights. The median minute of SoccerNet-Echoes' English
-commentary has 15 lines and 129 words. Both ways train by the same code on the same card or CPU, in turn, in processes of their
-own; the difference is only how many questions a sequence has.
+commentary has 15 lines and 129 words. Both ways use the same code on the same GPU or CPU, in turn,
+in processes of their own; they differ only in the number of questions in a sequence.
 """
 
 import argparse
@@ -24,9 +24,9 @@ import torch
 from touchline.demo import tiny_models
 from touchline.models.lm import loader
 from touchline.models.lm.finetuning.trainer import peak_mib
-from touchline.models.lm.shared_prefix import answer, collate, pack
+from touchline.models.lm.shared_prefix import collate, decode_answers, pack
 from touchline.models.lm.tokenize import Chunk, Encoder
-from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
+from touchline.prompts.prompt_text import PromptSettings, format_question, format_system_prompt
 
 ACTIONS = (
     "corner",
@@ -57,8 +57,8 @@ WORDS = [
 ]
 
 
-def make_chunk(frames: int, width: int, height: int, words: int) -> Chunk:
-    """Return a minute of noise with a commentary of 15 lines of as many words."""
+def make_chunk(frames: int, width: int, height: int, words: int = 16) -> Chunk:
+    """Return a minute of video noise with 15 commentary lines of `words` words each."""
     generator = np.random.default_rng(0)
     pictures = generator.integers(0, 255, (frames, height, width, 3), dtype=np.uint8)
     lines = [
@@ -75,18 +75,20 @@ def make_chunk(frames: int, width: int, height: int, words: int) -> Chunk:
 
 def measure(way: str, folder: Path, chunk: Chunk, steps: int, tokens: int) -> dict:
     """Train `steps` steps and answer once, with all questions of a sequence or one."""
-    sees = bool(chunk.frames)
-    model, processor = loader.load(str(folder), None, "auto", vision=sees)
-    inputs = ("video", "commentary") if sees else ("commentary",)
+    reads_video = bool(chunk.frames)
+    model, processor = loader.load_base(str(folder), None, "auto", vision=reads_video)
+    inputs = ("video", "commentary") if reads_video else ("commentary",)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings(inputs=inputs))
-    prefix, questions = encoder.prompt(chunk, ACTIONS)
-    said = encoder.answer_ids("A Foul occurs at (00:12, 00:24).")
-    groups = [questions] if way == "shared" else [[one] for one in questions]
+    prefix, questions = encoder.encode_prompt(chunk, ACTIONS)
+    answer_ids = encoder.answer_ids("A Foul occurs at (00:12, 00:24).")
+    groups = [questions] if way == "shared" else [[question_ids] for question_ids in questions]
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
 
     def step() -> None:
         for group in groups:
-            batch = collate([pack(prefix, [(one, said) for one in group])], 0)
+            batch = collate(
+                [pack(prefix, [(question_ids, answer_ids) for question_ids in group])], 0
+            )
             batch = {name: value.to(model.device) for name, value in batch.items()}
             (model(**batch).loss / len(groups)).backward()
         optimiser.step()
@@ -102,7 +104,7 @@ def measure(way: str, folder: Path, chunk: Chunk, steps: int, tokens: int) -> di
     model.eval()
     began = time.perf_counter()
     for group in groups:
-        answer(model, prefix, group, tokens, stop_ids=())
+        decode_answers(model, prefix, group, tokens, stop_ids=())
     _wait()
     return {
         "prefix_tokens": len(prefix.ids),
@@ -113,11 +115,13 @@ def measure(way: str, folder: Path, chunk: Chunk, steps: int, tokens: int) -> di
 
 
 def _wait() -> None:
+    """Wait until the GPU has finished."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def main() -> None:
+    """Measure both ways in processes of their own and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--family", default="qwen2_vl", choices=tiny_models.FAMILIES)
     parser.add_argument("--hidden", type=int, default=256)
@@ -135,20 +139,24 @@ def main() -> None:
         print(json.dumps(measure(args.way, args.folder, chunk, args.steps, args.tokens)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS), " ".join(WORDS)]
+        texts = [
+            format_system_prompt(ACTIONS, PromptSettings()),
+            *map(format_question, ACTIONS),
+            " ".join(WORDS),
+        ]
         tiny_models.make(Path(folder), args.family, texts, args.hidden, args.layers, args.layers)
-        found = {}
+        results = {}
         for way in ("separate", "shared"):
             command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]
             run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-            found[way] = json.loads(run.stdout.splitlines()[-1])
-    where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+            results[way] = json.loads(run.stdout.splitlines()[-1])
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     threads = torch.get_num_threads()
-    print(f"{args.family}, hidden {args.hidden}, {args.layers} layers, {where}, {threads} threads")
-    print(f"prefix {found['shared']['prefix_tokens']} tokens, {len(ACTIONS)} questions")
+    print(f"{args.family}, hidden {args.hidden}, {args.layers} layers, {device}, {threads} threads")
+    print(f"prefix {results['shared']['prefix_tokens']} tokens, {len(ACTIONS)} questions")
     print(f"{'':26}{'separate':>10}{'shared':>10}{'ratio':>8}")
-    for name in list(found["shared"])[1:]:
-        separate, shared = found["separate"][name], found["shared"][name]
+    for name in list(results["shared"])[1:]:
+        separate, shared = results["separate"][name], results["shared"][name]
         print(f"{name:26}{separate:10.2f}{shared:10.2f}{shared / separate:8.2f}")
 
 

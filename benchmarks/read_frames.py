@@ -1,4 +1,4 @@
-"""Measure reading a chunk's frames with PyAV (`touchline.video.frame_reader.read_frames`) and with torchcodec.
+"""Speed of reading a chunk's frames: PyAV (`frame_reader.read_frames`) against torchcodec.
 
     PYTHONPATH=workflow python benchmarks/read_frames.py CHUNK.mkv [--rounds 50]
 
@@ -31,6 +31,7 @@ def torchcodec_frames(path: str, times_s: list[float]) -> np.ndarray:
 
 
 def main(path: str, rounds: int) -> None:
+    """Time both readers and print the table."""
     frames, times_s = read_frames(path)
     difference = np.abs(torchcodec_frames(path, list(times_s)).astype(int) - frames).mean()
     print(f"{frames.shape} frames; mean difference {difference:.2f} of 255\n")

@@ -1,11 +1,12 @@
-"""Measure cutting a reel of 20 clips out of a match against decoding the match, side by side in one run.
+"""Speed of cutting a reel of 20 clips out of a match, against decoding the match.
 
-    PYTHONPATH=workflow python benchmarks/reel.py [--rounds 3] [--threads 1] [--clips 20] [--folder DIR]
+    PYTHONPATH=workflow python benchmarks/reel.py [--rounds 3] [--threads 1] [--clips 20]
+        [--folder DIR]
 
-Makes two halves of 45 minutes, 398x224 H.264 at 25 frames/s with sound, by repeating the packets of 5
-minutes. The reel is made by the stage that the workflow runs, with the start of Python, the lists, titles
-and fades; decoding is ffmpeg's, of the picture alone, with as many threads. CPU time is user + system;
-on a machine that others use too, it is the better yardstick.
+Makes two halves of 45 minutes, 398x224 H.264 at 25 frames/s with sound, by repeating the packets of
+5 minutes. The reel is made by the stage that the workflow runs, with the start of Python, the edit
+lists, titles and fades; decoding is ffmpeg's, without the sound, with as many threads. CPU time is
+user + system; on a shared machine it is more reliable than wall time.
 """
 
 import argparse
@@ -41,9 +42,9 @@ def make(folder: Path) -> list[Path]:
     if not halves[1].exists():
         source = f"testsrc2=s=398x224:r=25:d={60 * MINUTES},noise=alls=6:allf=t"
         tone = f"sine=f=440:d={60 * MINUTES}"
-        how = ("-c:v", "libx264", "-crf", "26", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest")
+        codec = ("-c:v", "libx264", "-crf", "26", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest")
         lavfi = ("-f", "lavfi", "-i", source, "-f", "lavfi", "-i", tone)
-        subprocess.run([*FFMPEG, *lavfi, *how, short], check=True)
+        subprocess.run([*FFMPEG, *lavfi, *codec, short], check=True)
         for half in halves:
             loops = str(HALF_MINUTES // MINUTES - 1)
             subprocess.run(
@@ -53,16 +54,16 @@ def make(folder: Path) -> list[Path]:
 
 
 def lay(folder: Path, halves: list[Path], clips: int) -> list:
-    """Write samples and so many answers, spread over both halves; return the stage's command."""
-    draw = random.Random(0)
+    """Write samples and answers for `clips` clips in both halves; return the stage's command."""
+    rng = random.Random(0)
     length_s = dict.fromkeys((1, 2), HALF_S)
     samples = make_samples(pl.DataFrame(schema=schema.COMMENTARY), length_s, ["goal"], 60.0, 0.0)
-    places = draw.sample(range(2 * HALF_MINUTES), clips)  # at most one a minute: none overlap
+    places = rng.sample(range(2 * HALF_MINUTES), clips)  # at most one a minute: none overlap
     rows = [
         (
             1 + minute // HALF_MINUTES,
             "goal",
-            60 * (minute % HALF_MINUTES) + 20 + 20 * draw.random(),
+            60 * (minute % HALF_MINUTES) + 20 + 20 * rng.random(),
             1.0,
         )
         for minute in places
@@ -88,6 +89,7 @@ def lay(folder: Path, halves: list[Path], clips: int) -> list:
 
 
 def main(folder: Path, rounds: int, threads: int, clips: int) -> None:
+    """Time all ways and print the table."""
     halves = make(folder)
     reel = [*lay(folder, halves, clips), "--threads", str(threads)]
     decode = [

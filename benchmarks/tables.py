@@ -1,6 +1,6 @@
-"""From JSON to samples: games per second of the stages, beside the same work in plain Python loops.
+"""Speed of making samples from JSON: games/s of the stages, against plain Python loops.
 
-Both run in this process on the same games, in turns, and must make the same samples.
+Both run in this process on the same games, in turn, and must make the same samples.
 
     python benchmarks/tables.py --soccernet DIR [--games 40] [--rounds 3]
 """
@@ -24,7 +24,7 @@ ACTIONS = CONFIG["samples"]["actions"]
 
 
 def read_sheet(folder: Path, splits: dict[str, str]) -> pl.DataFrame:
-    """Return the sheet of these games of a folder that is as for `make soccernet`."""
+    """Return the sheet of these games; `folder` is laid out as for `make soccernet`."""
     lengths = sheet.read_columns(folder / "half_lengths.csv", ["game", "half", "duration_s"])
     rows, _ = sheet.from_soccernet(
         folder / "SoccerNet",
@@ -57,7 +57,7 @@ def with_stages(halves: list[dict]) -> tuple[pl.DataFrame, int]:
 
 
 def with_loops(halves: list[dict]) -> tuple[list, int]:
-    """Return the same in plain Python: lists, dictionaries and loops."""
+    """Return the same from plain Python loops over lists and dictionaries."""
     durations = {half["half"]: half["duration_s"] for half in halves}
     events = 0
     for entry in json.loads(Path(halves[0]["labels"]).read_text())["annotations"]:
