@@ -1,7 +1,7 @@
 """Pretraining of a tiny base model from random weights: minutes on a CPU.
 
-Muon optimises the matrices, AdamW all other weights: with AdamW alone, attention of a model of this
-size stays near its random start in the same time (benchmarks/README.md).
+Muon optimises the matrices, AdamW all other weights: with AdamW alone, a model of this size hardly
+learns what to attend to in the same time (benchmarks/README.md).
 """
 
 import time
