@@ -11,7 +11,7 @@ from touchline.core import schema
 from touchline.core.files import checksum
 from touchline.demo import tiny_models
 from touchline.models.lm.tokenize import Chunk
-from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
+from touchline.prompts.prompt_text import PromptSettings, format_question, format_system_prompt
 from touchline.video.encoder import open_encoder
 
 ACTIONS = ("goal", "corner", "foul", "substitution")
@@ -39,7 +39,7 @@ def chunk(seed: int = 0, frames: int = 5, number: int = 37, lines: int = 2) -> C
 
 def tiny_base(folder, family: str, **sizes) -> None:
     """Write a tiny base whose tokenizer knows the prompts' words."""
-    texts = [system_prompt(ACTIONS, PromptSettings()), *map(question, ACTIONS)]
+    texts = [format_system_prompt(ACTIONS, PromptSettings()), *map(format_question, ACTIONS)]
     tiny_models.make(folder, family, texts, **sizes)
 
 

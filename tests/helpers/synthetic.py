@@ -105,8 +105,10 @@ def answers(drawn: Drawn, settings: PromptSettings) -> dict[str, str]:
     chunk, texts = drawn.chunk, {}
     for action in ACTIONS:
         times_s = [drawn.events_s[action]] if action in drawn.events_s else []
-        intervals = prompt_text.answer_intervals(times_s, chunk.start_s, chunk.end_s)
-        texts[action] = prompt_text.answer(action, intervals, chunk.half, chunk.start_s, settings)
+        intervals = prompt_text.target_intervals(times_s, chunk.start_s, chunk.end_s)
+        texts[action] = prompt_text.format_answer(
+            action, intervals, chunk.half, chunk.start_s, settings
+        )
     return texts
 
 
@@ -117,7 +119,7 @@ def batches(encoder: Encoder, world: Spoken | Shown, chunks: int) -> Iterator[di
         packed = []
         for _ in range(chunks):
             drawn = world.draw(seed, LEARNING)
-            prefix, questions = encoder.prompt(drawn.chunk, ACTIONS)
+            prefix, questions = encoder.encode_prompt(drawn.chunk, ACTIONS)
             said = map(encoder.answer_ids, answers(drawn, encoder.settings).values())
             packed.append(pack(prefix, list(zip(questions, said, strict=True))))
             seed += 1
@@ -127,10 +129,16 @@ def batches(encoder: Encoder, world: Spoken | Shown, chunks: int) -> Iterator[di
 def texts(settings: PromptSettings) -> list[str]:
     """Return what the tokenizer of a base for these chunks must know."""
     said = [phrase for phrases in PHRASES.values() for phrase in phrases]
-    asked = [prompt_text.question(action) for action in ACTIONS]
+    asked = [prompt_text.format_question(action) for action in ACTIONS]
     answered = [
-        prompt_text.answer(action, spans, 1, 0.0, settings)
+        prompt_text.format_answer(action, spans, 1, 0.0, settings)
         for action in ACTIONS
         for spans in ([(0.0, 12.0)], [])
     ]
-    return 20 * [prompt_text.system_prompt(ACTIONS, settings), *said, *FILLERS, *asked, *answered]
+    return 20 * [
+        prompt_text.format_system_prompt(ACTIONS, settings),
+        *said,
+        *FILLERS,
+        *asked,
+        *answered,
+    ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from touchline.core import clock, schema
 from touchline.core.actions import NAMES, action_name
 from touchline.prompts.answer_parser import parse
-from touchline.prompts.prompt_text import PromptSettings, answer, answer_intervals
+from touchline.prompts.prompt_text import PromptSettings, format_answer, target_intervals
 from touchline.prompts.time_mentions import name_pattern
 
 # Unless a case says otherwise: asked for corners from 37:00 to 38:00 of half 2, on the half's clock.
@@ -260,12 +260,17 @@ def test_format_and_parse_is_the_identity_up_to_rounding(chunk, shares, on_clock
     settings = PromptSettings(clock=on_clock)
     written = list(
         {
-            answer(action, [span], half, start_s, settings): span
-            for span in answer_intervals(events_s, start_s, end_s)
+            format_answer(action, [span], half, start_s, settings): span
+            for span in target_intervals(events_s, start_s, end_s)
         }.values()
     )
     found = parse(
-        answer(action, written, half, start_s, settings), action, half, start_s, end_s, on_clock
+        format_answer(action, written, half, start_s, settings),
+        action,
+        half,
+        start_s,
+        end_s,
+        on_clock,
     )
     assert found.status == ("ok" if written else "none")
     assert len(found.intervals) == len(written)

@@ -21,7 +21,7 @@ def written(chat):
 
 
 def prefix(settings, half=2, lines=LINES, frame_times_s=None):
-    return prompt_text.messages(half, 2220.0, 2280.0, lines, SEVEN, settings, frame_times_s)
+    return prompt_text.build_prefix(half, 2220.0, 2280.0, lines, SEVEN, settings, frame_times_s)
 
 
 @pytest.mark.parametrize(
@@ -37,24 +37,24 @@ def prefix(settings, half=2, lines=LINES, frame_times_s=None):
 )
 def test_a_slug_becomes_words_with_their_article(action, phrase):
     assert actions.with_article(action) == phrase
-    assert phrase in prompt_text.question(action)
+    assert phrase in prompt_text.format_question(action)
 
 
 def test_answers_have_one_sentence_per_occurrence():
     spans = [(2225.0, 2237.0), (2250.4, 2262.5)]
     settings = PromptSettings()
-    assert prompt_text.answer("free_kick", spans[:1], 2, 2220.0, settings) == (
+    assert prompt_text.format_answer("free_kick", spans[:1], 2, 2220.0, settings) == (
         "A Free-kick occurs at (37:05, 37:17)."
     )
-    assert prompt_text.answer("offside", spans, 2, 2220.0, replace(settings, clock="match")) == (
-        "An Offside occurs at (82:05, 82:17). An Offside occurs at (82:30, 82:43)."
-    )
-    assert prompt_text.answer("goal", [], 2, 2220.0, settings) == "No Goal occurs."
+    assert prompt_text.format_answer(
+        "offside", spans, 2, 2220.0, replace(settings, clock="match")
+    ) == ("An Offside occurs at (82:05, 82:17). An Offside occurs at (82:30, 82:43).")
+    assert prompt_text.format_answer("goal", [], 2, 2220.0, settings) == "No Goal occurs."
 
 
 def test_training_intervals_are_12_seconds_cut_to_the_chunk():
     events_s = [2278.0, 2231.0, 2221.0, 2231.0]
-    assert prompt_text.answer_intervals(events_s, 2220.0, 2280.0) == [
+    assert prompt_text.target_intervals(events_s, 2220.0, 2280.0) == [
         (2220.0, 2227.0),
         (2225.0, 2237.0),
         (2272.0, 2280.0),
@@ -81,7 +81,9 @@ def test_all_times_of_a_prompt_are_on_the_chosen_clock(name, line, span):
 @pytest.mark.parametrize("chosen", [SEVEN, ["corner", "offside"], ["offside"]])
 def test_the_worked_examples_are_right(name, chosen):
     settings = PromptSettings(clock=name)
-    examples = prompt_text.system_prompt(chosen, settings).split("Examples:\n")[1].splitlines()
+    examples = (
+        prompt_text.format_system_prompt(chosen, settings).split("Examples:\n")[1].splitlines()
+    )
     assert len(examples) == 5
     statuses = []
     for at, line in enumerate(examples):
@@ -99,20 +101,25 @@ def test_the_worked_examples_are_right(name, chosen):
 
 
 def test_the_system_prompt_has_the_closed_list_and_speaks_only_of_inputs_that_are_given():
-    text = prompt_text.system_prompt(SEVEN, TEXT_ONLY)
+    text = prompt_text.format_system_prompt(SEVEN, TEXT_ONLY)
     assert all(actions.action_name(action) in text for action in SEVEN)
     assert "Offside" not in text
     assert "video of" not in text
-    assert "commentary" not in prompt_text.system_prompt(SEVEN, PromptSettings(inputs=("video",)))
-    assert "Examples" not in prompt_text.system_prompt(SEVEN, PromptSettings(examples=False))
+    assert "commentary" not in prompt_text.format_system_prompt(
+        SEVEN, PromptSettings(inputs=("video",))
+    )
+    assert "Examples" not in prompt_text.format_system_prompt(SEVEN, PromptSettings(examples=False))
 
 
 def test_questions_of_a_chunk_differ_in_their_last_part_alone():
     chat = prefix(PromptSettings())
-    corner, goal = (prompt_text.ask(chat, action) for action in ("corner", "goal"))
+    corner, goal = (prompt_text.add_question(chat, action) for action in ("corner", "goal"))
     assert corner[0] == goal[0] == chat[0]
     assert corner[1]["content"][:-1] == goal[1]["content"][:-1] == chat[1]["content"]
-    assert corner[1]["content"][-1] == {"type": "text", "text": prompt_text.question("corner")}
+    assert corner[1]["content"][-1] == {
+        "type": "text",
+        "text": prompt_text.format_question("corner"),
+    }
 
 
 def test_time_marks_stand_before_each_pair_of_frames():
@@ -150,9 +157,9 @@ def test_a_chunk_without_commentary_says_so():
 
 
 def test_a_text_model_gets_strings_and_no_video():
-    chat = prompt_text.as_text(prompt_text.ask(prefix(TEXT_ONLY), "goal"))
+    chat = prompt_text.as_text(prompt_text.add_question(prefix(TEXT_ONLY), "goal"))
     assert [message["role"] for message in chat] == ["system", "user"]
-    assert chat[1]["content"].endswith("to 38:00.\n" + prompt_text.question("goal"))
+    assert chat[1]["content"].endswith("to 38:00.\n" + prompt_text.format_question("goal"))
     with pytest.raises(ValueError, match="text alone"):
         prompt_text.as_text(prefix(PromptSettings()))
 

@@ -1,1 +1,1 @@
-"""From a sample to the text of a prompt, and from the text of an answer to intervals."""
+"""Prompts and answers: from a sample to prompt text, and from an answer's text to intervals."""

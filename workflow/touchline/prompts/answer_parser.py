@@ -1,4 +1,4 @@
-"""From what a model wrote to intervals: the one parser of answers, for all backends."""
+"""Parsing of generated answers: the time intervals that a model's text states, for all backends."""
 
 import re
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from touchline.core import actions, clock
 from touchline.core.intervals import interval_around
 from touchline.prompts import time_mentions
 
-# Times are written to the second, so an answer may pass the chunk's ends by half of one.
+# Answers are written to the second, so rounding may put a time half a second outside the chunk.
 ROUNDING_S = 0.5
-# A time this far outside of the chunk still means its end.
+# A time at most this far outside the chunk is taken as the chunk's start or end.
 TOLERANCE_S = 1.0
 
 _CUT_OFF = ("length", "max_tokens", "max_output_tokens")
@@ -36,7 +36,7 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True)
 class Interval:
-    """Seconds in the half, within the chunk, and the place in the answer's text that states them."""
+    """An interval in seconds of the half, within the chunk, and its character span in the text."""
 
     start_s: float
     end_s: float
@@ -45,7 +45,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Answer:
-    """The intervals of an answer in the order of its text, none twice, and its status."""
+    """The distinct intervals of an answer, in the order of its text, and its `schema` status."""
 
     intervals: tuple[Interval, ...]
     status: str
@@ -60,50 +60,54 @@ def parse(
     on_clock: str,
     finish_reason: str | None = None,
 ) -> Answer:
-    """Read an answer on `action` in the chunk (start_s, end_s), its times on `on_clock`.
+    """Parse an answer about `action` in the chunk (start_s, end_s), with its times on `on_clock`.
 
-    Never raises for any text. A time that cannot be on the clock that was asked for, but is in the
-    chunk on exactly one other clock, is taken to be on that one; times that are in the chunk on
-    none are dropped, and intervals are cut to the chunk. A single moment stands for the 12 s around
-    it, where the answer states no interval. `finish_reason` is the generator's own word for why
-    it stopped, where it has one.
+    Never raises, whatever the text. A time that does not lie in the chunk on `on_clock`, but does
+    on exactly one other clock, is read on that one; times that lie in the chunk on no clock are
+    dropped, and intervals are cut to the chunk. Where the answer states no interval, a single time
+    stands for the 12 s around it. `finish_reason` is why the generator stopped, as it reports it,
+    where it does.
     """
-    plain = time_mentions.plain(text)
-    begin = _answer_start(plain)
-    body = " " * begin + plain[begin:]
-    said = time_mentions.scan(body, action)
+    ascii_text = time_mentions.to_ascii(text)
+    begin = _answer_start(ascii_text)
+    body = " " * begin + ascii_text[begin:]  # character positions stay those of the text
+    mentions = time_mentions.find_mentions(body, action)
     zeros_s = _zeros_s(on_clock, half, start_s)
-    placed = [
-        (stretch, place)
-        for stretch in said.stretches
-        if (place := _place(stretch.readings, start_s, end_s, zeros_s))
+    placements = [
+        (time_range, placement)
+        for time_range in mentions.ranges
+        if (placement := _place(time_range.readings, start_s, end_s, zeros_s))
     ]
     cut_off = finish_reason in _CUT_OFF
-    # Moments beside intervals are remarks; a lone one at a cut may be half of an interval.
-    stated = [(stretch, place) for stretch, place in placed if not place.single]
-    used = stated or ([] if cut_off else placed)
-    intervals = {}
-    for stretch, place in used:
-        span_s = _cut(place.first_s, place.last_s, start_s, end_s)
-        intervals.setdefault(span_s, Interval(*span_s, stretch.span))
-    found = tuple(intervals.values())
+    # Single times beside intervals are remarks; in a cut-off text one may be half of an interval.
+    stated = [
+        (time_range, placement) for time_range, placement in placements if not placement.single
+    ]
+    used = stated or ([] if cut_off else placements)
+    by_span: dict[tuple[float, float], Interval] = {}
+    for time_range, placement in used:
+        span_s = _cut(placement.first_s, placement.last_s, start_s, end_s)
+        by_span.setdefault(span_s, Interval(*span_s, time_range.span))
+    intervals = tuple(by_span.values())
 
     if cut_off:
         status = "cut_off"
-    elif found:
-        as_asked = len(found) == len(said.stretches) and all(place.as_asked for _, place in used)
+    elif intervals:
+        as_asked = len(intervals) == len(mentions.ranges) and all(
+            placement.as_asked for _, placement in used
+        )
         status = "ok" if as_asked and _is_in_form(body, action) else "repaired"
     elif finish_reason in _REFUSED or _REFUSAL.search(body):
         status = "refused"
-    elif not said.stretches and (said.denies or _NOTHING.search(body)):
+    elif not mentions.ranges and (mentions.denies or _NOTHING.search(body)):
         status = "none"
     else:
         status = "unparsable"
-    return Answer(found, status)
+    return Answer(intervals, status)
 
 
 def _answer_start(text: str) -> int:
-    """Return where the answer starts: after the model's thoughts and the word "Answer:"."""
+    """Return the position of the final answer: after the reasoning and the word "Answer:"."""
     begin = 0
     for tag in _THOUGHT.finditer(text):
         begin = tag.end() if tag["closes"] else len(text)
@@ -115,13 +119,18 @@ def _answer_start(text: str) -> int:
     return chosen.end() if chosen and text[chosen.end() :].strip() else begin
 
 
-def _zeros_s(asked: str, half: int, start_s: float) -> list[float]:
-    """Return the zeros of the clocks in seconds of the half, that of the clock asked for first."""
-    others = [name for name in clock.CLOCKS if name != asked]
-    return [clock.zero_s(name, half, start_s) for name in (asked, *others)]
+def _zeros_s(prompt_clock: str, half: int, start_s: float) -> list[float]:
+    """Return the zero of each clock in seconds of the half, that of the prompt's clock first."""
+    others = [name for name in clock.CLOCKS if name != prompt_clock]
+    return [clock.zero_s(name, half, start_s) for name in (prompt_clock, *others)]
 
 
-class _Place(NamedTuple):
+class _Placement(NamedTuple):
+    """A time range placed in the half.
+
+    `single`: it is one time; `as_asked`: it is on the prompt's clock, in order and in the chunk.
+    """
+
     first_s: float
     last_s: float
     single: bool
@@ -130,8 +139,8 @@ class _Place(NamedTuple):
 
 def _place(
     readings: tuple[tuple[float, float], ...], start_s: float, end_s: float, zeros_s: list[float]
-) -> _Place | None:
-    """Return where a stretch lies in the half, or None when it cannot be in the chunk."""
+) -> _Placement | None:
+    """Return where a time range lies in the half, or None where no reading is in the chunk."""
 
     def spans_s(zero_s: float) -> list[tuple[float, float]]:
         return [(min(reading) + zero_s, max(reading) + zero_s) for reading in readings]
@@ -139,14 +148,14 @@ def _place(
     def lies_within(span_s: tuple[float, float]) -> bool:
         return start_s - TOLERANCE_S <= span_s[0] and span_s[1] <= end_s + TOLERANCE_S
 
-    asked = spans_s(zeros_s[0])
+    on_prompt_clock = spans_s(zeros_s[0])
     elsewhere = {span for zero_s in zeros_s[1:] for span in spans_s(zero_s) if lies_within(span)}
-    if inside := [span for span in asked if lies_within(span)]:
+    if inside := [span for span in on_prompt_clock if lies_within(span)]:
         first_s, last_s = inside[0]
     elif len(elsewhere) == 1:
         first_s, last_s = elsewhere.pop()
-    elif asked[0][0] < end_s and asked[0][1] > start_s:
-        first_s, last_s = asked[0]
+    elif on_prompt_clock[0][0] < end_s and on_prompt_clock[0][1] > start_s:
+        first_s, last_s = on_prompt_clock[0]
     else:
         return None
     literal = (readings[0][0] + zeros_s[0], readings[0][1] + zeros_s[0])
@@ -156,11 +165,11 @@ def _place(
         and start_s - ROUNDING_S <= first_s
         and last_s <= end_s + ROUNDING_S
     )
-    return _Place(first_s, last_s, first_s == last_s, as_asked)
+    return _Placement(first_s, last_s, first_s == last_s, as_asked)
 
 
 def _cut(first_s: float, last_s: float, start_s: float, end_s: float) -> tuple[float, float]:
-    """Return the interval cut to the chunk; what would be a point there is the 12 s around it."""
+    """Return the interval cut to the chunk; an empty result becomes the 12 s around its point."""
     first_s, last_s = max(first_s, start_s), min(last_s, end_s)
     if first_s >= last_s:
         first_s, last_s = interval_around(min(max(first_s, start_s), end_s))
@@ -168,11 +177,11 @@ def _cut(first_s: float, last_s: float, start_s: float, end_s: float) -> tuple[f
 
 
 def _is_in_form(body: str, action: str) -> bool:
-    """Say whether a text is made of the sentences that prompts ask for, and nothing else."""
+    """Return whether a text consists of the sentences that the prompt asks for alone."""
     return not _sentence(action).sub("", body).strip()
 
 
 @cache
-def _sentence(action: str) -> re.Pattern:
+def _sentence(action: str) -> re.Pattern[str]:
     subject = re.escape(actions.with_article(action)[1:])
     return re.compile(rf"A{subject} occurs at \(\d+:\d\d, \d+:\d\d\)\.?")

@@ -1,8 +1,8 @@
-"""The text of a sample: what every backend sends, and the answer that training teaches.
+"""Prompt templates: the chat messages of a sample, and the target answer for training.
 
-A prompt is a prefix (`messages`: instructions, video, commentary, the chunk's span) and a
-`question`. All questions about a chunk share its prefix, so whatever names an action that is asked
-for is in the question alone. Times are seconds in the half (`_s`); text shows `settings.clock`.
+A prompt is a prefix (instructions, video, commentary, the chunk's span) and a question. All
+questions about a chunk share its prefix, so the action that is asked for is named in the question
+alone. Times are seconds from the start of the half (`_s`); text shows them on `settings.clock`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,22 +15,22 @@ from touchline.core.intervals import interval_around
 
 INPUTS = ("video", "commentary")
 
-# Video processors merge frames by pairs, so a pair is the least that can be placed in time.
+# Video processors merge frames in pairs, so a pair is the finest unit that a time mark can precede.
 FRAMES_PER_MARK = 2
 
 
 @dataclass(frozen=True)
 class PromptSettings:
-    """How prompts are written. Raises ValueError for a clock or an input that does not exist."""
+    """Options of the prompt templates. Raises ValueError for an unknown clock or input."""
 
     clock: str = "half"
-    instructions: bool = True  # without them the system prompt is a line: for fine-tuned models
+    instructions: bool = True  # full instructions, or one line for fine-tuned models
     examples: bool = True
     time_marks: bool = False
     score_bug: bool = False
     inputs: tuple[str, ...] = INPUTS
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", tuple(self.inputs))
         if self.clock not in clock.CLOCKS:
             raise ValueError(f"no clock '{self.clock}'; there are {', '.join(clock.CLOCKS)}")
@@ -38,7 +38,7 @@ class PromptSettings:
             raise ValueError(f"inputs {list(self.inputs)}: give one or both of {list(INPUTS)}")
 
 
-def messages(
+def build_prefix(
     half: int,
     start_s: float,
     end_s: float,
@@ -49,10 +49,10 @@ def messages(
 ) -> list[dict]:
     """Return the prefix of a chunk's prompts as chat messages of content parts.
 
-    The user's message is unfinished: `ask` adds the question. `lines` are commentary lines
-    (`schema.LINE`), `actions` the closed list, `frame_times_s` the times of the chunk's frames,
-    needed for time marks. A part of type `video` says its `source` (`broadcast` or `score_bug`)
-    and, between time marks, which `frames` it holds: [first, one past the last].
+    `add_question` completes the user's message. `lines` are commentary lines (`schema.LINE`),
+    `actions` the actions that the instructions list, `frame_times_s` the times of the chunk's
+    frames, which time marks need. A part of type `video` has its `source` (`broadcast` or
+    `score_bug`) and, between time marks, the range of its `frames`: [first, one past the last].
     """
     span = f"{_show(start_s, half, start_s, settings)} to {_show(end_s, half, start_s, settings)}"
     parts = []
@@ -62,19 +62,19 @@ def messages(
         parts.append(_text(_commentary(half, start_s, lines, settings)))
     parts.append(_text(f"The chunk runs from {span}.\n"))
     return [
-        {"role": "system", "content": [_text(system_prompt(actions, settings))]},
+        {"role": "system", "content": [_text(format_system_prompt(actions, settings))]},
         {"role": "user", "content": parts},
     ]
 
 
-def ask(prefix: list[dict], action: str) -> list[dict]:
-    """Return the whole prompt: the prefix with the question on `action` at its end."""
+def add_question(prefix: list[dict], action: str) -> list[dict]:
+    """Return the complete prompt: the prefix with the question on `action` at its end."""
     *before, user = prefix
-    return [*before, {**user, "content": [*user["content"], _text(question(action))]}]
+    return [*before, {**user, "content": [*user["content"], _text(format_question(action))]}]
 
 
 def without_system(chat: list[dict]) -> list[dict]:
-    """Return a prompt with the instructions at the start of the user's message."""
+    """Return a prompt whose system message is merged into the start of the user's message."""
     system, user = chat
     return [{**user, "content": [*system["content"], _text("\n\n"), *user["content"]]}]
 
@@ -92,20 +92,20 @@ def as_text(chat: list[dict]) -> list[dict]:
     ]
 
 
-def question(action: str) -> str:
-    """Return what is asked about one action: all that differs between a chunk's prompts."""
+def format_question(action: str) -> str:
+    """Return the question about one action: the only part in which a chunk's prompts differ."""
     return f"Find all the times at which {with_article(action)} occurs in this chunk."
 
 
-def answer_intervals(
+def target_intervals(
     events_s: Iterable[float], start_s: float, end_s: float
 ) -> list[tuple[float, float]]:
-    """Return the intervals that training teaches for a chunk's events: 12 s, cut to the chunk."""
+    """Return the target intervals of a chunk's events: 12 s around each, cut to the chunk."""
     spans = (interval_around(time_s) for time_s in sorted(set(events_s)))
     return [(max(first, start_s), min(last, end_s)) for first, last in spans]
 
 
-def answer(
+def format_answer(
     action: str,
     intervals: Iterable[tuple[float, float]],
     half: int,
@@ -117,21 +117,21 @@ def answer(
     Times are rounded to the second by `clock.format_time`.
     """
     sentences = [
-        f"{opening(action)}{_show(first, half, start_s, settings)}, "
+        f"{format_opening(action)}{_show(first, half, start_s, settings)}, "
         f"{_show(last, half, start_s, settings)})."
         for first, last in intervals
     ]
     return " ".join(sentences) or f"No {action_name(action)} occurs."
 
 
-def opening(action: str) -> str:
-    """Return how the sentence of an occurrence begins, up to its first time."""
+def format_opening(action: str) -> str:
+    """Return the beginning of an occurrence's sentence, up to its first time."""
     article, rest = with_article(action).split(" ", 1)
     return f"{article.capitalize()} {rest} occurs at ("
 
 
-def time_mark(time_s: float, half: int, start_s: float, settings: PromptSettings) -> str:
-    """Return the text that stands before the frames that start at `time_s`."""
+def format_time_mark(time_s: float, half: int, start_s: float, settings: PromptSettings) -> str:
+    """Return the time mark before the frames that start at `time_s`."""
     return f"<{_show(time_s, half, start_s, settings)}>"
 
 
@@ -143,7 +143,8 @@ _CLOCK_TEXT = {
     "at 45:00, extra time at 90:00 and its second period at 105:00.",
 }
 
-# (half, chunk's start_s, moments in the chunk) of the worked examples; their actions go round.
+# Few-shot examples: (half, chunk's start_s, times of the events in the chunk in s); the actions
+# are assigned in turn.
 EXAMPLES = (
     (1, 2220.0, (11.0,)),
     (2, 480.0, (8.0, 41.0)),
@@ -154,7 +155,7 @@ EXAMPLES = (
 EXAMPLE_CHUNK_S = 60.0
 
 
-def system_prompt(actions: Sequence[str], settings: PromptSettings) -> str:
+def format_system_prompt(actions: Sequence[str], settings: PromptSettings) -> str:
     """Return the instructions, which are the same for every chunk and every question."""
     if not settings.instructions:
         return "You watch soccer broadcasts and say when an action happens."
@@ -199,7 +200,9 @@ def _examples(actions: Sequence[str], settings: PromptSettings) -> Iterable[str]
             if offsets_s
             else f"no {action_name(action)}"
         )
-        text = answer(action, answer_intervals(moments_s, start_s, end_s), half, start_s, settings)
+        text = format_answer(
+            action, target_intervals(moments_s, start_s, end_s), half, start_s, settings
+        )
         yield f"Chunk from {shown[0]} to {shown[1]}, {happens}. Answer: {text}"
 
 
@@ -214,7 +217,7 @@ def _video_parts(
     parts = []
     for first in range(0, len(frame_times_s), FRAMES_PER_MARK):
         frames = [first, min(first + FRAMES_PER_MARK, len(frame_times_s))]
-        parts.append(_text(time_mark(frame_times_s[first], half, start_s, settings)))
+        parts.append(_text(format_time_mark(frame_times_s[first], half, start_s, settings)))
         parts += [{"type": "video", "source": source, "frames": frames} for source in sources]
     return parts
 
@@ -228,7 +231,7 @@ def _commentary(half: int, start_s: float, lines: Iterable[dict], settings: Prom
     return "Commentary:\n" + ("".join(shown) or "(none)\n")
 
 
-# A line of commentary must not be able to pose as another line or as a model's control token.
+# Commentary must not be able to imitate another line or a control token of the model.
 _BRACKETS = str.maketrans("[]<>", "()()")
 
 
