@@ -1,1 +1,1 @@
-"""Model backends: the contract, the catalogue, and the stages that train and ask a model."""
+"""Model backends: their contract, their catalogue, and the stages that train and run them."""

@@ -1,8 +1,9 @@
-"""The contract of a model backend: what its module and its models must have.
+"""The contract of a model backend: the protocols of its modules and of its models.
 
-A backend is a module with `load`; where it trains, a module with `fit` (the same one, or one of its
-own: then another way to answer does not train again). Its row in `touchline.models.catalogue` names
-both. A backend's `settings` are the model's entry in the configuration without what others read.
+A backend is a module with `load` and, where it is trained, a module with `fit`: the same one, or a
+separate one, so that a change of inference code does not train again. The backend's row in
+`touchline.models.catalogue` names both. `settings` are the model's entry in the configuration
+without what other stages read (`catalogue.settings_of`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,14 +12,15 @@ from typing import NamedTuple, Protocol
 
 import polars as pl
 
-from touchline.core.problems import Problem
+from touchline.core.problems import InputError, Problem
 
 
 class Match(NamedTuple):
-    """A match to answer or to train on.
+    """A match to predict or to train on.
 
-    `samples` (columns `schema.SAMPLES`); for training its events of all actions as `labels` (columns
-    `schema.LABELS`); for models that read video the chunk manifests of its halves.
+    `samples` has the columns `schema.SAMPLES`. For training, `labels` are the match's events of all
+    actions (columns `schema.LABELS`). For models that read video, `manifests` are the chunk
+    manifests of its halves.
     """
 
     name: str
@@ -30,41 +32,56 @@ class Match(NamedTuple):
     def events(self) -> pl.DataFrame:
         """Return the labels of a match of the train split; raise ValueError where it has none."""
         if self.labels is None:
-            raise ValueError(f"{self.name}: a match to train on has labels")
+            raise ValueError(f"{self.name}: a match of the train split needs labels")
         return self.labels
 
 
 class Model(Protocol):
-    """A model that answers matches; `problems` lists what went wrong with single chunks."""
+    """A loaded model; `problems` lists the chunks and labels that it could not process."""
 
     problems: list[Problem]
 
     def answer(self, match: Match) -> pl.DataFrame:
-        """Return a row (columns `schema.PREDICTIONS`) for each row of the match's samples, in their order.
+        """Return one row (columns `schema.PREDICTIONS`) per sample of the match, in their order.
 
-        Raises `InputError` where the match as a whole cannot be answered.
+        A sample whose chunk cannot be read gets the status `skipped`. Raises `InputError` where the
+        match as a whole cannot be predicted.
         """
         ...
 
 
 class Backend(Protocol):
-    """A backend's module, as it is asked."""
+    """The inference module of a backend."""
 
     def load(self, settings: dict, folder: Path | None) -> Model:
-        """Return a model; `folder` holds what `fit` wrote, or is None for one that is not trained.
+        """Return the model that `fit` wrote into `folder`, or the untrained one for None.
 
-        Raises `InputError` for settings or a folder that make no model.
+        Raises `InputError` for invalid settings or a folder without such a model.
         """
         ...
 
 
 class TrainableBackend(Protocol):
-    """A backend's module, as it is trained."""
+    """The training module of a backend."""
 
     def fit(self, study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path) -> None:
-        """Train on `study`, one match of the train split at a time, and write into the empty `folder`.
+        """Train on the matches of the train split, and write the model into the empty `folder`.
 
-        `checkpoints` outlives the job: a training that was cut off goes on from there. Raises
-        `InputError` where there is nothing to train on, and `Unfinished` where its state was saved.
+        `checkpoints` outlives the job: an interrupted training resumes from there. Raises
+        `InputError` where there is nothing to train on, and `Unfinished` where its state was saved
+        to resume.
         """
         ...
+
+
+def trained_folder(folder: Path | None, file: str) -> Path:
+    """Return the folder of a trained model; raise `InputError` where `file` is not in it."""
+    if folder is None:
+        raise InputError(
+            "this model is trained before inference: give the folder of the trained model."
+        )
+    if not (folder / file).is_file():
+        raise InputError(
+            f"{folder}: no {file} there. Delete the folder; the model is trained again."
+        )
+    return folder

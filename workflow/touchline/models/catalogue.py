@@ -1,38 +1,33 @@
-"""The catalogue of backends: their modules, and what the rules know about each.
+"""The catalogue of backends: the modules of each, its capabilities and its environment.
 
 Modules are imported on use, so that a text-only study never loads torch.
 """
 
 import importlib
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from touchline.core.problems import InputError
 from touchline.models import backend
 
 
-class Entry(NamedTuple):
-    """What a backend can do, and what it needs.
+class BackendInfo(NamedTuple):
+    """The modules, capabilities and requirements of a backend.
 
-    `module` answers and `trainer` trains (empty where nothing does); `logs_steps`: training writes
-    `log.parquet`; `reads_video`: it can read video; `takes_open_questions`: it is asked in words;
-    `reads_labels`: it reads files with SoccerNet's labels, so its settings get `labels`, label →
-    action; `is_paid`: its answers cost money; `answering`: those of its settings that training does
-    not read, so that another value does not train again; `environment`: one of envs/*.yaml.
-    Backends with the environment `models` run a language model here.
+    The environment is one of envs/*.yaml; backends with `models` run a language model locally.
     """
 
-    module: str
-    trainer: str = ""
-    logs_steps: bool = False
+    module: str  # inference
+    trainer: str = ""  # training; empty for a backend that is not trained
+    logs_steps: bool = False  # training writes `log.parquet`
     reads_video: bool = False
-    takes_open_questions: bool = False
-    reads_labels: bool = False
-    is_paid: bool = False
-    answering: tuple[str, ...] = ()
+    takes_open_questions: bool = False  # the query may be free text
+    reads_labels: bool = False  # its settings get `labels`, SoccerNet's label → action
+    is_paid: bool = False  # its requests cost money
+    answering: tuple[str, ...] = ()  # settings of inference alone: a new value does not train again
     environment: str = "tables"
 
 
-_LANGUAGE_MODEL = Entry(
+_LANGUAGE_MODEL = BackendInfo(
     "",
     logs_steps=True,
     takes_open_questions=True,
@@ -40,15 +35,15 @@ _LANGUAGE_MODEL = Entry(
     environment="models",
 )
 BACKENDS = {
-    "constant": Entry("touchline.models.constant"),
-    "linear": Entry("touchline.models.words.linear", "touchline.models.words.linear"),
-    "tcn": Entry(
+    "constant": BackendInfo("touchline.models.constant"),
+    "linear": BackendInfo("touchline.models.words.linear", "touchline.models.words.linear"),
+    "tcn": BackendInfo(
         "touchline.models.words.tcn",
         "touchline.models.words.tcn_fit",
         answering=("length_s",),
         environment="networks",
     ),
-    "external": Entry("touchline.models.external", reads_labels=True),
+    "external": BackendInfo("touchline.models.external", reads_labels=True),
     "vlm": _LANGUAGE_MODEL._replace(
         module="touchline.models.lm.vlm",
         trainer="touchline.models.lm.finetuning.vlm_fit",
@@ -58,7 +53,7 @@ BACKENDS = {
         module="touchline.models.lm.causal_lm",
         trainer="touchline.models.lm.finetuning.causal_lm_fit",
     ),
-    "openai_api": Entry(
+    "openai_api": BackendInfo(
         "touchline.models.api.openai_api",
         takes_open_questions=True,
         is_paid=True,
@@ -66,56 +61,68 @@ BACKENDS = {
     ),
 }
 
-# Of a model's entry: what the plan or the score reads, not the backend.
-_OTHERS_SETTINGS = ("backend", "threshold", "fine_tune")
+if TYPE_CHECKING:  # every module satisfies its protocol
+    from touchline.models import constant, external
+    from touchline.models.api import openai_api
+    from touchline.models.lm import causal_lm, vlm
+    from touchline.models.lm.finetuning import causal_lm_fit, vlm_fit
+    from touchline.models.words import linear, tcn, tcn_fit
+
+    _MODULES: tuple[backend.Backend, ...]
+    _MODULES = (constant, linear, tcn, external, vlm, causal_lm, openai_api)
+    _TRAINERS: tuple[backend.TrainableBackend, ...] = (linear, tcn_fit, vlm_fit, causal_lm_fit)
+
+# Keys of a model's entry in the configuration that other stages read, not the backend.
+_NOT_OF_BACKEND = ("backend", "threshold", "fine_tune")
 
 
 def module_of(name: str) -> str:
     """Return the name of a backend's module; raise `InputError` for an unknown backend."""
-    return _entry(name, list(BACKENDS)).module
+    return _info(name, list(BACKENDS)).module
 
 
 def trainer_of(name: str) -> str:
     """Return the name of the module that trains a backend; raise `InputError` where none does."""
-    return _entry(name, [name for name, entry in BACKENDS.items() if entry.trainer]).trainer
+    return _info(name, [name for name, info in BACKENDS.items() if info.trainer]).trainer
 
 
-def _entry(name: str, known: list[str]) -> Entry:
+def _info(name: str, known: list[str]) -> BackendInfo:
+    """Return a backend of `known`; raise `InputError` for another name."""
     if name not in known:
-        what = "backend" if name not in BACKENDS else "backend that trains"
-        raise InputError(f"'{name}': no such {what}. There are {', '.join(known)}.")
+        kind = "backend" if name not in BACKENDS else "backend that trains"
+        raise InputError(f"'{name}': no such {kind}. There are {', '.join(known)}.")
     return BACKENDS[name]
 
 
 def load_backend(name: str) -> backend.Backend:
-    """Import the module of a backend by its name in the configuration."""
+    """Import the inference module of a backend by its name in the configuration."""
     return cast(backend.Backend, importlib.import_module(module_of(name)))
 
 
 def load_trainer(name: str) -> backend.TrainableBackend:
-    """Import the module that trains a backend by its name in the configuration."""
+    """Import the training module of a backend by its name in the configuration."""
     return cast(backend.TrainableBackend, importlib.import_module(trainer_of(name)))
 
 
 def is_trained(entry: dict) -> bool:
-    """Say whether a model, by its entry in the configuration, is trained before it is asked."""
+    """Return whether a model, given its entry in the configuration, is trained before inference."""
     return bool(BACKENDS[entry["backend"]].trainer) and entry.get("fine_tune", True)
 
 
 def reads_video(entry: dict) -> bool:
-    """Say whether a model reads the chunks' videos."""
+    """Return whether a model, given its entry in the configuration, reads the chunks' videos."""
     inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
     return BACKENDS[entry["backend"]].reads_video and "video" in inputs
 
 
 def settings_of(entry: dict, labels: dict[str, str]) -> dict:
-    """Return a backend's `settings`; `labels` are the configuration's."""
-    own = {key: entry[key] for key in entry if key not in _OTHERS_SETTINGS}
-    return own | {"labels": labels} if BACKENDS[entry["backend"]].reads_labels else own
+    """Return a backend's `settings` from a model's entry and the configuration's `labels`."""
+    settings = {key: entry[key] for key in entry if key not in _NOT_OF_BACKEND}
+    return settings | {"labels": labels} if BACKENDS[entry["backend"]].reads_labels else settings
 
 
 def training_settings_of(entry: dict, labels: dict[str, str]) -> dict:
-    """Return those of a backend's `settings` that its training depends on."""
+    """Return the part of a backend's `settings` that its training depends on."""
     settings, answering = settings_of(entry, labels), BACKENDS[entry["backend"]].answering
     return {key: settings[key] for key in settings if key not in answering}
 
@@ -123,8 +130,10 @@ def training_settings_of(entry: dict, labels: dict[str, str]) -> dict:
 def check_takes_open_questions(name: str, model: str, question: str) -> None:
     """Raise `InputError` where a model does not take an open question."""
     if not BACKENDS[name].takes_open_questions:
-        able = ", ".join(one for one, entry in BACKENDS.items() if entry.takes_open_questions)
+        others = ", ".join(
+            backend for backend, info in BACKENDS.items() if info.takes_open_questions
+        )
         raise InputError(
             f'"{question}" names no known action, and {model} ({name}) answers no open question. '
-            f"Name an action or add a synonym, or choose a model that is asked in words ({able})."
+            f"Name an action or add a synonym, or choose a model that is asked in words ({others})."
         )

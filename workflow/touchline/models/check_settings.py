@@ -1,29 +1,47 @@
-"""A model's entry in the configuration as dataclasses."""
+"""Validation of a model's settings: unknown names and values are user errors."""
 
+from collections.abc import Collection
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from touchline.core.problems import InputError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-def read_entry(kind: type, entry: dict, parts: dict[str, type]) -> Any:
-    """Return an entry as a `kind`, with nested `parts`; raise `InputError` for a bad one."""
-    entry = dict(entry)
+Instance = TypeVar("Instance", bound="DataclassInstance")
+
+
+def build_settings(
+    kind: type[Instance], settings: dict, parts: dict[str, type["DataclassInstance"]]
+) -> Instance:
+    """Return settings as an instance of the dataclass `kind`, its nested `parts` by name.
+
+    Raises `InputError` for an unknown name, a missing one, and a value that a dataclass refuses.
+    """
+    settings = dict(settings)
     try:
         nested = {
-            name: _fill(part, given, name)
+            name: _build(part, values, name)
             for name, part in parts.items()
-            if (given := entry.pop(name, None)) is not None
+            if (values := settings.pop(name, None)) is not None
         }
-        return _fill(kind, entry | nested, "the model")
+        return _build(kind, settings | nested, "the model")
     except (TypeError, ValueError) as error:
         raise InputError(f"the settings of the model: {error}") from error
 
 
-def _fill(kind: type, given: dict, where: str) -> Any:
-    known = {one.name for one in fields(kind)}
-    if unknown := set(given) - known:
+def check_names(
+    settings: Collection[str], known: Collection[str], owner: str = "the model"
+) -> None:
+    """Raise `InputError` where `settings` has a name that is not `known`."""
+    if unknown := set(settings) - set(known):
         raise InputError(
-            f"{where} has no setting {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
+            f"{owner} has no setting {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(sorted(known))}."
         )
-    return kind(**given)
+
+
+def _build(kind: type[Instance], values: dict[str, Any], owner: str) -> Instance:
+    check_names(values, [field.name for field in fields(kind)], owner)
+    return kind(**values)

@@ -1,4 +1,4 @@
-"""A baseline that looks at nothing: the middle of every chunk. A model that is not above it knows nothing."""
+"""Constant baseline: the middle of every chunk is answered for every action, whatever the input."""
 
 from pathlib import Path
 
@@ -8,10 +8,11 @@ from touchline.core import schema
 from touchline.core.intervals import INTERVAL_S
 from touchline.core.problems import Problem
 from touchline.models.backend import Match
+from touchline.models.check_settings import check_names
 
 
 class Constant:
-    """Answers the middle `length_s` seconds of each chunk's own span, cut to the chunk."""
+    """Predicts the middle `length_s` seconds of each chunk, cut to the chunk, with confidence 1."""
 
     def __init__(self, length_s: float) -> None:
         self.length_s = length_s
@@ -33,5 +34,9 @@ class Constant:
 
 
 def load(settings: dict, folder: Path | None) -> Constant:
-    """Return the model; `length_s` defaults to the length that an event stands for."""
+    """Return the baseline; `length_s` defaults to the length of an event's interval.
+
+    Raises `InputError` for an unknown setting.
+    """
+    check_names(settings, ["length_s"])
     return Constant(float(settings.get("length_s", INTERVAL_S)))

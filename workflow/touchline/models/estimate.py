@@ -1,8 +1,7 @@
-"""Say what a paid model would cost over all matches of the study; no request is made."""
+"""Cost estimate of a paid model over all matches of the study; no request is sent."""
 
 import argparse
 import json
-from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +16,7 @@ from touchline.models.backend import Match
 
 
 def main(argv: list[str]) -> None:
-    """Write the estimate of every match, and print their sum."""
+    """Write the estimate of every match, and print the total."""
     parser = argparse.ArgumentParser(prog="touchline estimate", description=__doc__)
     parser.add_argument("--backend", required=True, help="such as openai_api")
     parser.add_argument(
@@ -34,24 +33,36 @@ def main(argv: list[str]) -> None:
         raise InputError(f"a model of the backend {args.backend} asks nobody for money.")
     model = cast(PaidModel, backend.load(args.settings, None))
     seen: set[str] = set()
-    found = []
+    estimates = []
     for match in args.matches:
         samples = schema.read(args.samples.format(match=match), schema.SAMPLES)
-        found.append(model.estimate(Match(match, samples), seen))
+        estimates.append(model.estimate(Match(match, samples), seen))
     table = pl.DataFrame(
-        [{"match": match} | vars(one) for match, one in zip(args.matches, found, strict=True)],
+        [
+            {"match": match} | vars(estimate)
+            for match, estimate in zip(args.matches, estimates, strict=True)
+        ],
         infer_schema_length=None,
     )
     with atomic_file(args.out) as partial:
         table.write_csv(partial, float_precision=6)
-    print(f"{len(found)} matches, {_sum(found)}")
+    print(f"{len(estimates)} matches, {_total(estimates)}")
     print("Nothing was asked.")
 
 
-def _sum(found: list[Estimate]) -> Estimate:
-    def total(name: str) -> float | None:
-        values = [getattr(one, name) for one in found]
-        return None if None in values else sum(values)
+def _total(estimates: list[Estimate]) -> Estimate:
+    """Return the sum of the matches' estimates; a price is None where that of a match is."""
+    prices = [(estimate.short_usd, estimate.most_usd) for estimate in estimates]
+    return Estimate(
+        samples=sum(estimate.samples for estimate in estimates),
+        requests=sum(estimate.requests for estimate in estimates),
+        tokens=sum(estimate.tokens for estimate in estimates),
+        short_usd=_sum_known([short for short, _ in prices]),
+        most_usd=_sum_known([most for _, most in prices]),
+        mean_usd=estimates[0].mean_usd if estimates else None,
+    )
 
-    sums = {one.name: total(one.name) for one in fields(Estimate)}
-    return Estimate(**sums | {"mean_usd": found[0].mean_usd if found else None})
+
+def _sum_known(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

@@ -1,6 +1,6 @@
-"""The published answers of any other system: its `results_spotting.json` files, in a folder or a zip.
+"""Published predictions of another system: its `results_spotting.json` files, in a folder or a zip.
 
-A spot becomes the 12 s around it. Everything else (thresholds, scores, tables) is as for every model.
+A spot becomes the 12 s around it. Thresholds, scores and tables are those of every model.
 """
 
 from pathlib import Path
@@ -11,26 +11,27 @@ from touchline.core import actions
 from touchline.core.problems import NOTED, InputError, Problem
 from touchline.data import spotting_json
 from touchline.models.backend import Match
+from touchline.models.check_settings import check_names
 from touchline.models.peaks import to_predictions
 
 
 class External:
-    """Reads the answers to a match; `labels` maps the file's labels to the study's actions."""
+    """Predictions from SoccerNet's JSON files; `labels` maps the files' labels to actions."""
 
     def __init__(self, path: Path, labels: dict[str, str]) -> None:
         self.path, self.labels = path, labels
         self.problems: list[Problem] = []
 
     def answer(self, match: Match) -> pl.DataFrame:
-        """Return the answers; spots of actions that are not asked for, and outside the chunks, drop out.
+        """Return the file's spots as intervals, without those of other actions or in no chunk.
 
-        Raises `InputError` when there is no sound file for the match, or no label of it is known.
+        Raises `InputError` where the match has no valid file, or the file has no known label.
         """
         spots = spotting_json.read_spots(self.path, match.name)
-        asked = match.samples["action"].unique().to_list()
-        # Our own exports name an action that joins several labels by the action's name.
-        known = {actions.action_name(action): action for action in asked} | self.labels
-        unknown = sorted(set(spots["label"]) - known.keys())
+        sampled = match.samples["action"].unique().to_list()
+        # Touchline's own exports write the action's name for an action that pools several labels.
+        action_of = {actions.action_name(action): action for action in sampled} | self.labels
+        unknown = sorted(set(spots["label"]) - action_of.keys())
         if unknown and len(unknown) == spots["label"].n_unique():
             raise InputError(
                 f"{self.path}: {match.name}: no known label, but {', '.join(unknown)}. "
@@ -43,10 +44,16 @@ class External:
                     "Nothing to do if the study does not ask for them.", NOTED, file=str(self.path),
                 )
             )  # fmt: skip
-        action = pl.col("label").replace_strict(known, default=None, return_dtype=pl.String)
+        action = pl.col("label").replace_strict(action_of, default=None, return_dtype=pl.String)
         return to_predictions(match.samples, spots.with_columns(action=action).drop_nulls("action"))
 
 
 def load(settings: dict, folder: Path | None) -> External:
-    """Return the model; `path` is its folder or zip, `labels` the study's label → action."""
+    """Return the model; `path` is its folder or zip, `labels` the study's label → action.
+
+    Raises `InputError` for an unknown or a missing setting.
+    """
+    check_names(settings, ["path", "labels"])
+    if missing := [name for name in ("path", "labels") if name not in settings]:
+        raise InputError(f"the settings of the model: {' and '.join(missing)} missing.")
     return External(Path(settings["path"]), settings["labels"])

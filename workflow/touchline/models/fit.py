@@ -1,4 +1,4 @@
-"""Train one model of the study on the train split."""
+"""Training: one model of the study is fitted on the matches of the train split."""
 
 import argparse
 import contextlib
@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 from touchline.core.digest import digest
 from touchline.core.files import checksum, files_of_match, write_text
@@ -18,12 +19,12 @@ from touchline.jobs.unfinished import Unfinished
 from touchline.models.catalogue import load_trainer, trainer_of
 from touchline.models.training_data import read_matches
 
-# The module that says what a training reads; beside it, its backend alone can change the weights.
+# The module that reads the training data. It and the backend's code are all that affects weights.
 TRAINING_DATA = "touchline.models.training_data"
 
 
 def training_key(backend: str, settings: dict, files: list[Path]) -> str:
-    """Return what a training is: its code, settings and data. Checkpoints of another do not count."""
+    """Return a hash of a training's code, settings and data: the name of its checkpoint folder."""
     code = digest(TRAINING_DATA, trainer_of(backend))
     content = [code, json.dumps(settings, sort_keys=True), *map(checksum, files)]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
@@ -31,12 +32,12 @@ def training_key(backend: str, settings: dict, files: list[Path]) -> str:
 
 @contextlib.contextmanager
 def attempt(folder: Path) -> Iterator[None]:
-    """Record one attempt at a training, which has its checkpoints to itself.
+    """Record an attempt at a training, which holds the lock of its checkpoint folder meanwhile.
 
-    One that ran out of time goes back into Slurm's queue: it has come further by a step at least.
-    Raises `InputError` where the last two attempts have not, since a third would not either.
+    An attempt that ran out of time is requeued in Slurm: it has advanced by at least one step.
+    Raises `InputError` where neither of the last two attempts has advanced.
     """
-    before = signal.signal(signal.SIGTERM, _leave)
+    previous_handler = signal.signal(signal.SIGTERM, _leave)
     try:
         with training_lock.hold(folder):
             _begin(folder)
@@ -46,7 +47,7 @@ def attempt(folder: Path) -> Iterator[None]:
                 attempts.end(folder, error.reason)
                 job = slurm.job_id()
                 if error.out_of_time and job and slurm.requeue(job):
-                    print(f"job {job} goes back into the queue, to go on", file=sys.stderr)
+                    print(f"job {job} is requeued, to resume", file=sys.stderr)
                 raise
             except BaseException as error:
                 name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
@@ -54,29 +55,29 @@ def attempt(folder: Path) -> Iterator[None]:
                 raise
             attempts.end(folder, attempts.DONE)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous_handler)
 
 
 def _begin(folder: Path) -> None:
     reasons = attempts.find_standstill(folder)
     if reasons:
         raise InputError(
-            f"two attempts have come no further, so there is no third. {reasons}. Mend that, or give "
+            f"two attempts have made no progress, so there is no third. {reasons}. Mend that, or give "
             "the job more time (runtime), and run the same command again."
         )
     attempts.begin(folder)
 
 
-def _leave(number: int, _) -> None:
-    """End where the training itself does not watch for the signal: before its first step."""
+def _leave(number: int, _: FrameType | None) -> None:
+    """End an attempt before the training's first step, from which on it handles the signal itself."""
     raise Unfinished(f"{signal.Signals(number).name} outside the training's steps")
 
 
 def main(argv: list[str]) -> None:
-    """Train a model; its folder appears whole, when the training has ended.
+    """Train a model and write its folder at once, when the training has ended.
 
-    Exit status 75 says that the state was saved, to go on when the same command is run again.
-    Under Slurm, a job whose time is up goes on by itself: it goes back into the queue.
+    Exit status 75 means that the state was saved: the same command, run again, resumes from it.
+    Under Slurm, a job that ran out of time is requeued.
     """
     parser = argparse.ArgumentParser(prog="touchline fit", description=__doc__)
     parser.add_argument("--backend", required=True, help="such as linear")
@@ -94,8 +95,8 @@ def main(argv: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--checkpoints", type=Path, default=Path("results/checkpoints"),
-        help="where a training leaves what a next run goes on from; Snakemake deletes it at the end of "
-        "the study (%(default)s)",
+        help="folder of the checkpoints that a later run resumes from; Snakemake deletes it at the end "
+        "of the study (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--folder", type=Path, required=True, help="of the trained model")
     args = parser.parse_args(argv)
@@ -112,8 +113,8 @@ def main(argv: list[str]) -> None:
         for leftover in (partial, args.folder):
             shutil.rmtree(leftover, ignore_errors=True)
         partial.mkdir(parents=True)
-        used = []
-        study = read_matches(args.matches, *patterns, used)
+        used: list[str] = []
+        study = read_matches(args.matches, args.samples, args.labels, args.manifests, used)
         load_trainer(args.backend).fit(study, args.settings, partial, checkpoints)
         made_from = {"backend": args.backend, "settings": args.settings, "matches": used}
         made_from["checkpoints"] = checkpoints.name

@@ -1,4 +1,4 @@
-"""Answer the samples of one match with one model."""
+"""Inference: the predictions of one model for the samples of one match."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from touchline.models.catalogue import load_backend
 
 
 def main(argv: list[str]) -> None:
-    """Write the answers to all samples of a match."""
+    """Write the predictions for all samples of a match."""
     parser = argparse.ArgumentParser(prog="touchline infer", description=__doc__)
     parser.add_argument("--backend", required=True, help="such as constant or linear")
     parser.add_argument(
@@ -27,8 +27,8 @@ def main(argv: list[str]) -> None:
     args = parser.parse_args(argv)
     samples = schema.read(args.samples, schema.SAMPLES)
     model = load_backend(args.backend).load(args.settings, args.folder)
-    answers = model.answer(Match(args.match, samples, manifests=args.manifests))
+    predictions = model.answer(Match(args.match, samples, manifests=args.manifests))
     key = ["half", "chunk", "action"]
-    assert answers.select(key).equals(samples.select(key)), "a backend answers every sample once"
+    assert predictions.select(key).equals(samples.select(key)), "a backend answers each sample once"
     cli.report(model.problems)
-    schema.write(args.out, answers, schema.PREDICTIONS, model.problems)
+    schema.write(args.out, predictions, schema.PREDICTIONS, model.problems)

@@ -1,4 +1,4 @@
-"""From confidences over time to spots, and from either to answers."""
+"""Peak picking: from scores over time to spots and intervals, and from spots to predictions."""
 
 from collections.abc import Mapping
 
@@ -9,15 +9,15 @@ from touchline.core import schema
 from touchline.core.intervals import INTERVAL_S, assign_chunks
 from touchline.core.iou import max_distance_s
 
-# An answer that is expected to match fewer events than this is not written.
-LEAST = 0.03
+# An interval that is expected to match fewer events than this is not predicted.
+MIN_EXPECTED_MATCHES = 0.03
 
 
 def suppress(confidence: np.ndarray, radius: int, floor: float) -> np.ndarray:
-    """Return the indices that non-maximum suppression keeps, the most confident first.
+    """Return the steps that non-maximum suppression keeps, by falling confidence.
 
-    `confidence` has one value per time step. A kept step removes all within `radius` steps of it;
-    steps below `floor` are not considered. Of equal values the earlier goes first.
+    `confidence` has one value per time step. A kept step removes all others within `radius` steps;
+    steps below `floor` are not considered. Of equal values the earlier one is first.
     """
     alive = confidence >= floor
     kept = []
@@ -31,10 +31,10 @@ def suppress(confidence: np.ndarray, radius: int, floor: float) -> np.ndarray:
 def to_predictions(
     samples: pl.DataFrame, spots: pl.DataFrame, length_s: float = INTERVAL_S
 ) -> pl.DataFrame:
-    """Turn spots into one answer per sample (columns `schema.PREDICTIONS`).
+    """Return the spots as one row per sample (columns `schema.PREDICTIONS`).
 
-    `spots` has half, time_s, action and confidence. A spot answers the chunks that it lies in, as
-    the `length_s` seconds around it, not cut at the chunk.
+    `spots` has the columns half, time_s, action and confidence. A spot becomes an interval, the
+    `length_s` seconds around it, in every chunk that it lies in, and is not cut to the chunk.
     """
     interval = pl.struct(
         start_s=pl.col("time_s") - length_s / 2,
@@ -60,43 +60,45 @@ def to_predictions(
     )
 
 
-def choose(
+def choose_intervals(
     samples: pl.DataFrame, rates: Mapping[str, np.ndarray], step_s: float, length_s: float
 ) -> pl.DataFrame:
-    """Answer the samples of a half (columns `schema.PREDICTIONS`) from expected numbers of events.
+    """Return the intervals of a half's samples (columns `schema.PREDICTIONS`), chosen greedily.
 
-    `rates` has, for each action, how many events of it each step of the half is expected to hold.
-    An answer takes `length_s` seconds. The first one of a sample is where most events of its chunk
-    are expected that it would match; they are then taken as found, and the next answer is for those that
-    remain. Its confidence is the probability of at least one event: 1 - exp(-expected number).
+    `rates` has, for each action, the expected number of events in each step of the half: (steps,).
+    An interval is `length_s` seconds long. The first one of a sample is placed where it is expected
+    to match the most events of its chunk; these are then removed, and the next one is placed for
+    the rest. Its confidence is the probability of at least one event, 1 - exp(-expected number).
     """
-    longest_s = (samples["end_s"] - samples["start_s"]).max()
+    longest_s = max(samples["end_s"] - samples["start_s"])
     steps = np.arange(np.ceil(longest_s / step_s) + 1)
-    within = (np.abs(np.subtract.outer(steps, steps)) * step_s < max_distance_s(length_s)).astype(
+    matching = (np.abs(np.subtract.outer(steps, steps)) * step_s < max_distance_s(length_s)).astype(
         float
     )
-    answers = []
+    predictions = []
     for start_s, end_s, action in samples.select("start_s", "end_s", "action").iter_rows():
         # The steps whose middle is in the chunk.
         first, last = (max(0, int(np.ceil(edge / step_s - 0.5))) for edge in (start_s, end_s))
-        left = rates.get(action, np.zeros(0))[first:last].copy()
-        matched = within[: len(left), : len(left)]
-        found = []
-        while len(left) and (expected := matched @ left).max() >= LEAST:
+        remaining = rates.get(action, np.zeros(0))[first:last].copy()
+        matched = matching[: len(remaining), : len(remaining)]
+        intervals: list[dict[str, float]] = []
+        while len(remaining) and (expected := matched @ remaining).max() >= MIN_EXPECTED_MATCHES:
             best = int(expected.argmax())
             middle_s = (first + best + 0.5) * step_s
-            found.append(
+            intervals.append(
                 {
                     "start_s": middle_s - length_s / 2,
                     "end_s": middle_s + length_s / 2,
                     "confidence": -np.expm1(-expected[best]),
                 }
             )
-            left[matched[best] > 0] = 0
-        answers.append(sorted(found, key=lambda one: one["start_s"]))
+            remaining[matched[best] > 0] = 0
+        predictions.append(sorted(intervals, key=lambda interval: interval["start_s"]))
     return schema.fill_predictions(
         samples.select("half", "chunk", "action").with_columns(
-            intervals=pl.Series(answers, dtype=pl.List(schema.INTERVAL)),
-            status=pl.Series(["ok" if found else "none" for found in answers], dtype=pl.String),
+            intervals=pl.Series(predictions, dtype=pl.List(schema.INTERVAL)),
+            status=pl.Series(
+                ["ok" if intervals else "none" for intervals in predictions], dtype=pl.String
+            ),
         )
     )

@@ -21,9 +21,9 @@ from touchline.data.samples import make_samples
 from touchline.evaluation.matching import answer_intervals, pairs, truth_intervals
 from touchline.models import constant
 from touchline.models.backend import Match
-from touchline.models.peaks import LEAST, choose
+from touchline.models.peaks import MIN_EXPECTED_MATCHES, choose_intervals
 from touchline.models.words import tcn, tcn_fit
-from touchline.models.words.features import numbered, read_half, targets, window
+from touchline.models.words.features import encode_half, index_events, make_targets, make_window
 
 SMALL = {"channels": 32, "layers": 3, "min_updates": 200, "min_count": 3, "ensemble_size": 2}
 
@@ -194,26 +194,26 @@ def half_of(match):
     lines = match.samples.filter(half=1, action="goal").select("lines").explode("lines")
     lines = lines.unnest("lines").unique(maintain_order=True)
     known = {"net": 0, "the_net": 1, "brings": 2, "ball": 3}
-    return read_half(1, lines, 600.0, known, numbered(match.labels, 1, ["foul", "goal"]))
+    return encode_half(1, lines, 600.0, known, index_events(match.labels, 1, ["foul", "goal"]))
 
 
 @pytest.mark.parametrize("start_s", [-100.0, 0.0, 37.0, 500.0])
 def test_a_window_from_any_moment_on_is_a_part_of_the_whole(start_s):
     half = half_of(make_match(3))
-    part = window(half, start_s, 60, 2.0)
-    whole = window(half, start_s - 40, 100, 2.0)
-    ends = np.append(whole.first, len(whole.tokens))
+    part = make_window(half, start_s, 60, 2.0)
+    whole = make_window(half, start_s - 40, 100, 2.0)
+    ends = np.append(whole.offsets, len(whole.tokens))
     assert np.array_equal(part.tokens, whole.tokens[ends[20] : ends[80]])
-    assert np.array_equal(part.first, whole.first[20:80] - ends[20])
-    assert np.array_equal(part.extra, whole.extra[20:80])
+    assert np.array_equal(part.offsets, whole.offsets[20:80] - ends[20])
+    assert np.array_equal(part.position, whole.position[20:80])
     assert part.inside.tolist() == [0 <= start_s + 2 * n + 1 < 600 for n in range(60)]
-    near, far = (targets(half, *span, 2.0, 2) for span in ((start_s, 60), (start_s - 40, 100)))
+    near, far = (make_targets(half, *span, 2.0, 2) for span in ((start_s, 60), (start_s - 40, 100)))
     assert np.array_equal(near, far[20:80])
 
 
 def test_an_event_is_near_the_steps_whose_middle_is_at_most_two_and_a_half_seconds_away():
     half = half_of(make_match(3))
-    near = targets(half, 0.0, 300, 2.0, 2)
+    near = make_targets(half, 0.0, 300, 2.0, 2)
     middles = np.arange(300) * 2 + 1
     for number in (0, 1):
         times_s = half.events[half.events[:, 1] == number, 0]
@@ -237,7 +237,7 @@ def test_the_first_answer_matches_most_of_the_events_that_are_expected_in_its_ch
     draw = np.random.default_rng(seed)
     samples = make_samples(pl.DataFrame(schema=COMMENTARY), {1: 150.0}, ["goal", "foul"], 60.0, 0.0)
     rates = {"goal": draw.random(75) ** 8}  # nobody knows of a foul
-    answers = choose(samples, rates, 2.0, length_s)
+    answers = choose_intervals(samples, rates, 2.0, length_s)
     assert set(answers.filter(action="foul")["status"]) == {"none"}
     middles = np.arange(75) * 2 + 1.0
     for start_s, intervals in zip(
@@ -259,7 +259,7 @@ def test_the_first_answer_matches_most_of_the_events_that_are_expected_in_its_ch
 
 def test_nothing_is_answered_twice_and_nothing_below_the_least():
     samples = make_samples(pl.DataFrame(schema=COMMENTARY), {1: 60.0}, ["goal"], 60.0, 0.0)
-    rate = np.full(30, LEAST / 20)
+    rate = np.full(30, MIN_EXPECTED_MATCHES / 20)
     rate[5] = 3.0  # one event, certain
-    (intervals,) = choose(samples, {"goal": rate}, 2.0, 12.0)["intervals"]
+    (intervals,) = choose_intervals(samples, {"goal": rate}, 2.0, 12.0)["intervals"]
     assert len(intervals.to_list()) == 1

@@ -1,1 +1,1 @@
-"""Models on the words of the commentary."""
+"""Models on the words of the commentary: a linear one and a temporal convolutional network."""

@@ -1,14 +1,14 @@
-"""The words of a match's commentary, with the time of each."""
+"""Commentary as timed words: the lines of each half, and the time of every word in them."""
 
 from collections.abc import Iterator
 
 import polars as pl
 
-WORDS = r"[\p{L}\p{N}']+"
+WORD_PATTERN = r"[\p{L}\p{N}']+"
 
 
-def halves(samples: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame, float]]:
-    """Yield (half, its lines in the order of time, the end of its last chunk in seconds)."""
+def split_halves(samples: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame, float]]:
+    """Yield (half, its commentary lines by time, the end of its last chunk in seconds)."""
     lines = (
         samples.select("half", "lines")
         .explode("lines")
@@ -21,12 +21,13 @@ def halves(samples: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame, float]]:
         yield half, lines.filter(pl.col("half") == half), end_s
 
 
-def spoken_words(lines: pl.DataFrame, pattern: str = WORDS) -> pl.DataFrame:
-    """Return (time_s, word, pair) of each word; a line's words are spread evenly over its time.
+def timed_words(lines: pl.DataFrame, pattern: str = WORD_PATTERN) -> pl.DataFrame:
+    """Return (word, time_s, pair) of each word; a line's words are spread evenly over its duration.
 
-    A word is what `pattern` finds in the lower-case text; a pair is a word with the one before it.
+    A word is a match of `pattern` in the lower-case text; a pair joins the word before and the
+    word.
     """
-    place = (pl.col("number") + 0.5) / pl.col("words").list.len()
+    position = (pl.col("number") + 0.5) / pl.col("words").list.len()
     return (
         lines.select(
             "start_s", "end_s", words=pl.col("text").str.to_lowercase().str.extract_all(pattern)
@@ -36,7 +37,7 @@ def spoken_words(lines: pl.DataFrame, pattern: str = WORDS) -> pl.DataFrame:
         .explode("word", "number")
         .select(
             "word",
-            time_s=pl.col("start_s") + (pl.col("end_s") - pl.col("start_s")) * place,
+            time_s=pl.col("start_s") + (pl.col("end_s") - pl.col("start_s")) * position,
             pair=pl.col("word").shift(1, fill_value="") + "_" + pl.col("word"),
         )
     )

@@ -1,7 +1,7 @@
-"""A half of commentary in steps of time: what the network reads, and what it learns from.
+"""Inputs and targets of the temporal convolutional network: a half of commentary in time steps.
 
-A step is described by the words and pairs of words that are spoken in it, and by what the words do
-not say: how many there are, whether a line begins or ends, and where in the half it is.
+The inputs of a step are the words and word pairs spoken in it, and features of its position: the
+number of words, whether a line begins or ends, and the time in the half.
 """
 
 from collections import Counter
@@ -14,25 +14,25 @@ import polars as pl
 import scipy.sparse as sp
 from sklearn.utils.extmath import randomized_svd
 
-from touchline.models.words.commentary_words import WORDS, spoken_words
+from touchline.models.words.commentary_words import WORD_PATTERN, timed_words
 
-PATTERN = WORDS + r"|[!?]"  # a recogniser writes what was shouted with an exclamation mark
-# An event is learnt as the 5 s around it.
-NEAR_S = 2.5
-# Smooth marks of the time in the half: bells of this width around every fifth minute.
-MINUTES_S, BELL_S = np.arange(0, 3300, 300.0), 200.0
-EDGE_S = 60.0
-TOGETHER_S = 6.0  # words within so many seconds are spoken together
-TINY = 1e-9
-EXTRA = 4 + 2 * len(MINUTES_S) + 2
+PATTERN = WORD_PATTERN + r"|[!?]"  # speech recognition writes shouts with an exclamation mark
+# The target of a step is 1 where its middle is at most this far from an event.
+TARGET_RADIUS_S = 2.5
+# The time in the half is encoded by Gaussians of this width (standard deviation) at these centres.
+CENTRES_S, WIDTH_S = np.arange(0, 3300, 300.0), 200.0
+EDGE_S = 60.0  # decay of the features of the distance to the half's start and end
+LSA_WINDOW_S = 6.0  # words in the same window of this length co-occur
+EPSILON = 1e-9
+POSITION_FEATURES = 4 + 2 * len(CENTRES_S) + 2  # of a step
 
 
 @dataclass(frozen=True)
 class Half:
-    """The words of a half, in the order of time, and the events where they are known.
+    """The words of a half, by time, and its events where they are known.
 
-    `tokens` are rows of the vocabulary, spoken at `token_s`; `word_s` are the times of all words.
-    `events` has a row (time_s, number of the action) per event.
+    `tokens` are indices into the vocabulary, spoken at `token_s`; `word_s` are the times of all
+    words, known or not. `events` has a row (time_s, index of the action) per event.
     """
 
     number: int
@@ -40,39 +40,39 @@ class Half:
     tokens: np.ndarray
     token_s: np.ndarray
     word_s: np.ndarray
-    begin_s: np.ndarray  # of the lines
-    finish_s: np.ndarray
+    line_start_s: np.ndarray
+    line_end_s: np.ndarray
     events: np.ndarray
 
 
 class Window(NamedTuple):
-    """Consecutive steps of a half, from any moment on."""
+    """Consecutive steps of a half, as the network reads them."""
 
-    tokens: np.ndarray  # of all steps
-    first: np.ndarray  # (steps,) place of each step's first token in them
-    extra: np.ndarray  # (steps, EXTRA)
+    tokens: np.ndarray  # (tokens of all steps,)
+    offsets: np.ndarray  # (steps,) index of each step's first token in `tokens`
+    position: np.ndarray  # (steps, POSITION_FEATURES)
     inside: np.ndarray  # (steps,) whether a step's middle is in the half
 
 
-def count_words(lines: pl.DataFrame) -> Counter:
-    """Count the words and pairs of some lines."""
-    words = spoken_words(lines, PATTERN)
+def count_words(lines: pl.DataFrame) -> Counter[str]:
+    """Return how often each word and each pair occurs in the lines."""
+    words = timed_words(lines, PATTERN)
     return Counter(words["word"].to_list()) + Counter(words["pair"].to_list())
 
 
-def vocabulary(counts: Counter, least: int) -> dict[str, int]:
-    """Return a number for every word and pair that is counted at least so often, the commonest first."""
-    kept = sorted((-count, word) for word, count in counts.items() if count >= least)
+def build_vocabulary(counts: Counter[str], min_count: int) -> dict[str, int]:
+    """Return the index of all words and pairs with `min_count` occurrences, by frequency."""
+    kept = sorted((-count, word) for word, count in counts.items() if count >= min_count)
     return {word: number for number, (_, word) in enumerate(kept)}
 
 
-def read_half(
-    number: int, lines: pl.DataFrame, end_s: float, known: dict[str, int], events: np.ndarray
+def encode_half(
+    number: int, lines: pl.DataFrame, end_s: float, vocabulary: dict[str, int], events: np.ndarray
 ) -> Half:
-    """Look up the words of a half; those that are not `known` are left out."""
-    words = spoken_words(lines, PATTERN)
-    rows = [known.get(word, -1) for word in [*words["word"], *words["pair"]]]
-    tokens = np.array(rows, np.int32)
+    """Return a half with its words as indices into the vocabulary; other words are left out."""
+    words = timed_words(lines, PATTERN)
+    indices = [vocabulary.get(word, -1) for word in [*words["word"], *words["pair"]]]
+    tokens = np.array(indices, np.int32)
     token_s = np.tile(words["time_s"].to_numpy(), 2)
     kept = np.flatnonzero(tokens >= 0)
     kept = kept[np.argsort(token_s[kept], kind="stable")]
@@ -88,69 +88,71 @@ def read_half(
     )
 
 
-def numbered(labels: pl.DataFrame, half: int, actions: Sequence[str]) -> np.ndarray:
-    """Return the events of a half as rows (time_s, number of the action)."""
-    number = pl.col("action").replace_strict(list(actions), range(len(actions)), default=None)
-    return labels.filter(half=half).select("time_s", number).drop_nulls().to_numpy()
+def index_events(labels: pl.DataFrame, half: int, actions: Sequence[str]) -> np.ndarray:
+    """Return the events of a half as rows (time_s, index of the action); others are left out."""
+    index = pl.col("action").replace_strict(list(actions), range(len(actions)), default=None)
+    return labels.filter(half=half).select("time_s", index).drop_nulls().to_numpy()
 
 
-def meanings(halves: Sequence[Half], words: int, width: int) -> np.ndarray:
-    """Return a vector of length 1 for every word, alike for words that are spoken together: (words, width).
+def lsa_vectors(halves: Sequence[Half], words: int, width: int) -> np.ndarray:
+    """Return a unit vector for every word, similar for words that co-occur: (words, width).
 
-    Latent semantic analysis (Deerwester et al., 1990): the first `width` singular vectors of which words
-    occur in which `TOGETHER_S`, weighted by how rare a word is.
+    Latent semantic analysis (Deerwester et al., 1990): the first `width` right singular vectors of
+    the binary window-word matrix, whose columns are weighted by inverse document frequency.
     """
-    places, before = [], 0
+    windows, count = [], 0
     for half in halves:
-        places.append(before + (half.token_s // TOGETHER_S).astype(np.int64))
-        before = 1 + max([before, *places[-1][-1:]])
+        windows.append(count + (half.token_s // LSA_WINDOW_S).astype(np.int64))
+        count = 1 + max([count, *windows[-1][-1:]])
     tokens = np.concatenate([half.tokens for half in halves])
     ones = np.ones(len(tokens), np.float32)
-    spoken = sp.csr_matrix((ones, (np.concatenate(places), tokens)), shape=(before, words))
-    spoken.data[:] = 1
-    rare = np.log(before / (1 + np.asarray(spoken.sum(axis=0))[0])).clip(0)
-    found = np.zeros((words, width), np.float32)
-    known = min(width, *spoken.shape)
-    if known:
-        vectors = randomized_svd(spoken @ sp.diags_array(rare), known, random_state=0)[2].T
-        found[:, :known] = vectors / np.maximum(vectors.std(axis=0), TINY)
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), TINY)
+    occurrence = sp.csr_matrix((ones, (np.concatenate(windows), tokens)), shape=(count, words))
+    occurrence.data[:] = 1
+    inverse_frequency = np.log(count / (1 + np.asarray(occurrence.sum(axis=0))[0])).clip(0)
+    vectors = np.zeros((words, width), np.float32)
+    rank = min(width, *occurrence.shape)
+    if rank:
+        weighted = occurrence @ sp.diags_array(inverse_frequency)
+        singular = randomized_svd(weighted, rank, random_state=0)[2].T
+        vectors[:, :rank] = singular / np.maximum(singular.std(axis=0), EPSILON)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), EPSILON)
 
 
-def window(half: Half, start_s: float, steps: int, step_s: float) -> Window:
-    """Describe so many steps of a half from `start_s` on, which may lie outside of it."""
+def make_window(half: Half, start_s: float, steps: int, step_s: float) -> Window:
+    """Return `steps` steps of a half from `start_s` on, which may lie outside the half."""
     edges = start_s + step_s * np.arange(steps + 1)
     middles = edges[:-1] + step_s / 2
-    places = np.searchsorted(half.token_s, edges)
+    bounds = np.searchsorted(half.token_s, edges)
 
     def count(times_s: np.ndarray) -> np.ndarray:
         return np.diff(np.searchsorted(times_s, edges))
 
-    bells = np.exp(-(((middles[:, None] - MINUTES_S) / BELL_S) ** 2) / 2)
+    gaussians = np.exp(-(((middles[:, None] - CENTRES_S) / WIDTH_S) ** 2) / 2)
     inside = (middles >= 0) & (middles < half.end_s)
-    extra = [
+    position = [
         np.log1p(count(half.word_s)),
         inside,
-        count(half.begin_s) > 0,
-        count(half.finish_s) > 0,
-        *(bells * (half.number == 1)).T,
-        *(bells * (half.number == 2)).T,
+        count(half.line_start_s) > 0,
+        count(half.line_end_s) > 0,
+        *(gaussians * (half.number == 1)).T,
+        *(gaussians * (half.number == 2)).T,
         np.exp(-np.maximum(middles, 0) / EDGE_S),
         np.exp(-np.maximum(half.end_s - middles, 0) / EDGE_S),
     ]
     return Window(
-        half.tokens[places[0] : places[-1]],
-        places[:-1] - places[0],
-        np.stack(extra, axis=1).astype(np.float32),
+        half.tokens[bounds[0] : bounds[-1]],
+        bounds[:-1] - bounds[0],
+        np.stack(position, axis=1).astype(np.float32),
         inside,
     )
 
 
-def targets(half: Half, start_s: float, steps: int, step_s: float, actions: int) -> np.ndarray:
-    """Return whether an event of each action is near each step's middle: (steps, actions)."""
-    near = np.zeros((steps, actions), np.float32)
+def make_targets(half: Half, start_s: float, steps: int, step_s: float, actions: int) -> np.ndarray:
+    """Return 1 where an event is within `TARGET_RADIUS_S` of a step: (steps, actions)."""
+    targets = np.zeros((steps, actions), np.float32)
     for time_s, action in half.events:
         middle = (time_s - start_s) / step_s - 0.5  # in steps
-        first = max(0, int(np.ceil(middle - NEAR_S / step_s)))
-        near[first : max(first, int(np.floor(middle + NEAR_S / step_s)) + 1), int(action)] = 1
-    return near
+        radius = TARGET_RADIUS_S / step_s
+        first = max(0, int(np.ceil(middle - radius)))
+        targets[first : max(first, int(np.floor(middle + radius)) + 1), int(action)] = 1
+    return targets

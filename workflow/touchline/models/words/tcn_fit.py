@@ -1,4 +1,4 @@
-"""Training of the temporal convolutional networks, which keeps those that are done."""
+"""Training of the temporal convolutional networks; finished networks are kept as checkpoints."""
 
 import json
 from collections import Counter
@@ -6,63 +6,57 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 from safetensors.torch import load_file, save_file
 
 from touchline.core.files import atomic_file, write_text
 from touchline.core.problems import InputError
 from touchline.models.backend import Match
-from touchline.models.words.commentary_words import halves
+from touchline.models.check_settings import check_names
+from touchline.models.words.commentary_words import split_halves
 from touchline.models.words.features import (
     Half,
+    build_vocabulary,
     count_words,
-    meanings,
-    numbered,
-    read_half,
-    vocabulary,
+    encode_half,
+    index_events,
+    lsa_vectors,
 )
-from touchline.models.words.tcn_network import train
+from touchline.models.words.tcn_network import TRAINING_DEFAULTS, train_network
 
-# Chosen on the valid split (benchmarks/README.md).
-DEFAULTS = {
-    "step_s": 2.0,
-    "channels": 128,
-    "layers": 6,
-    "epochs": 6,
-    "min_updates": 400,
-    "min_count": 15,
-    "ensemble_size": 4,
-    "seed": 0,
-}
-PROCESSES = 2  # that train at once, one thread each
+PROCESSES = 2  # trainings in parallel, with one thread each
 
 
 def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path) -> None:
-    """Train the networks and write `model.safetensors`, `model.json` and `words.json`.
+    """Train the ensemble and write `model.safetensors`, `model.json` and `words.json`.
 
-    A network that is done is kept in `checkpoints`: a training that is interrupted does not make it
-    again. The labels of all actions are learnt, also of those that no sample asks for.
-    Raises `InputError` when there is nothing to train on.
+    A finished network is kept in `checkpoints`, so an interrupted training does not repeat it. All
+    actions of the labels are learnt, also those of which there is no sample. Raises `InputError`
+    for an unknown setting, and where there is nothing to train on.
     """
-    settings = DEFAULTS | settings
-    read, counts, found = [], Counter(), set()
+    check_names(settings, [*TRAINING_DEFAULTS, "length_s"])
+    settings = TRAINING_DEFAULTS | settings
+    parts: list[tuple[int, pl.DataFrame, float, pl.DataFrame]] = []
+    counts: Counter[str] = Counter()
+    labelled: set[str] = set()
     for match in study:
-        for half, lines, end_s in halves(match.samples):
+        for half, lines, end_s in split_halves(match.samples):
             counts.update(count_words(lines))
-            read.append((half, lines, end_s, match.labels))
-        found.update(match.labels["action"])
-    if not read:
+            parts.append((half, lines, end_s, match.events))
+        labelled.update(match.events["action"])
+    if not parts:
         raise InputError("the train split has no samples, so there is nothing to train on.")
-    known, actions = vocabulary(counts, settings["min_count"]), sorted(found)
-    described = [
-        read_half(half, lines, end_s, known, numbered(labels, half, actions))
-        for half, lines, end_s, labels in read
+    vocabulary, actions = build_vocabulary(counts, settings["min_count"]), sorted(labelled)
+    halves = [
+        encode_half(half, lines, end_s, vocabulary, index_events(events, half, actions))
+        for half, lines, end_s, events in parts
     ]
-    del read, counts
-    vectors = meanings(described, len(known), settings["channels"])
-    weights = _train_all(described, vectors, len(actions), settings, checkpoints)
+    del parts, counts
+    vectors = lsa_vectors(halves, len(vocabulary), settings["channels"])
+    weights = _train_all(halves, vectors, len(actions), settings, checkpoints)
     for name, content in (
-        ("words", list(known)),
+        ("words", list(vocabulary)),
         ("model", {"actions": actions, **{key: settings[key] for key in ("step_s", "layers")}}),
     ):
         write_text(folder / f"{name}.json", json.dumps(content, indent=1, ensure_ascii=False))
@@ -70,14 +64,14 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
 
 
 def _train_all(
-    described: list[Half], words: np.ndarray, actions: int, settings: dict, checkpoints: Path
+    halves: list[Half], vectors: np.ndarray, actions: int, settings: dict, checkpoints: Path
 ) -> dict[str, torch.Tensor]:
-    """Return the weights of all networks, `PROCESSES` of which are trained at once."""
+    """Return the weights of all networks, of which `PROCESSES` are trained in parallel."""
     paths = [
         checkpoints / f"network{number}.safetensors" for number in range(settings["ensemble_size"])
     ]
     missing = [number for number, path in enumerate(paths) if not path.exists()]
-    arguments = (missing, paths, described, words, actions, settings)
+    arguments = (missing, paths, halves, vectors, actions, settings)
     processes = min(PROCESSES, len(missing))
     if processes:
         started = torch.multiprocessing.start_processes(
@@ -97,12 +91,12 @@ def _train_all(
 
 
 def _train_some(
-    process: int, processes: int, missing: list[int], paths: list[Path], described: list[Half],
-    words: np.ndarray, actions: int, settings: dict,
+    process: int, processes: int, missing: list[int], paths: list[Path], halves: list[Half],
+    vectors: np.ndarray, actions: int, settings: dict,
 ) -> None:  # fmt: skip
-    """Be one of the processes: train every so many-th of the missing networks."""
+    """Train the share of one process: every `processes`-th of the missing networks."""
     for number in missing[process::processes]:
         seed = settings["seed"] * settings["ensemble_size"] + number
-        weights = train(described, words, actions, settings, seed, process)
+        weights = train_network(halves, vectors, actions, settings, seed, process)
         with atomic_file(paths[number]) as partial:
             save_file(weights, partial)

@@ -1,7 +1,7 @@
-"""The temporal convolutional network: dilated convolutions over the steps of a half (Yu and Koltun, 2016).
+"""The temporal convolutional network (residual dilated convolutions over time) and its training.
 
-Every layer adds to what the layers below it found, seen from a step, from the steps 2^layer before and
-after it. Six layers of 2 s steps see 126 s to either side.
+The dilation doubles with each layer (Yu and Koltun, 2016), so the receptive field of six layers of
+2 s steps is 126 s to either side.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,20 +12,39 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from touchline.models.words.features import EXTRA, NEAR_S, Half, Window, targets, window
+from touchline.models.words.features import (
+    POSITION_FEATURES,
+    TARGET_RADIUS_S,
+    Half,
+    Window,
+    make_targets,
+    make_window,
+)
 
-WINDOW = 256  # steps that are trained on at once, and windows of them
-BATCH = 16
+# Chosen on the valid split (benchmarks/README.md).
+TRAINING_DEFAULTS = {
+    "step_s": 2.0,
+    "channels": 128,
+    "layers": 6,
+    "epochs": 6,
+    "min_updates": 400,
+    "min_count": 15,
+    "ensemble_size": 4,
+    "seed": 0,
+}
+
+WINDOW_STEPS = 256
+BATCH_WINDOWS = 16
 DROPOUT, WORD_DROPOUT = 0.2, 0.25
-# Of the convolutions' matrices, which Muon turns, and of all other weights, which AdamW does.
-MATRIX_RATE, MATRIX_DECAY, RATE = 5e-3, 0.3, 1e-3
+# Muon optimises the matrices of the layers, AdamW all other weights.
+MUON_LEARNING_RATE, MUON_WEIGHT_DECAY, ADAMW_LEARNING_RATE = 5e-3, 0.3, 1e-3
 WARMUP, BETAS = 0.1, (0.9, 0.98)
-AVERAGE = 0.995  # of the weights over the last updates: share of the old at each
-RARE = -4.0  # log-odds that the training starts from: nearly always nothing happens
+EMA_DECAY = 0.995  # of the exponential moving average of the weights
+INITIAL_LOG_ODDS = -4.0  # of an event in a step: events are rare
 
 
-class Drop(nn.Module):
-    """Leaves out numbers at random, each for all steps of a window."""
+class ChannelDropout(nn.Module):
+    """Dropout of whole channels: a channel is zeroed in all steps of a window."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (B, T, channels)
         kept = functional.dropout(x.new_ones(len(x), 1, x.shape[-1]), DROPOUT, self.training)
@@ -33,152 +52,170 @@ class Drop(nn.Module):
 
 
 class Layer(nn.Module):
-    """Adds a convolution over three steps, `apart` steps from each other."""
+    """A residual convolution with a kernel of three steps and the given dilation."""
 
-    def __init__(self, channels: int, apart: int) -> None:
+    def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
-        self.apart = apart
+        self.dilation = dilation
         self.norm = nn.LayerNorm(channels)
         self.mix, self.out = nn.Linear(3 * channels, channels), nn.Linear(channels, channels)
-        self.drop = Drop()
+        self.drop = ChannelDropout()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (B, T, channels)
-        around = functional.pad(self.norm(x), (0, 0, self.apart, self.apart))
-        seen = [around[:, k * self.apart : k * self.apart + x.shape[1]] for k in range(3)]
-        return x + self.drop(self.out(functional.gelu(self.mix(torch.cat(seen, dim=-1)))))
+        padded = functional.pad(self.norm(x), (0, 0, self.dilation, self.dilation))
+        taps = [padded[:, k * self.dilation : k * self.dilation + x.shape[1]] for k in range(3)]
+        return x + self.drop(self.out(functional.gelu(self.mix(torch.cat(taps, dim=-1)))))
 
 
 class Network(nn.Module):
-    """Words of steps → log-odds that an event of each action is near each step."""
+    """Maps the words of steps to the log-odds of an event of each action near each step."""
 
     def __init__(self, words: int, actions: int, channels: int, layers: int) -> None:
         super().__init__()
         self.words = nn.EmbeddingBag(max(words, 1), channels, mode="sum")
-        self.extra = nn.Linear(EXTRA, channels)
-        self.drop = Drop()
+        self.extra = nn.Linear(POSITION_FEATURES, channels)
+        self.drop = ChannelDropout()
         self.layers = nn.ModuleList(Layer(channels, 2**number) for number in range(layers))
         self.norm, self.out = nn.LayerNorm(channels), nn.Linear(channels, actions)
-        nn.init.constant_(self.out.bias, RARE)
+        nn.init.constant_(self.out.bias, INITIAL_LOG_ODDS)
 
-    def forward(self, tokens: torch.Tensor, first: torch.Tensor, extra: torch.Tensor):
-        """Return log-odds (B, T, actions); `first` (B * T,) is as in `Window`, `extra` (B, T, EXTRA)."""
-        spoken = torch.diff(first, append=torch.tensor([len(tokens)]))
-        heard = self.words(tokens, first) / torch.sqrt(1.0 + spoken)[:, None]
-        x = self.drop(heard.view(*extra.shape[:2], -1)) + self.extra(extra)
+    def forward(
+        self, tokens: torch.Tensor, offsets: torch.Tensor, position: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the log-odds (B, T, actions).
+
+        `tokens` are those of all steps, `offsets` (B * T,) the index of each step's first one, and
+        `position` (B, T, POSITION_FEATURES) the other features of the steps.
+        """
+        counts = torch.diff(offsets, append=torch.tensor([len(tokens)]))
+        embedded = self.words(tokens, offsets) / torch.sqrt(1.0 + counts)[:, None]
+        x = self.drop(embedded.view(*position.shape[:2], -1)) + self.extra(position)
         for layer in self.layers:
             x = layer(x)
         return self.out(self.norm(x))
 
     @torch.inference_mode()
     def log_odds(self, half: Half, step_s: float) -> np.ndarray:
-        """Return how likely an event is near each step of a half: (steps, actions)."""
+        """Return the log-odds of an event near each step of a half: (steps, actions)."""
         steps = int(np.ceil(half.end_s / step_s))
-        return self(*_tensors([window(half, 0.0, steps, step_s)]))[0].numpy()
+        return self(*_tensors([make_window(half, 0.0, steps, step_s)]))[0].numpy()
 
 
-def train(
-    halves: Sequence[Half], words: np.ndarray, actions: int, settings: dict, seed: int, place: int
+def train_network(
+    halves: Sequence[Half], vectors: np.ndarray, actions: int, settings: dict, seed: int, line: int
 ) -> dict[str, torch.Tensor]:
-    """Train one network and return its weights; `place` is of its line in the terminal.
+    """Train one network and return its weights; `line` is the row of its progress bar.
 
-    `words` (words, channels) are the vectors of the words that the training starts from.
-    The loss is the cross-entropy of all actions in every step. The same seed gives the same weights.
+    `vectors` (words, channels) are the initial word embeddings. The loss is the binary
+    cross-entropy of all actions in every step. The same seed gives the same weights.
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    draw = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     step_s = settings["step_s"]
-    network = Network(len(words), actions, settings["channels"], settings["layers"])
+    network = Network(len(vectors), actions, settings["channels"], settings["layers"])
     with torch.no_grad():
-        network.words.weight[: len(words)] = torch.from_numpy(words)
+        network.words.weight[: len(vectors)] = torch.from_numpy(vectors)
     total_s = sum(half.end_s for half in halves)
-    per_epoch = total_s / (step_s * WINDOW * BATCH)
-    updates = max(settings["min_updates"], round(settings["epochs"] * per_epoch))
+    updates_per_epoch = total_s / (step_s * WINDOW_STEPS * BATCH_WINDOWS)
+    updates = max(settings["min_updates"], round(settings["epochs"] * updates_per_epoch))
     optimisers = _optimisers(network)
     schedules = [
         torch.optim.lr_scheduler.OneCycleLR(
-            one, one.defaults["lr"], updates + 1, pct_start=WARMUP, cycle_momentum=False
+            optimiser, optimiser.defaults["lr"], updates + 1, pct_start=WARMUP, cycle_momentum=False
         )
-        for one in optimisers
+        for optimiser in optimisers
     ]
-    average = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=_average)
-    drawn = _windows(halves, step_s, draw)
-    line = tqdm(range(updates), desc=f"network {seed}", unit="update", position=place)
-    for _ in line:
-        chosen = [next(drawn) for _ in range(BATCH)]
-        windows = [window(half, start_s, WINDOW, step_s) for half, start_s in chosen]
-        near = [targets(half, start_s, WINDOW, step_s, actions) for half, start_s in chosen]
-        found = network(*_tensors([_drop_words(one, draw) for one in windows]))
-        loss = functional.binary_cross_entropy_with_logits(
-            found, torch.from_numpy(np.stack(near)), reduction="none"
+    average = torch.optim.swa_utils.AveragedModel(network, multi_avg_fn=_update_average)
+    stream = _draw_windows(halves, step_s, random)
+    progress = tqdm(range(updates), desc=f"network {seed}", unit="update", position=line)
+    for _ in progress:
+        starts = [next(stream) for _ in range(BATCH_WINDOWS)]
+        windows = [make_window(half, start_s, WINDOW_STEPS, step_s) for half, start_s in starts]
+        targets = [
+            make_targets(half, start_s, WINDOW_STEPS, step_s, actions) for half, start_s in starts
+        ]
+        log_odds = network(*_tensors([_drop_words(window, random) for window in windows]))
+        losses = functional.binary_cross_entropy_with_logits(
+            log_odds, torch.from_numpy(np.stack(targets)), reduction="none"
         ).sum(dim=-1)
-        loss = loss[torch.from_numpy(np.stack([one.inside for one in windows]))].mean()
+        inside = torch.from_numpy(np.stack([window.inside for window in windows]))
+        loss = losses[inside].mean()
         network.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        for one in (*optimisers, *schedules):
-            one.step()
+        for optimiser in optimisers:
+            optimiser.step()
+        for schedule in schedules:
+            schedule.step()
         average.update_parameters(network)
-        line.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+        progress.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
     return average.module.state_dict()
 
 
 def _optimisers(network: Network) -> list[torch.optim.Optimizer]:
     """Return Muon for the matrices of the layers and AdamW for everything else."""
     matrices = [weight for weight in network.layers.parameters() if weight.ndim == 2]
-    inside = set(map(id, matrices))
-    rest = [weight for weight in network.parameters() if id(weight) not in inside]
+    matrix_ids = set(map(id, matrices))
+    rest = [weight for weight in network.parameters() if id(weight) not in matrix_ids]
     return [
         torch.optim.Muon(
-            matrices, MATRIX_RATE, weight_decay=MATRIX_DECAY, adjust_lr_fn="match_rms_adamw"
+            matrices,
+            MUON_LEARNING_RATE,
+            weight_decay=MUON_WEIGHT_DECAY,
+            adjust_lr_fn="match_rms_adamw",
         ),
-        torch.optim.AdamW(rest, RATE, betas=BETAS, weight_decay=0.0, fused=True),
+        torch.optim.AdamW(rest, ADAMW_LEARNING_RATE, betas=BETAS, weight_decay=0.0, fused=True),
     ]
 
 
 @torch.no_grad()
-def _average(averaged: list[torch.Tensor], current: list[torch.Tensor], updates: int) -> None:
-    """Move the mean towards the current weights, faster in the beginning."""
-    torch._foreach_lerp_(averaged, current, 1 - min(AVERAGE, (1 + updates) / (10 + updates)))
+def _update_average(
+    averaged: Sequence[torch.Tensor], current: Sequence[torch.Tensor], updates: torch.Tensor | int
+) -> None:
+    """Update the exponential moving average of the weights; its decay grows with the updates."""
+    weight = float(1 - min(EMA_DECAY, (1 + updates) / (10 + updates)))
+    for mean, value in zip(averaged, current, strict=True):
+        mean.lerp_(value, weight)
 
 
-def _windows(
-    halves: Sequence[Half], step_s: float, draw: np.random.Generator
+def _draw_windows(
+    halves: Sequence[Half], step_s: float, random: np.random.Generator
 ) -> Iterator[tuple[Half, float]]:
-    """Yield (half, start_s) of windows without end: all halves, cut anew at random in each pass."""
-    length_s = WINDOW * step_s
+    """Yield (half, start_s) of windows endlessly; each pass shifts their grid at random."""
+    length_s = WINDOW_STEPS * step_s
     while True:
-        cut = [
+        windows = [
             (half, start_s)
             for half in halves
-            for start_s in np.arange(-draw.random() * length_s, half.end_s, length_s)
+            for start_s in np.arange(-random.random() * length_s, half.end_s, length_s)
         ]
-        for number in draw.permutation(len(cut)):
-            yield cut[number]
+        for index in random.permutation(len(windows)):
+            yield windows[index]
 
 
-def _drop_words(one: Window, draw: np.random.Generator) -> Window:
-    """Leave out words at random."""
-    kept = draw.random(len(one.tokens)) >= WORD_DROPOUT
-    before = np.concatenate([[0], np.cumsum(kept)])
-    return one._replace(tokens=one.tokens[kept], first=before[one.first])
+def _drop_words(window: Window, random: np.random.Generator) -> Window:
+    """Return the window without the words that word dropout removes."""
+    kept = random.random(len(window.tokens)) >= WORD_DROPOUT
+    kept_before = np.concatenate([[0], np.cumsum(kept)])
+    return window._replace(tokens=window.tokens[kept], offsets=kept_before[window.offsets])
 
 
 def _tensors(windows: Sequence[Window]) -> tuple[torch.Tensor, ...]:
-    """Return the windows as the network takes them."""
-    before = np.cumsum([0, *(len(one.tokens) for one in windows)])
-    first = [one.first + start for one, start in zip(windows, before[:-1], strict=True)]
+    """Return the arguments of `Network.forward` for a batch of windows."""
+    starts = np.cumsum([0, *(len(window.tokens) for window in windows)])
+    offsets = [window.offsets + start for window, start in zip(windows, starts[:-1], strict=True)]
     return (
-        torch.from_numpy(np.concatenate([one.tokens for one in windows]).astype(np.int64)),
-        torch.from_numpy(np.concatenate(first).astype(np.int64)),
-        torch.from_numpy(np.stack([one.extra for one in windows])),
+        torch.from_numpy(np.concatenate([window.tokens for window in windows]).astype(np.int64)),
+        torch.from_numpy(np.concatenate(offsets).astype(np.int64)),
+        torch.from_numpy(np.stack([window.position for window in windows])),
     )
 
 
-def rates(near: np.ndarray, step_s: float) -> np.ndarray:
-    """Return how many events a step is expected to hold, from how probable one is near it.
+def event_rates(probabilities: np.ndarray, step_s: float) -> np.ndarray:
+    """Return the expected number of events in a step from the probability of an event near it.
 
-    Events are taken to come independently of each other: with rate r per step, one is within the
-    2 * `NEAR_S` around a step with probability 1 - exp(-r * 2 * NEAR_S / step_s).
+    Events are modelled as a Poisson process: with rate r per step, there is one within
+    `TARGET_RADIUS_S` of a step with probability 1 - exp(-r * 2 * TARGET_RADIUS_S / step_s).
     """
-    return -np.log1p(-np.minimum(near, 0.9999)) * step_s / (2 * NEAR_S)
+    return -np.log1p(-np.minimum(probabilities, 0.9999)) * step_s / (2 * TARGET_RADIUS_S)
