@@ -4,10 +4,12 @@ import polars as pl
 
 from touchline.core import schema
 from touchline.data.samples import make_samples
+from touchline.models.api import openai_api
 from touchline.models.backend import Match
 
 ACTIONS = ["goal", "foul", "corner", "substitution", "clearance"]
 KEY = "sk-planted-0123456789abcdef"
+SAMPLES = 20  # of the match by default
 PRICES = {"input": 1.0, "output": 4.0, "cached": 0.25}
 
 
@@ -32,6 +34,11 @@ def entry(server, **settings) -> dict:
         "concurrency": 4,
         "timeout_s": 5,
     } | settings
+
+
+def answers_of(server, a_match: Match | None = None, **settings) -> pl.DataFrame:
+    """Return the predictions of a model on a server."""
+    return openai_api.load(entry(server, **settings), None).answer(a_match or match())
 
 
 def content(table: pl.DataFrame) -> pl.DataFrame:

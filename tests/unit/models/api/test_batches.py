@@ -9,13 +9,7 @@ from chat_server import ChatServer
 from questions import ACTIONS, KEY, content, entry, match
 from touchline.core.problems import InputError
 from touchline.models.api import batches, journal, openai_api
-from touchline.models.api.server import journal_path, read_settings
-
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TOUCHLINE_TEST_KEY", KEY)
+from touchline.models.api.server import journal_path, parse_settings
 
 
 @pytest.fixture
@@ -37,17 +31,17 @@ def wait(server, capsys, *arguments, **settings) -> str:
     return capsys.readouterr().err
 
 
-def spent(server) -> journal.Spent:
-    own = journal.Journal(journal_path(read_settings(entry(server))))
+def spent(server) -> journal.Spending:
+    opened = journal.Journal(journal_path(parse_settings(entry(server))))
     try:
-        return own.do(journal.spent)
+        return opened.apply(journal.read_spending)
     finally:
-        own.close()
+        opened.close()
 
 
 def test_a_batch_gives_the_table_of_single_requests_at_its_lower_price(server, capsys):
     said = wait(server, capsys)
-    assert "waiting for batch batch_0 (validating, 20 questions)" in said
+    assert "waiting for batch batch_0 (validating, 20 requests)" in said
     assert "20 samples, 20 still to be asked" in said
     assert "batch_0 (validating)" in wait(server, capsys)
     assert len(server.batches) == 1
@@ -79,7 +73,7 @@ def test_what_a_batch_left_out_is_handed_in_again_and_not_charged(server, capsys
     server.finish("batch_0", "expired", leave_out=3)
     said = wait(server, capsys, budget={"max_requests": 20})
     assert "batch batch_0 expired: 17 answers" in said
-    assert "batch batch_1 (validating, 3 questions)" in said
+    assert "batch batch_1 (validating, 3 requests)" in said
     assert len(server.finish("batch_1")) == 3
     assert run(server)["status"].null_count() == 0
     assert spent(server).requests == 20
@@ -104,7 +98,7 @@ def test_a_job_that_dies_after_sending_a_batch_finds_it_again(server, capsys, mo
         raise Death
 
     with monkeypatch.context() as patch:
-        patch.setattr(batches.book, "name_batch", die)
+        patch.setattr(batches.journal_db, "set_batch_id", die)
         with pytest.raises(Death):
             run(server)
     assert len(server.batches) == 1

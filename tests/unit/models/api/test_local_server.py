@@ -79,8 +79,8 @@ def test_the_server_ends_when_the_job_fails(base, new_children):
 
 JOB = """
 import sys, time
-from touchline.api import serving
-with serving.serve(sys.argv[1]) as address:
+from touchline.models.api import local_server
+with local_server.serve(sys.argv[1]) as address:
     print(address, flush=True)
     time.sleep(600)
 """

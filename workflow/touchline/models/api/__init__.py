@@ -1,1 +1,1 @@
-"""Models behind servers that speak OpenAI's API."""
+"""Models behind OpenAI's API: requests, budgets, the journal of answers, and batches."""

@@ -1,132 +1,136 @@
-"""Ask a server many prompts: side by side, within a budget, each finished answer kept at once."""
+"""Concurrent requests to a server: within a budget, with retries, each answer stored at once."""
 
 import asyncio
 import json
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import openai
 
 from touchline.core.problems import InputError
-from touchline.models.api import journal as book
+from touchline.models.api import journal as journal_db
 from touchline.models.api.completions import (
     CompletionError,
     Request,
     cost_usd,
-    is_passing,
     is_refusal,
-    read_completion,
-    refusal,
+    is_transient,
+    parse_completion,
+    refusal_record,
     retry_after_s,
 )
-from touchline.models.api.journal import Journal
-from touchline.models.api.server import Server, Settings
+from touchline.models.api.journal import Journal, Transaction
+from touchline.models.api.server import ApiSettings, Server
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 60.0
-# A server that asks for more than this has to be asked again another day.
-LONGEST_RETRY_AFTER_S = 600.0
-# So many prompts in a row that failed in all their tries: the server is down.
-FAILURES_IN_A_ROW = 5
+FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.5, 60.0
+# Where the server asks for a longer wait, the request fails.
+MAX_RETRY_AFTER_S = 600.0
+# The server counts as down when so many requests in a row have failed in all their tries.
+MAX_CONSECUTIVE_FAILURES = 5
 
 
-class Asker:
-    """Asks one model. `failures` holds the keys of prompts that stayed without an answer, and why."""
+class RequestSender:
+    """Sends the requests of one model. `failures` holds the keys of those that failed, and why."""
 
     def __init__(self, server: Server, journal: Journal) -> None:
         self.server, self.journal, self.settings = server, journal, server.settings
         self.failures: dict[str, str] = {}
-        self._under_way: set[str] = set()
-        self._failed_in_a_row = 0
-        self._stopped: str | None = None  # why no more requests are sent
+        self._in_flight: set[str] = set()  # keys
+        self._consecutive_failures = 0
+        self._stop_reason: str | None = None  # no more requests are sent where it is set
         self._pause_until = 0.0  # on the clock of time.monotonic
-        self._held = 0  # requests that hold a part of the budget
-        self._changes = 0  # of the budget, by requests that ended
-        self._changed = asyncio.Condition()
+        self._reserving = 0  # requests that hold a reserve of the budget
+        self._budget_version = 0  # counts the requests that ended, which change the reserves
+        self._budget_changed = asyncio.Condition()
 
-    async def ask(self, requests: Iterable[Request]) -> None:
-        """Ask for all requests that the journal has no answer to.
+    async def send_all(self, requests: Iterable[Request]) -> None:
+        """Send all requests that the journal has no answer to.
 
-        Raises `InputError` when the budget is used up, the server is down, or it says what no other
-        try would change: no request is sent from then on, but those under way may be charged, so
-        their answers are waited for.
+        Raises `InputError` when the budget is used up, the server is down, or it returns an error
+        that a retry would not change. Then no request is sent any more, but the answers to those
+        in flight, which may be charged, are awaited.
         """
-        waiting = iter(requests)
+        remaining = iter(requests)
         async with self.server.connect() as self._client:
             try:
                 async with asyncio.TaskGroup() as workers:
                     for _ in range(self.settings.concurrency):
-                        workers.create_task(self._work(waiting))
+                        workers.create_task(self._work(remaining))
             except* InputError as errors:
                 raise errors.exceptions[0] from None
             finally:
                 await self.journal.flush()
-        if self._stopped:
-            raise InputError(self._stopped)
+        if self._stop_reason:
+            raise InputError(self._stop_reason)
 
-    async def _work(self, waiting: Iterator[Request]) -> None:
-        for request in waiting:
-            if request.key not in self._under_way:
-                self._under_way.add(request.key)
+    async def _work(self, remaining: Iterator[Request]) -> None:
+        """Send requests one after the other; those of all workers come from one iterator."""
+        for request in remaining:
+            if request.key not in self._in_flight:
+                self._in_flight.add(request.key)
                 try:
-                    await self._settle(request)
+                    await self._send_with_retries(request)
                 finally:
-                    self._under_way.discard(request.key)
-            if self._stopped:
+                    self._in_flight.discard(request.key)
+            if self._stop_reason:
                 return
 
-    async def _settle(self, request: Request) -> None:
-        """Try until there is an answer in the journal, or no sense in another try."""
-        wait_s = FIRST_WAIT_S
-        for tried in range(1 + self.settings.retries):
-            while time.monotonic() < self._pause_until and not self._stopped:
+    async def _send_with_retries(self, request: Request) -> None:
+        """Send a request until its answer is in the journal or its retries are used up."""
+        backoff_s = FIRST_BACKOFF_S
+        error: Exception | None = None
+        for attempt in range(1 + self.settings.retries):
+            while time.monotonic() < self._pause_until and not self._stop_reason:
                 await self._sleep_until(self._pause_until)
-            most_usd = await self._reserve(request)
-            if most_usd is None:
+            reserved_usd = await self._reserve(request)
+            if reserved_usd is None:
                 return
-            error = await self._try(request, most_usd)
+            error = await self._send(request, reserved_usd)
             if error is None:
-                self._failed_in_a_row = 0
-            if error is None or self._stopped:
+                self._consecutive_failures = 0
+            if error is None or self._stop_reason:
                 return
-            if tried < self.settings.retries:
-                asked_s = _asked_wait_s(error)
-                if asked_s is not None and asked_s > LONGEST_RETRY_AFTER_S:
+            if attempt < self.settings.retries:
+                requested_s = _requested_wait_s(error)
+                if requested_s is not None and requested_s > MAX_RETRY_AFTER_S:
                     break
-                if asked_s is None:
-                    await self._sleep_until(time.monotonic() + wait_s * random.uniform(0.75, 1.0))
+                if requested_s is None:
+                    jitter = random.uniform(0.75, 1.0)
+                    await self._sleep_until(time.monotonic() + backoff_s * jitter)
                 else:
-                    self._pause_until = max(self._pause_until, time.monotonic() + asked_s)
-                wait_s = min(2 * wait_s, LONGEST_WAIT_S)
-        self.failures[request.key] = self.server.name(error)
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= FAILURES_IN_A_ROW:
-            self._stopped = (
-                f"{self.settings.base_url} did not answer {self._failed_in_a_row} prompts in a row, "
-                f"the last one: {self.failures[request.key]}. Its answers so far are kept: run "
+                    self._pause_until = max(self._pause_until, time.monotonic() + requested_s)
+                backoff_s = min(2 * backoff_s, MAX_BACKOFF_S)
+        assert error is not None  # every other way out of the loop returns
+        self.failures[request.key] = self.server.describe_error(error)
+        self._consecutive_failures += 1
+        if self._consecutive_failures >= MAX_CONSECUTIVE_FAILURES:
+            self._stop_reason = (
+                f"{self.settings.base_url} did not answer {self._consecutive_failures} prompts in a "
+                f"row, the last one: {self.failures[request.key]}. Its answers so far are kept: run "
                 "again later."
             )
 
-    async def _try(self, request: Request, most_usd: float) -> Exception | None:
-        """Send a request once; return the error if another try may help."""
-        began = time.perf_counter()
+    async def _send(self, request: Request, reserved_usd: float) -> Exception | None:
+        """Send a request once; return the error where a retry may help."""
+        start_s = time.perf_counter()
         try:
             async with asyncio.timeout(self.settings.timeout_s):
-                # The raw body: the client would take any JSON for a completion.
+                # The raw body, since the client would accept any JSON as a completion.
                 response = await self._client.chat.completions.with_raw_response.create(
                     **request.body
                 )
                 body = json.loads(response.content)
-            record = read_completion(body, round(time.perf_counter() - began, 3))
+            record = parse_completion(body, round(time.perf_counter() - start_s, 3))
         except openai.APIStatusError as error:
             if not is_refusal(error):
-                await self._end(partial(book.release, usd=most_usd))
-                if not is_passing(error):
-                    self._stopped = self.server.refusal(error)
+                await self._end(partial(journal_db.release, usd=reserved_usd))
+                if not is_transient(error):
+                    self._stop_reason = self.server.final_error(error)
                 return error
-            record = refusal(self.server.name(error))
+            record = refusal_record(self.server.describe_error(error))
         except (
             openai.APIConnectionError,
             TimeoutError,
@@ -134,73 +138,76 @@ class Asker:
             RecursionError,
             CompletionError,
         ) as error:
-            # It may have been charged, so its part of the budget does not come back.
+            # It may have been charged, so its reserve is not released.
             await self._end()
             return error
         paid_usd = cost_usd(record, self.settings.prices)
         await self._end(
             partial(
-                book.settle,
+                journal_db.settle,
                 key=request.key,
                 sample=request.sample,
                 record=record,
-                reserved_usd=most_usd,
-                usd=most_usd if paid_usd is None else paid_usd,
+                reserved_usd=reserved_usd,
+                usd=reserved_usd if paid_usd is None else paid_usd,
             )
         )
         return None
 
     async def _reserve(self, request: Request) -> float | None:
-        """Take what a request can cost at most from the budget, and return it.
+        """Reserve the maximum cost of a request in US dollars, and return it.
 
-        None where it is not to be asked: it has an answer by now, or the budget has come to its end.
+        Returns None where the request is not to be sent: it has an answer by now, or the budget is
+        used up.
         """
-        budget, most_usd = self.settings.budget, self.settings.most_usd(request)
+        budget, max_usd = self.settings.budget, self.settings.max_usd(request)
 
-        def change(file: sqlite3.Connection) -> bool | None:
-            if book.find(file, request.key):
+        def reserve(file: sqlite3.Connection) -> bool | None:
+            if journal_db.find_answer(file, request.key):
                 return None
-            fits = book.reserve(file, most_usd, budget.max_usd, budget.max_requests)
-            self._held += fits
+            fits = journal_db.reserve(file, max_usd, budget.max_usd, budget.max_requests)
+            self._reserving += fits
             return fits
 
-        while not self._stopped:
-            changes = self._changes
-            fits = await self.journal.write(change)
+        while not self._stop_reason:
+            version = self._budget_version
+            fits = await self.journal.apply_async(reserve)
             if fits is None:
                 return None
             if fits:
-                return most_usd
-            if not self._held:
-                self._stopped = used_up(self.settings, self.journal)
+                return max_usd
+            if not self._reserving:
+                self._stop_reason = budget_message(self.settings, self.journal)
             else:
-                # What is under way costs less than it might: a part of it comes back.
-                async with self._changed:
-                    await self._changed.wait_for(lambda seen=changes: self._changes != seen)
+                # Requests in flight cost less than their reserve, part of which is then released.
+                async with self._budget_changed:
+                    while self._budget_version == version:
+                        await self._budget_changed.wait()
         return None
 
-    async def _end(self, change: Callable[[sqlite3.Connection], None] | None = None) -> None:
-        """Write down how a request ended, and let those that wait for its part of the budget know."""
-        if change:
-            await self.journal.write(change)
-        async with self._changed:
-            self._held -= 1
-            self._changes += 1
-            self._changed.notify_all()
+    async def _end(self, transaction: Transaction[None] | None = None) -> None:
+        """Store the end of a request, and wake the requests that wait for its reserve."""
+        if transaction:
+            await self.journal.apply_async(transaction)
+        async with self._budget_changed:
+            self._reserving -= 1
+            self._budget_version += 1
+            self._budget_changed.notify_all()
 
     async def _sleep_until(self, moment_s: float) -> None:
-        """Sleep until a moment of time.monotonic, or until no more requests are sent."""
-        while (left_s := moment_s - time.monotonic()) > 0 and not self._stopped:
+        """Sleep until a moment of time.monotonic, or until sending stops."""
+        while (left_s := moment_s - time.monotonic()) > 0 and not self._stop_reason:
             await asyncio.sleep(min(left_s, 0.5))
 
 
-def _asked_wait_s(error: Exception) -> float | None:
+def _requested_wait_s(error: Exception) -> float | None:
+    """Return the wait that the server asks for with an error, in seconds."""
     return retry_after_s(error.response.headers) if hasattr(error, "response") else None
 
 
-def used_up(settings: Settings, journal: Journal) -> str:
-    """Return the sentence for a budget that has no room for another request."""
-    budget, so_far = settings.budget, journal.do(book.spent)
+def budget_message(settings: ApiSettings, journal: Journal) -> str:
+    """Return the message for a budget that has no room for another request."""
+    budget, so_far = settings.budget, journal.apply(journal_db.read_spending)
     limits = [
         f"{name} {limit:g}"
         for name, limit in (("max_usd", budget.max_usd), ("max_requests", budget.max_requests))
@@ -208,7 +215,7 @@ def used_up(settings: Settings, journal: Journal) -> str:
     ]
     return (
         f"the budget of {settings.model} ({' and '.join(limits)}) has no room for another request, "
-        f"which is reckoned with the longest answer that the parameters allow. So far there were "
-        f"{so_far.requests} requests for {so_far.usd:.4f} USD, cut-off ones at their most. Their "
-        f"answers are kept in {journal.path}: raise the budget and run again to go on."
+        "whose cost is bounded by the longest answer that the parameters allow. So far there were "
+        f"{so_far.requests} requests for {so_far.usd:.4f} USD, interrupted ones at their maximum. "
+        f"Their answers are kept in {journal.path}: raise the budget and run again to go on."
     )

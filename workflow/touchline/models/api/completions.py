@@ -1,6 +1,6 @@
-"""One chat completion: what is asked, what comes back, what it costs, and what became of an error.
+"""OpenAI's chat-completions format: requests, records of completions, prices and error codes.
 
-Everything here is of OpenAI's chat-completions format and makes no request.
+Nothing here sends a request.
 """
 
 import email.utils
@@ -10,29 +10,29 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import openai
 
-# Nothing in a chat has fewer bytes than tokens but the marks around its messages.
+# A token has at least one byte of text, except the special tokens around a message.
 TOKENS_PER_MESSAGE = 16
-# Of English text; for estimates.
-BYTES_PER_TOKEN = 4.0
+BYTES_PER_TOKEN = 4.0  # of English text, for estimates
 
 
 @dataclass(frozen=True)
 class Request:
-    """A prompt that is to be sent: the body of the request, and the sample that it is for."""
+    """A chat-completions request: its body, the body's hash as `key`, and its sample's name."""
 
     key: str
     sample: str
     body: dict
 
-    def least_tokens(self) -> int:
-        """Return about how many tokens the prompt has."""
+    def estimated_tokens(self) -> int:
+        """Return the approximate number of tokens of the prompt."""
         return math.ceil(self._bytes() / BYTES_PER_TOKEN)
 
-    def most_tokens(self) -> int:
-        """Return more tokens than the prompt can have."""
+    def max_tokens(self) -> int:
+        """Return an upper bound of the number of tokens of the prompt."""
         return self._bytes() + TOKENS_PER_MESSAGE * len(self.body["messages"])
 
     def _bytes(self) -> int:
@@ -40,16 +40,17 @@ class Request:
 
 
 def make_request(address: str, sample: str, body: dict) -> Request:
-    """Return a request to the server at `address`; its key is a hash of all that can change its answer."""
+    """Return a request to the server at `address`; its key hashes all that can change the answer."""
     content = json.dumps([address, body], sort_keys=True)
     return Request(hashlib.sha256(content.encode()).hexdigest(), sample, body)
 
 
 @dataclass(frozen=True)
 class Prices:
-    """US dollars per million tokens; a prompt's cached tokens have a price of their own.
+    """US dollars per million input, output and cached input tokens.
 
-    `batch` is the share of these prices that the Batch API asks for.
+    Cached tokens cost as much as other input where `cached` is None. `batch` is the factor by which
+    the Batch API multiplies these prices.
     """
 
     input: float
@@ -57,44 +58,44 @@ class Prices:
     cached: float | None = None
     batch: float = 0.5
 
-    def of(self, prompt_tokens: int, answer_tokens: int, cached_tokens: int = 0) -> float:
+    def usd(self, prompt_tokens: int, answer_tokens: int, cached_tokens: int = 0) -> float:
         """Return the price of a request in US dollars."""
         cached = self.input if self.cached is None else self.cached
-        fresh = prompt_tokens - cached_tokens
-        total = fresh * self.input + cached_tokens * cached + answer_tokens * self.output
+        uncached_tokens = prompt_tokens - cached_tokens
+        total = uncached_tokens * self.input + cached_tokens * cached + answer_tokens * self.output
         return total / 1e6
 
 
 def cost_usd(record: dict, prices: Prices | None) -> float | None:
-    """Return what an answer cost; None without prices, or where the server did not count tokens."""
+    """Return the cost of an answer; None without prices or the server's count of tokens."""
     if prices is None or record["prompt_tokens"] is None or record["answer_tokens"] is None:
         return None
-    usd = prices.of(
+    usd = prices.usd(
         record["prompt_tokens"], record["answer_tokens"], record.get("cached_tokens") or 0
     )
     return usd * (prices.batch if record.get("batch") else 1)
 
 
 class CompletionError(Exception):
-    """A server's answer that is not a chat completion."""
+    """The server's response is not a chat completion."""
 
 
-def read_completion(body: object, seconds: float | None = None) -> dict:
-    """Return what is written down of a completion; raise `CompletionError` when it is none.
+def parse_completion(body: Any, seconds: float | None = None) -> dict:
+    """Return the record of a completion; raise `CompletionError` for other JSON.
 
-    `tokens` has the [length in characters, log-probability] of each token, where the server gives
-    them.
+    `tokens` has the [length in characters, log-probability] of each token, where the server
+    returns them.
     """
     try:
         choice = body["choices"][0]
         message = choice["message"]
-        refusal = message.get("refusal")
-        text = message.get("content") or refusal or ""
+        refused = message.get("refusal")
+        text = message.get("content") or refused or ""
         usage = body.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
         record = {
             "text": _text(text),
-            "finish_reason": "refusal" if refusal else choice.get("finish_reason"),
+            "finish_reason": "refusal" if refused else choice.get("finish_reason"),
             "prompt_tokens": _count(usage.get("prompt_tokens")),
             "cached_tokens": _count(details.get("cached_tokens")),
             "answer_tokens": _count(usage.get("completion_tokens")),
@@ -111,44 +112,48 @@ def read_completion(body: object, seconds: float | None = None) -> dict:
 
 
 def _text(text: object) -> str:
-    """Return a text without what UTF-8 cannot hold (JSON can have half of a surrogate pair)."""
+    """Return a text that UTF-8 can encode: JSON may contain half of a surrogate pair."""
     if not isinstance(text, str):
         raise TypeError("a text was expected")
     return text.encode("utf-8", "replace").decode()
 
 
-def _count(number: object) -> int | None:
+def _count(number: Any) -> int | None:
     return None if number is None else max(0, int(number))
 
 
-def refusal(text: str) -> dict:
-    """Return the record of a prompt that the server would not give to the model."""
+def refusal_record(text: str) -> dict:
+    """Return the record of a prompt that the server's content filter rejected."""
     counts = dict.fromkeys(("prompt_tokens", "cached_tokens", "answer_tokens", "seconds"))
     return {"text": _text(text), "finish_reason": "content_filter", **counts}
 
 
-# Error codes for a prompt that the server's filter turns down: the model's refusal, not our mistake.
-REFUSED = ("content_filter", "content_policy_violation", "invalid_prompt")
-# A full account does not become less full by waiting.
-_FINAL = ("insufficient_quota", "billing_hard_limit_reached")
-_RETRIED = (408, 409, 429)
+# Error codes of a prompt that the server's content filter rejects: a refusal, not a user error.
+REFUSAL_CODES = ("content_filter", "content_policy_violation", "invalid_prompt")
+# Error codes of an exhausted account, which waiting does not change.
+_FINAL_CODES = ("insufficient_quota", "billing_hard_limit_reached")
+_TRANSIENT_STATUSES = (408, 409, 429)
 
 
 def is_refusal(error: openai.APIStatusError) -> bool:
-    """Say whether an error means that this one prompt was turned down."""
-    return error.status_code == 400 and error.code in REFUSED
+    """Return whether an error means that the content filter rejected this prompt."""
+    return error.status_code == 400 and error.code in REFUSAL_CODES
 
 
-def is_passing(error: openai.APIStatusError) -> bool:
-    """Say whether an error may be gone at the next try."""
-    asked = error.response.headers.get("x-should-retry")
-    if error.code in _FINAL or asked == "false":
+def is_transient(error: openai.APIStatusError) -> bool:
+    """Return whether a retry may succeed."""
+    should_retry = error.response.headers.get("x-should-retry")
+    if error.code in _FINAL_CODES or should_retry == "false":
         return False
-    return error.status_code in _RETRIED or error.status_code >= 500 or asked == "true"
+    return (
+        error.status_code in _TRANSIENT_STATUSES
+        or error.status_code >= 500
+        or should_retry == "true"
+    )
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Return how long a server asks to wait (Retry-After: seconds or a date), or None."""
+    """Return the wait in s that the server asks for (Retry-After: seconds or a date), or None."""
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         try:
             wait_s = float(headers.get(name, "")) / unit

@@ -1,28 +1,28 @@
-"""What asking a paid model would cost, before anything is asked."""
+"""Cost estimate of requests to a paid model, before any is sent."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from touchline.models.api import journal as book
+from touchline.models.api import journal as journal_db
 from touchline.models.api.completions import Request
 from touchline.models.api.journal import Journal
-from touchline.models.api.server import Settings
+from touchline.models.api.server import ApiSettings
 from touchline.models.backend import Match, Model
 
 # Tokens of the shortest answers, "No Corner occurs."
-LEAST_ANSWER = 6
+SHORTEST_ANSWER = 6
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What asking for some samples would cost.
+    """The estimated cost of the requests for some samples.
 
-    `short_usd` reckons with prompts of four letters a token, none of it cached, and the shortest
-    answers, without any reasoning; `most_usd` with the longest prompts and answers that there can
-    be. Either is None without prices; the latter also without a limit on the answers. `mean_usd` is
-    what a request of this model has cost so far.
+    `short_usd` assumes four characters per token, no cached tokens, and the shortest answers
+    without reasoning; `most_usd` is an upper bound of prompts and answers. Both are None without
+    prices, the latter also without a limit on the answers. `mean_usd` is the mean cost of this
+    model's requests so far.
     """
 
     samples: int
@@ -47,35 +47,40 @@ class Estimate:
 
 
 class PaidModel(Model, Protocol):
-    """A model whose answers cost money."""
+    """A model whose requests cost money."""
 
     def estimate(self, match: Match, seen: set[str]) -> Estimate:
-        """Return what asking about a match would cost; `seen` gets its requests, and those in it are free."""
+        """Return the cost of a match's requests not in `seen`, and add their keys to it."""
         ...
 
 
-def estimate(
-    requests: Iterable[Request], journal: Journal, settings: Settings, seen: set[str]
+def estimate_cost(
+    requests: Iterable[Request], journal: Journal, settings: ApiSettings, seen: set[str]
 ) -> Estimate:
-    """Return what these requests would cost, and add their keys to `seen`, which are not counted."""
-    samples = count = tokens = most_tokens = 0
+    """Return the cost of the requests that have no answer yet, and add the keys of all to `seen`.
+
+    Requests whose keys were in `seen` before count as samples, but cost nothing.
+    """
+    samples = count = tokens = max_tokens = 0
     for request in requests:
         samples += 1
-        if request.key not in seen and not journal.do(partial(book.is_pending, key=request.key)):
+        if request.key not in seen and not journal.apply(
+            partial(journal_db.is_known, key=request.key)
+        ):
             count += 1
-            tokens += request.least_tokens()
-            most_tokens += request.most_tokens()
+            tokens += request.estimated_tokens()
+            max_tokens += request.max_tokens()
         seen.add(request.key)
-    prices, so_far = settings.prices, journal.do(book.spent)
+    prices, so_far = settings.prices, journal.apply(journal_db.read_spending)
     if prices is None:
         return Estimate(samples, count, tokens)
-    share = prices.batch if settings.batch else 1.0
+    factor = prices.batch if settings.batch else 1.0
     limit = settings.answer_limit()
     return Estimate(
         samples,
         count,
         tokens,
-        share * prices.of(tokens, count * LEAST_ANSWER),
-        None if limit is None else share * prices.of(most_tokens, count * limit),
+        factor * prices.usd(tokens, count * SHORTEST_ANSWER),
+        None if limit is None else factor * prices.usd(max_tokens, count * limit),
         so_far.usd / so_far.requests if so_far.requests and so_far.usd else None,
     )

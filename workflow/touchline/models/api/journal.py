@@ -1,12 +1,12 @@
-"""What was asked of a paid model, and its answers: on the disk before they count, for all jobs.
+"""The journal of a paid model: its answers and spending in an SQLite file that all jobs share.
 
-A journal is one SQLite file per model, in a folder that no rule declares, so Snakemake does not
-delete it with the outputs of a failed job. Jobs share it, and with it the budget: what a request
-may cost at most is taken from the budget before it is sent, and given back when the answer's true
-cost is known. A request that was cut off keeps its share, since it may have been charged.
+An answer is on the disk before it is used. The file is in a folder that no rule declares, so
+Snakemake does not delete it with the outputs of a failed job. The jobs share the budget: the
+maximum cost of a request is reserved before it is sent, and replaced by its true cost when the
+answer arrives. A request that was interrupted keeps its reserve, since it may have been charged.
 
-SQLite's rollback journal (not WAL, which needs shared memory) works on network file systems that
-have locks.
+SQLite's rollback journal (not WAL, which needs shared memory) works on network file systems with
+locks.
 """
 
 import asyncio
@@ -17,13 +17,16 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from touchline.core.problems import InputError
 
-# How long a job waits for another one's commit.
-BUSY_S = 120.0
-# Sums of floating-point costs may miss a budget by this much.
+Result = TypeVar("Result")
+Transaction = Callable[[sqlite3.Connection], Result]
+
+# How long a job waits for the commit of another one.
+BUSY_TIMEOUT_S = 120.0
+# Tolerance of a budget for rounding errors in sums of costs.
 ROUNDING_USD = 1e-9
 
 _TABLES = """
@@ -35,32 +38,32 @@ INSERT INTO spending SELECT 0, 0.0 WHERE NOT EXISTS (SELECT * FROM spending);
 """
 
 
-class Spent(NamedTuple):
-    """What was asked so far: requests, and US dollars with all that are under way at their most."""
+class Spending(NamedTuple):
+    """The requests sent so far, and their cost in US dollars, unanswered ones at their maximum."""
 
     requests: int
     usd: float
 
 
-class Entry(NamedTuple):
-    """An answer: the sample that it was asked for, and what was written down of it."""
+class StoredAnswer(NamedTuple):
+    """An answer: the sample whose request was sent, and the record of its completion."""
 
     sample: str
     record: dict
 
 
 class Journal:
-    """The answers of one model. Raises `InputError` for a file that is no journal."""
+    """The open journal of one model. Raises `InputError` for a file that is no journal."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        # All work on the file is done in this one thread.
+        # SQLite connections belong to one thread.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
-        self._waiting: list[tuple[Callable, asyncio.Future]] = []
-        self._writing: asyncio.Task | None = None
+        self._queue: list[tuple[Transaction[Any], asyncio.Future[Any]]] = []
+        self._writer: asyncio.Task[None] | None = None
         try:
-            self._file = self._thread.submit(self._open).result()
+            self._connection = self._thread.submit(self._open).result()
         except sqlite3.Error as error:
             raise InputError(
                 f"{path}: not a readable journal ({error}). It holds the answers that were paid "
@@ -68,37 +71,37 @@ class Journal:
             ) from error
 
     def _open(self) -> sqlite3.Connection:
-        file = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
-        file.execute("PRAGMA synchronous = EXTRA")
-        file.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
-        return file
+        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        connection.execute("PRAGMA synchronous = EXTRA")
+        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+        return connection
 
-    def do(self, change: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Make one change (a function of this module with its arguments bound), now."""
-        (result,) = self._thread.submit(self._commit, [change]).result()
+    def apply(self, transaction: Transaction[Result]) -> Result:
+        """Run a function of this module with its other arguments bound, and return its result."""
+        (result,) = self._thread.submit(self._commit, [transaction]).result()
         if isinstance(result, Exception):
             raise result
         return result
 
-    async def write(self, change: Callable[[sqlite3.Connection], Any]) -> Any:
-        """Make one change; it is on the disk when this returns.
+    async def apply_async(self, transaction: Transaction[Result]) -> Result:
+        """Run a transaction; it is on the disk when this returns.
 
-        Changes that come while others are being written go to the disk together.
+        Transactions that arrive while others are being written are committed together.
         """
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append((change, done))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_all())
-        # A request that is cancelled does not take its change back.
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._queue.append((transaction, done))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write_queue())
+        # The transaction of a cancelled request is committed all the same.
         return await asyncio.shield(done)
 
-    async def _write_all(self) -> None:
+    async def _write_queue(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting:
-            group, self._waiting = self._waiting, []
-            changes = [change for change, _ in group]
+        while self._queue:
+            group, self._queue = self._queue, []
+            transactions = [transaction for transaction, _ in group]
             try:
-                results = await loop.run_in_executor(self._thread, self._commit, changes)
+                results = await loop.run_in_executor(self._thread, self._commit, transactions)
             except sqlite3.Error as error:
                 results = [InputError(f"{self.path}: cannot be written ({error}).")] * len(group)
             for (_, done), result in zip(group, results, strict=True):
@@ -108,54 +111,58 @@ class Journal:
                     done.set_result(result)
 
     async def flush(self) -> None:
-        """Wait until all changes that were given to `write` are on the disk."""
-        while self._writing is not None and not self._writing.done():
-            await self._writing
+        """Wait until all transactions that were given to `apply_async` are on the disk."""
+        while self._writer is not None and not self._writer.done():
+            await self._writer
 
-    def _commit(self, changes: list[Callable]) -> list:
-        """Make the changes in one transaction; one that raises is undone alone, and its error returned."""
-        results = []
-        self._file.execute("BEGIN IMMEDIATE")
+    def _commit(self, transactions: list[Transaction[Any]]) -> list[Any]:
+        """Return the results of transactions that are committed together.
+
+        One that raises is rolled back alone, and its error is its result.
+        """
+        results: list[Any] = []
+        self._connection.execute("BEGIN IMMEDIATE")
         try:
-            for change in changes:
-                self._file.execute("SAVEPOINT change")
+            for transaction in transactions:
+                self._connection.execute("SAVEPOINT single")
                 try:
-                    results.append(change(self._file))
+                    results.append(transaction(self._connection))
                 except Exception as error:
-                    self._file.execute("ROLLBACK TO change")
+                    self._connection.execute("ROLLBACK TO single")
                     results.append(error)
-                self._file.execute("RELEASE change")
-            self._file.execute("COMMIT")
+                self._connection.execute("RELEASE single")
+            self._connection.execute("COMMIT")
         except BaseException:
-            if self._file.in_transaction:
-                self._file.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
         return results
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other jobs that ask for the same out while the block runs; the system ends it with the job."""
-        with open(self.path.with_suffix(".lock"), "wb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+    def exclusive(self) -> Iterator[None]:
+        """Hold a lock that one job at a time can hold, while the block runs or until the job ends."""
+        with open(self.path.with_suffix(".lock"), "wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
     def close(self) -> None:
-        self._thread.submit(self._file.close).result()
+        """Close the file and end its thread."""
+        self._thread.submit(self._connection.close).result()
         self._thread.shutdown()
 
 
-# Changes: functions of the open file.
+# Transactions: functions of the open file, for `Journal.apply`.
 
 
-def find(file: sqlite3.Connection, key: str) -> Entry | None:
-    """Return an answer, or None where there is none yet."""
+def find_answer(file: sqlite3.Connection, key: str) -> StoredAnswer | None:
+    """Return the answer to a request, or None where there is none yet."""
     row = file.execute("SELECT sample, record FROM answers WHERE key = ?", (key,)).fetchone()
-    return Entry(row[0], json.loads(row[1])) if row else None
+    return StoredAnswer(row[0], json.loads(row[1])) if row else None
 
 
-def spent(file: sqlite3.Connection) -> Spent:
-    """Return what was asked and spent so far."""
-    return Spent(*file.execute("SELECT requests, usd FROM spending").fetchone())
+def read_spending(file: sqlite3.Connection) -> Spending:
+    """Return the requests and the cost so far."""
+    return Spending(*file.execute("SELECT requests, usd FROM spending").fetchone())
 
 
 def reserve(
@@ -165,25 +172,25 @@ def reserve(
     max_requests: int | None,
     requests: int = 1,
 ) -> bool:
-    """Take requests from the budget; say whether they fit into it."""
-    before = spent(file)
-    if max_requests is not None and before.requests + requests > max_requests:
+    """Reserve the cost of requests, and return whether the budget has room for them."""
+    so_far = read_spending(file)
+    if max_requests is not None and so_far.requests + requests > max_requests:
         return False
-    if max_usd is not None and before.usd + usd > max_usd + ROUNDING_USD:
+    if max_usd is not None and so_far.usd + usd > max_usd + ROUNDING_USD:
         return False
     _add(file, requests, usd)
     return True
 
 
 def release(file: sqlite3.Connection, usd: float, requests: int = 1) -> None:
-    """Give back what was reserved for requests that were not charged."""
+    """Release the reserve of requests that were not charged."""
     _add(file, -requests, -usd)
 
 
 def settle(
     file: sqlite3.Connection, key: str, sample: str, record: dict, reserved_usd: float, usd: float
 ) -> None:
-    """Write an answer down, and what it cost instead of what was reserved."""
+    """Store an answer, and replace its reserve by its cost."""
     file.execute("REPLACE INTO answers VALUES (?, ?, ?)", (key, sample, json.dumps(record)))
     _add(file, 0, usd - reserved_usd)
 
@@ -192,8 +199,8 @@ def _add(file: sqlite3.Connection, requests: int, usd: float) -> None:
     file.execute("UPDATE spending SET requests = requests + ?, usd = usd + ?", (requests, usd))
 
 
-def is_pending(file: sqlite3.Connection, key: str) -> bool:
-    """Say whether a request was answered, or is in a batch whose answers are to come."""
+def is_known(file: sqlite3.Connection, key: str) -> bool:
+    """Return whether a request has an answer or is in an open batch."""
     for table in ("answers", "batched"):
         if file.execute(f"SELECT 1 FROM {table} WHERE key = ?", (key,)).fetchone():
             return True
@@ -203,36 +210,36 @@ def is_pending(file: sqlite3.Connection, key: str) -> bool:
 def open_batch(
     file: sqlite3.Connection, name: str, samples: Iterable[tuple[str, str]], usd: float
 ) -> None:
-    """Write down a batch that is about to be sent: its requests' (key, sample), and their reserve."""
+    """Store a batch before it is sent: the (key, sample) of its requests, and their reserve."""
     file.execute("INSERT INTO batches VALUES (?, NULL, ?)", (name, usd))
     file.executemany(
         "INSERT INTO batched VALUES (?, ?, ?)", ((key, sample, name) for key, sample in samples)
     )
 
 
-def name_batch(file: sqlite3.Connection, name: str, id_: str) -> None:
-    """Write down the identifier that the server gave a batch."""
+def set_batch_id(file: sqlite3.Connection, name: str, id_: str) -> None:
+    """Store the identifier that the server gave to a batch."""
     file.execute("UPDATE batches SET id = ? WHERE name = ?", (id_, name))
 
 
-def batches(file: sqlite3.Connection) -> list[tuple[str, str | None]]:
-    """Return the (name, identifier) of all batches whose answers are to come."""
+def list_batches(file: sqlite3.Connection) -> list[tuple[str, str | None]]:
+    """Return the (name, identifier) of all open batches; None where it is not stored yet."""
     return file.execute("SELECT name, id FROM batches ORDER BY name").fetchall()
 
 
-def batch_of(file: sqlite3.Connection, name: str) -> dict[str, str]:
-    """Return the samples of a batch's requests by their keys."""
+def samples_of_batch(file: sqlite3.Connection, name: str) -> dict[str, str]:
+    """Return the samples of a batch's requests by the requests' keys."""
     return dict(file.execute("SELECT key, sample FROM batched WHERE batch = ?", (name,)))
 
 
 def close_batch(file: sqlite3.Connection, name: str) -> None:
-    """Forget a batch. Its requests without an answer were not charged: they are given back."""
+    """Delete a batch, and release the reserve: requests without an answer were not charged."""
     (usd,) = file.execute("SELECT usd FROM batches WHERE name = ?", (name,)).fetchone()
-    (left,) = file.execute(
+    (unanswered,) = file.execute(
         "SELECT count(*) FROM batched LEFT JOIN answers USING (key)"
         " WHERE batch = ? AND record IS NULL",
         (name,),
     ).fetchone()
     file.execute("DELETE FROM batched WHERE batch = ?", (name,))
     file.execute("DELETE FROM batches WHERE name = ?", (name,))
-    release(file, usd, left)
+    release(file, usd, unanswered)
