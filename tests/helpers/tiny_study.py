@@ -11,12 +11,12 @@ from touchline.core import schema
 from touchline.models.lm import loader
 from touchline.models.lm.finetuning import trainer
 from touchline.models.lm.finetuning.collator import Example
-from touchline.models.lm.lm_settings import Schedule
+from touchline.models.lm.lm_settings import TrainingSettings
 from touchline.models.lm.tokenize import Encoder
 from touchline.prompts.prompt_text import PromptSettings
 
 CHUNKS = 10
-SCHEDULE = Schedule(
+SCHEDULE = TrainingSettings(
     epochs=3, batch_size=2, learning_rate=2e-3, save_steps=2, dataloader_workers=1, seed=3
 )
 
@@ -46,9 +46,9 @@ class Examples:
 
 def load(folder: Path, dropout: float = 0.1, quantize: str | None = "nf4") -> tuple:
     """Return a tiny base with a new adapter, and its encoder."""
-    model, processor = loader.load(str(folder), quantize, "auto", vision=True)
+    model, processor = loader.load_base(str(folder), quantize, "auto", vision=True)
     encoder = Encoder(model, processor, ACTIONS, PromptSettings(examples=False))
-    adapted = loader.add_adapter(model, loader.Lora(8, 16, dropout), seed=0)
+    adapted = loader.add_adapter(model, loader.LoraSettings(8, 16, dropout), seed=0)
     return adapted, encoder
 
 

@@ -25,6 +25,8 @@ from slurm_study import (
     reason_to_skip,
 )
 
+from code_changes import redefine
+
 skip = reason_to_skip()
 pytestmark = pytest.mark.skipif(bool(skip), reason=skip or "")
 TARGET = f"results/models/{MODEL}"
@@ -169,11 +171,8 @@ def test_snakemake_may_be_killed_or_started_twice(study, undisturbed, cluster):
 
 @story
 def test_a_training_that_crashes_at_once_is_tried_twice_and_says_why(study, undisturbed, cluster):
-    adapt = study.folder / "workflow/touchline/models/lm/finetuning/run.py"
-    text = adapt.read_text()
-    start = "    settings = read_settings(entry)\n    footage"
-    assert start in text
-    adapt.write_text(text.replace(start, "    raise RuntimeError('no such thing')\n" + start))
+    training = study.folder / "workflow/touchline/models/lm/finetuning/run.py"
+    redefine(training, "fit", "raise RuntimeError('no such thing')")
     assert study.start(TARGET, nice=5).wait() == 1
     rows = study.attempts()
     assert [row["why"] for row in rows] == ["RuntimeError: no such thing"] * 2

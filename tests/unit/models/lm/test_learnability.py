@@ -21,7 +21,7 @@ from touchline.demo.pretrain import pretrain
 from touchline.evaluation import matching
 from touchline.models.lm import loader, shared_prefix
 from touchline.models.lm.answering import Spotter
-from touchline.models.lm.lm_settings import Settings
+from touchline.models.lm.lm_settings import LanguageModelSettings
 from touchline.models.lm.tokenize import Chunk, Encoder
 
 CHUNKS = 60
@@ -39,10 +39,12 @@ def _one_thread():
 def learned(folder, world: Spoken | Shown, steps: int) -> Spotter:
     """Return a model that was trained on the world from random weights."""
     tiny_models.make(folder, "qwen2_vl", texts(world.settings), hidden=128, layers=2, depth=1)
-    model, processor = loader.load(str(folder), None, "cpu", vision=True)
+    model, processor = loader.load_base(str(folder), None, "cpu", vision=True)
     encoder = Encoder(model, processor, ACTIONS, world.settings)
     pretrain(model, batches(encoder, world, chunks=8), steps)
-    return Spotter(model, encoder, Settings(str(folder), max_new_tokens=30, prompt=world.settings))
+    return Spotter(
+        model, encoder, LanguageModelSettings(str(folder), max_new_tokens=30, prompt=world.settings)
+    )
 
 
 def answer(spotter: Spotter, world: Spoken | Shown, see=lambda chunk: chunk) -> pl.DataFrame:
@@ -50,7 +52,7 @@ def answer(spotter: Spotter, world: Spoken | Shown, see=lambda chunk: chunk) -> 
     rows = [
         row
         for seed in range(CHUNKS)
-        for row in spotter.ask(see(world.draw(seed, HELD_OUT).chunk), ACTIONS)
+        for row in spotter.answer_chunk(see(world.draw(seed, HELD_OUT).chunk), ACTIONS)
     ]
     return pl.DataFrame(rows, schema=schema.PREDICTIONS).with_columns(match=pl.lit("held out"))
 

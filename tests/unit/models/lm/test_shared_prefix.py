@@ -13,7 +13,14 @@ from transformers import (
 
 from chunks import ACTIONS, chunk, tiny_base
 from touchline.demo.tiny_models import FAMILIES, PATCH_PX
-from touchline.models.lm.shared_prefix import IGNORED, Prefix, answer, branch_mask, collate, pack
+from touchline.models.lm.shared_prefix import (
+    IGNORED,
+    Prefix,
+    branch_mask,
+    collate,
+    decode_answers,
+    pack,
+)
 from touchline.models.lm.tokenize import Encoder
 from touchline.prompts import prompt_text
 from touchline.prompts.prompt_text import PromptSettings
@@ -39,7 +46,7 @@ def encoder(request, tmp_path_factory) -> Encoder:
     """Return the encoder of a tiny base, with the model in it."""
     folder = tmp_path_factory.mktemp(request.param)
     # Random weights of the usual size answer the same to everything; larger ones do not.
-    tiny_base(folder, request.param, spread=0.3, seed=2)
+    tiny_base(folder, request.param, weight_std=0.3, seed=2)
     if request.param == "mistral":
         model = AutoModelForCausalLM.from_pretrained(folder)
         processor, inputs = AutoTokenizer.from_pretrained(folder), ("commentary",)
@@ -70,7 +77,7 @@ def test_loss_and_every_gradient_equal_those_of_separate_sequences(encoder):
     """Two chunks of different lengths in one padded batch, against one sequence per sample."""
     shared, separate = [], []
     for number, frames in ((0, 5), (1, 3)):
-        prefix, questions = encoder.prompt(chunk(number, frames, lines=1 + number), ACTIONS)
+        prefix, questions = encoder.encode_prompt(chunk(number, frames, lines=1 + number), ACTIONS)
         asked = branches(encoder, questions)
         shared.append(pack(prefix, asked))
         for one in asked:
@@ -91,7 +98,7 @@ def test_loss_and_every_gradient_equal_those_of_separate_sequences(encoder):
 @sees
 def test_positions_of_separate_sequences_are_the_models_own(encoder):
     """Where a video is not longer than it is wide, transformers' own positions are the same."""
-    prefix, questions = encoder.prompt(chunk(frames=2), ACTIONS)
+    prefix, questions = encoder.encode_prompt(chunk(frames=2), ACTIONS)
     batch = collate([pack(prefix, branches(encoder, questions)[:1])], pad_id=0)
     ids = batch["input_ids"]
     inputs = {key: batch[key] for key in ("pixel_values_videos", "video_grid_thw")}
@@ -104,7 +111,7 @@ def test_positions_of_separate_sequences_are_the_models_own(encoder):
 @sees
 def test_text_after_a_long_video_starts_after_its_last_frame(encoder):
     """As Qwen trained it: the largest position of the video plus one, on all axes."""
-    prefix, _ = encoder.prompt(chunk(frames=40), ACTIONS)
+    prefix, _ = encoder.encode_prompt(chunk(frames=40), ACTIONS)
     seen = prefix.ids == encoder.model.config.video_token_id
     last = int(seen.nonzero().max())
     after = prefix.positions[:, last + 1]
@@ -118,14 +125,14 @@ def broken_off(encoder: Encoder) -> tuple[Prefix, list[list[int]]]:
 
     Random weights answer questions that end in the same words with the same tokens.
     """
-    prefix, questions = encoder.prompt(chunk(), ACTIONS)
+    prefix, questions = encoder.encode_prompt(chunk(), ACTIONS)
     return prefix, [question[: 3 + 2 * number] for number, question in enumerate(questions)]
 
 
 def test_decoding_all_questions_together_equals_one_prompt_at_a_time(encoder):
     prefix, questions = broken_off(encoder)
     stops = {encoder.tokenizer.eos_token_id}
-    together = answer(encoder.model, prefix, questions, 24, stops)
+    together = decode_answers(encoder.model, prefix, questions, 24, stops)
     assert len({tuple(one.ids) for one in together}) > 1, "the answers do not differ"
     for question, decoded in zip(questions, together, strict=True):
         ids, probabilities = greedy(encoder.model, prefix, question, 24, stops)
@@ -151,12 +158,12 @@ def greedy(model, prefix, question: list[int], limit: int, stops: set[int]):
 def test_decoding_stops_at_each_answers_own_end(encoder):
     """A token that one answer has and another has not is made the stop token."""
     prefix, questions = broken_off(encoder)
-    free = answer(encoder.model, prefix, questions, 12, stop_ids=())
+    free = decode_answers(encoder.model, prefix, questions, 12, stop_ids=())
     assert all(len(one.ids) == 12 and not one.ended for one in free)
     stop = next(
         token for one in free for token in one.ids if any(token not in other.ids for other in free)
     )
-    stopped = answer(encoder.model, prefix, questions, 12, {stop})
+    stopped = decode_answers(encoder.model, prefix, questions, 12, {stop})
     for whole, cut in zip(free, stopped, strict=True):
         end = whole.ids.index(stop) if stop in whole.ids else 12
         assert cut.ids == whole.ids[:end]
@@ -166,9 +173,9 @@ def test_decoding_stops_at_each_answers_own_end(encoder):
 
 def test_an_answer_that_is_made_to_begin_so_goes_on_as_after_these_words(encoder):
     prefix, (question, *_) = broken_off(encoder)
-    opening = encoder.ids(prompt_text.opening("goal"))
-    free, led = answer(encoder.model, prefix, [question, question], 9, (), [[], opening])
-    assert free.ids == answer(encoder.model, prefix, [question], 9, ())[0].ids
+    opening = encoder.tokenize(prompt_text.format_opening("goal"))
+    free, led = decode_answers(encoder.model, prefix, [question, question], 9, (), [[], opening])
+    assert free.ids == decode_answers(encoder.model, prefix, [question], 9, ())[0].ids
     ids, probabilities = greedy(encoder.model, prefix, [*question, *opening], 9, set())
     assert led.ids == opening + ids[: len(led.ids) - len(opening)]
     batch = collate([pack(prefix, [([*question, *opening], [])])], pad_id=0)
@@ -181,7 +188,7 @@ def test_an_answer_that_is_made_to_begin_so_goes_on_as_after_these_words(encoder
 
 
 def test_labels_read_as_the_answers_alone(encoder):
-    prefix, questions = encoder.prompt(chunk(), ACTIONS)
+    prefix, questions = encoder.encode_prompt(chunk(), ACTIONS)
     packed = pack(prefix, branches(encoder, questions))
     for number, text in enumerate(ANSWERS, start=1):
         labels = packed.labels[packed.owner == number]
@@ -193,7 +200,7 @@ def test_labels_read_as_the_answers_alone(encoder):
 
 def test_a_branch_does_not_see_another(encoder):
     """Another question of the same length leaves all other logits as they are, bit for bit."""
-    prefix, questions = encoder.prompt(chunk(), ACTIONS)
+    prefix, questions = encoder.encode_prompt(chunk(), ACTIONS)
     asked = branches(encoder, questions)
     changed = copy.deepcopy(asked)
     changed[1][0][:] = reversed(changed[1][0])
@@ -226,7 +233,7 @@ def test_the_mask_shows_the_prefix_and_the_own_branch():
 @of("qwen3_vl")  # the only one that writes times between frames by itself
 def test_qwen3_prompts_show_the_true_times_of_frames(encoder):
     """The clock of the half: a frame pair of minute 37 stands after its mean time."""
-    prefix, _ = encoder.prompt(chunk(frames=4), ACTIONS)
+    prefix, _ = encoder.encode_prompt(chunk(frames=4), ACTIONS)
     text = encoder.tokenizer.decode(prefix.ids)
     assert text.count("<|vision_start|>") == 2
     assert "user\n<2220.5 seconds><|vision_start|><|video_pad|>" in text
@@ -238,7 +245,7 @@ def test_qwen3_prompts_show_the_true_times_of_frames(encoder):
 def test_time_marks_stand_before_each_pair_of_frames(encoder, frames):
     marked = copy.copy(encoder)
     marked.settings = PromptSettings(clock="chunk", time_marks=True)
-    prefix, _ = marked.prompt(chunk(frames=frames), ACTIONS)
+    prefix, _ = marked.encode_prompt(chunk(frames=frames), ACTIONS)
     text = encoder.tokenizer.decode(prefix.ids)
     assert text.count("<00:0") == len(range(0, frames, 2))
     assert prefix.vision["video_grid_thw"][:, 0].tolist() == [1] * len(range(0, frames, 2))

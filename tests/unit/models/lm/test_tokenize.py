@@ -5,7 +5,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from chunks import ACTIONS, chunk, tiny_base
 from touchline.models.lm.tokenize import Encoder
-from touchline.prompts.prompt_text import PromptSettings, question, system_prompt
+from touchline.prompts.prompt_text import PromptSettings, format_question, format_system_prompt
 
 # Mistral-7B-Instruct-v0.1 and v0.2: the roles have to alternate.
 ALTERNATING = (
@@ -41,10 +41,12 @@ def test_instructions_open_the_users_message_where_there_is_no_system_role(templ
     tokenizer.bos_token = "<|im_start|>"
     encoder = Encoder(AutoModelForCausalLM.from_pretrained(tmp_path), tokenizer, ACTIONS, SETTINGS)
     for _ in range(2):
-        prefix, questions = encoder.prompt(chunk(), ACTIONS)
+        prefix, questions = encoder.encode_prompt(chunk(), ACTIONS)
         text = tokenizer.decode(prefix.ids)
         begin = "[INST] " if template is USER_ALONE else "<|im_start|>[INST] "
-        assert text.startswith(begin + system_prompt(ACTIONS, SETTINGS) + "\n\nCommentary:\n")
+        assert text.startswith(
+            begin + format_system_prompt(ACTIONS, SETTINGS) + "\n\nCommentary:\n"
+        )
         assert text.endswith("The chunk runs from 37:00 to 38:00.\n")
         ends = [tokenizer.decode(one).replace(" [/INST]", "[/INST]") for one in questions]
-        assert ends == [question(action) + "[/INST]" for action in ACTIONS]
+        assert ends == [format_question(action) + "[/INST]" for action in ACTIONS]

@@ -18,8 +18,8 @@ from touchline.jobs import slurm
 from touchline.models.backend import Match
 from touchline.models.lm import causal_lm, loader, vlm
 from touchline.models.lm.finetuning import collator, export, vlm_fit
-from touchline.models.lm.finetuning.dataset import choose
-from touchline.models.lm.lm_settings import look, read_settings
+from touchline.models.lm.finetuning.dataset import select_training_items
+from touchline.models.lm.lm_settings import parse_settings, with_frames
 from touchline.prompts.confidence import confidences
 from touchline.prompts.prompt_text import PromptSettings
 from touchline.video.chunk_store import ChunkStore, UnreadChunk, unread_problems
@@ -80,8 +80,8 @@ def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_
         _, frame_s = footage.read_frames(1, 1, ["broadcast"], fps)
         assert frame_s[0] == 60
         assert np.diff(frame_s).tolist() == [1 / (fps or 1)] * (len(frame_s) - 1)
-        shown = look(chunk(number=1), footage, model.settings)
-        prefix, _ = model.encoder.prompt(shown, ACTIONS)
+        shown = with_frames(chunk(number=1), footage, model.settings)
+        prefix, _ = model.encoder.encode_prompt(shown, ACTIONS)
         assert prefix.vision["video_grid_thw"].tolist() == [[pairs, 4, 8]]
 
 
@@ -162,7 +162,7 @@ def test_a_chunk_that_cannot_be_read_is_left_out_of_its_step_and_listed(
 def test_a_step_without_a_readable_chunk_changes_nothing(tiny, truncated, tmp_path):
     folder = tmp_path / "model"
     log = train(tiny, truncated, folder, samples(2), batch_size=1, save_steps=1, seed=2)
-    empty = [number == 0 for number in collator.order(2, 3, seed=2)]
+    empty = [number == 0 for number in collator.training_order(2, 3, seed=2)]
     assert empty[-1]
     assert log["skipped"].to_list() == [int(one) for one in empty]
     assert log["loss"].is_null().to_list() == empty
@@ -231,7 +231,7 @@ def test_a_base_without_a_processor_is_refused(tiny, tmp_path):
 
 def test_weights_in_a_pickle_are_refused_and_not_read(tiny, tmp_path):
     folder = copied(tiny, tmp_path / "base", but="model.safetensors")
-    model, _ = loader.load(str(tiny), None, "auto", vision=True)
+    model, _ = loader.load_base(str(tiny), None, "auto", vision=True)
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
     refused(entry(folder), "no safetensors weights there.*are refused")
 
@@ -267,7 +267,7 @@ def test_confidence_is_the_probability_of_the_words_that_state_an_interval():
 def test_the_training_set_has_all_events_and_a_share_of_the_pairs_without_one():
     prompt = PromptSettings(clock="chunk")
     study = Match("a_match", samples(200), labels((30.0, "goal"), (65.0, "foul"), (70.0, "foul")))
-    everything = choose([study], prompt, negative_fraction=1.0, seed=0)
+    everything = select_training_items([study], prompt, negative_fraction=1.0, seed=0)
     assert [list(listed.answers) for listed in everything] == [list(ACTIONS)] * 200
     by_number = {listed.chunk.chunk: listed for listed in everything}
     assert by_number[0].answers == {
@@ -279,7 +279,7 @@ def test_the_training_set_has_all_events_and_a_share_of_the_pairs_without_one():
     assert by_number[1].answers["foul"] == (
         "A Foul occurs at (00:00, 00:11). A Foul occurs at (00:04, 00:16)."
     )
-    chosen = choose([study], prompt, negative_fraction=0.25, seed=0)
+    chosen = select_training_items([study], prompt, negative_fraction=0.25, seed=0)
     pairs = {
         (one.chunk.chunk, action): said for one in chosen for action, said in one.answers.items()
     }
@@ -290,15 +290,15 @@ def test_the_training_set_has_all_events_and_a_share_of_the_pairs_without_one():
     )
     assert len(chosen) < 75  # chunks that nothing is asked of are not shown
     # Another match changes nothing here; another seed does.
-    two = choose([Match("b", samples(9), labels()), study], prompt, 0.25, seed=0)
+    two = select_training_items([Match("b", samples(9), labels()), study], prompt, 0.25, seed=0)
     assert [one for one in two if one.chunk.match == "a_match"] == chosen
-    assert choose([study], prompt, 0.25, seed=1) != chosen
-    positives = choose([study], prompt, 0.0, seed=0)
+    assert select_training_items([study], prompt, 0.25, seed=1) != chosen
+    positives = select_training_items([study], prompt, 0.0, seed=0)
     assert [list(listed.answers) for listed in positives] == [["goal"], ["foul"]]
 
 
 def test_defaults_are_the_studys():
-    settings = read_settings({"base": "Qwen/Qwen2-VL-2B-Instruct"})
+    settings = parse_settings({"base": "Qwen/Qwen2-VL-2B-Instruct"})
     assert settings.training.epochs == 1
     assert settings.training.batch_size == 8
     assert settings.training.save_steps == 100

@@ -1,1 +1,1 @@
-"""Language models of transformers, with and without video."""
+"""Local language models of the transformers library, with and without video."""

@@ -1,20 +1,20 @@
-"""The settings of a language model, and what they show of a chunk: alike in training and answering."""
+"""Settings of a language model and the frames that they select, in training and inference alike."""
 
 from dataclasses import dataclass, field, replace
 
-from touchline.models.check_settings import read_entry
-from touchline.models.lm.loader import Lora
+from touchline.models.check_settings import build_settings
+from touchline.models.lm.loader import LoraSettings
 from touchline.models.lm.tokenize import Chunk
 from touchline.prompts.prompt_text import PromptSettings
 from touchline.video.chunk_store import ChunkStore
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """How to train. The study's numbers, with its unit, the sample, replaced by ours, the chunk.
+class TrainingSettings:
+    """Hyperparameters of a fine-tuning: the reference paper's, but with chunks instead of samples.
 
-    A step's loss is the mean over all answer tokens of its `batch_size` chunks, which the
-    `processes` share; `micro_batch_size` of them go through a model together.
+    A step's loss is the mean over all answer tokens of its `batch_size` chunks, which are divided
+    among the `processes`; a forward pass takes `micro_batch_size` of them.
     """
 
     epochs: int = 1
@@ -22,9 +22,7 @@ class Schedule:
     micro_batch_size: int = 1
     processes: int = 1
     learning_rate: float = 1e-4
-    warmup_ratio: float = (
-        0.03  # share of the steps in which the rate rises; then it falls by a cosine
-    )
+    warmup_ratio: float = 0.03  # share of the steps with a linear warm-up; then a cosine decay
     max_grad_norm: float = 1.0
     save_steps: int = 100
     log_steps: int = 1
@@ -34,37 +32,41 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Settings:
-    """A model's entry in the configuration."""
+class LanguageModelSettings:
+    """The settings of a language model: its entry in the configuration."""
 
     base: str
-    quantize: str | None = None  # nf4, or none
-    device: str = "auto"  # auto, cpu, or cuda, which must be there
-    fps: float | None = None  # frames per second shown; all of the chunk's file by default
+    quantize: str | None = None  # nf4 or None
+    device: str = "auto"  # auto, cpu, or cuda, which must be available
+    fps: float | None = None  # frames per second; None takes all frames of the chunk's file
     max_new_tokens: int = 128
-    candidates: bool = False  # where it says that there is none: also its most probable interval
-    negative_fraction: float = 1.0  # share of the (chunk, action) pairs without an event trained on
+    candidates: bool = False  # for a negative answer, also predict the most probable interval
+    negative_fraction: float = 1.0  # share of the (chunk, action) pairs without event to train on
     prompt: PromptSettings = field(default_factory=PromptSettings)
-    lora: Lora = field(default_factory=Lora)
-    training: Schedule = field(default_factory=Schedule)
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
 
 
-def read_settings(entry: dict) -> Settings:
-    """Return a model's entry of the configuration as settings; raise `InputError` for a bad one."""
-    parts = {"prompt": PromptSettings, "lora": Lora, "training": Schedule}
-    return read_entry(Settings, entry, parts)
+def parse_settings(entry: dict) -> LanguageModelSettings:
+    """Return a model's entry in the configuration as settings; raise `InputError` if invalid."""
+    return build_settings(
+        LanguageModelSettings,
+        entry,
+        {"prompt": PromptSettings, "lora": LoraSettings, "training": TrainingSettings},
+    )
 
 
-def sources(settings: Settings) -> tuple[str, ...]:
-    """Return the videos of a chunk that the settings show."""
+def video_sources(settings: LanguageModelSettings) -> tuple[str, ...]:
+    """Return the video sources of a chunk that its prompts contain."""
     if "video" not in settings.prompt.inputs:
         return ()
     return ("broadcast", "score_bug") if settings.prompt.score_bug else ("broadcast",)
 
 
-def look(chunk: Chunk, footage: ChunkStore, settings: Settings) -> Chunk:
-    """Return the chunk with the frames that the settings show."""
-    if not sources(settings):
+def with_frames(chunk: Chunk, videos: ChunkStore, settings: LanguageModelSettings) -> Chunk:
+    """Return the chunk with its frames; raise `VideoError` where they cannot be read."""
+    sources = video_sources(settings)
+    if not sources:
         return chunk
-    frames, frame_s = footage.read_frames(chunk.half, chunk.chunk, sources(settings), settings.fps)
+    frames, frame_s = videos.read_frames(chunk.half, chunk.chunk, sources, settings.fps)
     return replace(chunk, frames=frames, frame_s=frame_s)

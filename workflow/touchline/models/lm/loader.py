@@ -1,4 +1,4 @@
-"""Base models: loaded by name or folder, quantised, and given an adapter to train or to use."""
+"""Base models: loading by name or folder, 4-bit quantisation, and LoRA adapters."""
 
 import logging
 import os
@@ -23,21 +23,23 @@ from transformers import (
 
 from touchline.core.problems import InputError
 
-# On a CPU with bf16, bitsandbytes asks for a package that would fetch code from the model hub.
+# On a CPU with bf16, bitsandbytes logs an error that a package, which would fetch code, is missing.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+
+LanguageModel = PreTrainedModel | PeftModel  # with and without an adapter
 
 VISION_FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
 
-# The linear layers of a language model's blocks, which all families name alike.
+# The linear layers of a transformer block, which all families give the same names.
 LORA_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 @dataclass(frozen=True)
-class Lora:
-    """The adapter that is trained.
+class LoraSettings:
+    """The LoRA adapter that is trained.
 
-    It goes on the language model's linear layers named in `modules` and, unless `freeze_vision`, on
-    all linear layers of the vision tower.
+    It adapts the language model's linear layers named in `modules` and, unless `freeze_vision`, all
+    linear layers of the vision tower.
     """
 
     rank: int = 16
@@ -47,16 +49,16 @@ class Lora:
     freeze_vision: bool = True
 
 
-BYTES = 256  # the least that a byte-level tokenizer knows
+MIN_VOCABULARY = 256  # a byte-level tokenizer has at least a token for each byte
 
 
-def load(
+def load_base(
     base: str, quantize: str | None, device: str, vision: bool
 ) -> tuple[PreTrainedModel, ProcessorMixin | PreTrainedTokenizerBase]:
     """Load a base model and its processor (its tokenizer for a text model).
 
     `base` is a folder or a name on the model hub, `quantize` is `nf4` or None, `device` is `auto`,
-    `cpu` or `cuda`. Raises `InputError` with one sentence for whatever is wrong with them.
+    `cpu` or `cuda`. Raises `InputError` for values that cannot be loaded.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is cuda, but torch finds no GPU here: use auto or cpu, or a GPU.")
@@ -82,10 +84,10 @@ def load(
     return model, processor
 
 
-def add_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
-    """Return the model with a new adapter, which alone is trainable.
+def add_adapter(model: PreTrainedModel, lora: LoraSettings, seed: int) -> PeftModel:
+    """Return the model with a new adapter, the only trainable weights.
 
-    Raises `InputError` when there are no layers for it.
+    Raises `InputError` where the base has none of its layers.
     """
     names = [
         name
@@ -100,7 +102,7 @@ def add_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
         model,
         LoraConfig(
             r=lora.rank,
-            lora_alpha=lora.alpha,
+            lora_alpha=lora.alpha,  # type: ignore[arg-type]  # peft takes fractions too
             lora_dropout=lora.dropout,
             target_modules=names,
             task_type="CAUSAL_LM",
@@ -109,7 +111,7 @@ def add_adapter(model: PreTrainedModel, lora: Lora, seed: int) -> PeftModel:
 
 
 def load_adapter(model: PreTrainedModel, base: str, folder: Path) -> PeftModel:
-    """Return the model with the adapter in `folder`; raise `InputError` where it is of another base."""
+    """Return the model with the adapter in `folder`; raise `InputError` for one of another base."""
     trained_on = base_of(folder)
     if trained_on != base:
         raise InputError(f"{folder}: the adapter was trained on base {trained_on}, not on {base}.")
@@ -117,11 +119,14 @@ def load_adapter(model: PreTrainedModel, base: str, folder: Path) -> PeftModel:
 
 
 def base_of(folder: Path) -> str:
-    """Return the base that an adapter was trained on; raise `InputError` where there is none."""
+    """Return the name of an adapter's base model; raise `InputError` where there is no adapter."""
     try:
-        return PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
+        name = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
     except (ValueError, OSError) as error:
         raise InputError(f"{folder}: no adapter there. Delete it; it is trained again.") from error
+    if name is None:
+        raise InputError(f"{folder}: the adapter's configuration names no base model.")
+    return name
 
 
 def _check_family(base: str, vision: bool) -> None:
@@ -139,16 +144,16 @@ def _check_family(base: str, vision: bool) -> None:
 
 
 def _processor(base: str, vision: bool) -> ProcessorMixin | PreTrainedTokenizerBase:
-    kind, word = (AutoProcessor, "processor") if vision else (AutoTokenizer, "tokenizer")
-    missing = InputError(f"base {base}: no {word} there; copy its files beside the weights.")
+    loader, name = (AutoProcessor, "processor") if vision else (AutoTokenizer, "tokenizer")
+    missing = InputError(f"base {base}: no {name} there; copy its files beside the weights.")
     try:
-        processor = kind.from_pretrained(base)
+        processor = loader.from_pretrained(base)
     except (OSError, ValueError, TypeError) as error:
         raise missing from error
-    # Where files are missing, transformers gives a tokenizer for a processor, or one without words.
+    # Where files are missing, transformers returns a tokenizer instead, or an empty tokenizer.
     if vision and not isinstance(processor, ProcessorMixin):
         raise missing
-    if len(processor.tokenizer if vision else processor) < BYTES:
+    if len(processor.tokenizer if vision else processor) < MIN_VOCABULARY:
         raise InputError(f"base {base}: no tokenizer there; copy its files beside the weights.")
     return processor
 
@@ -163,6 +168,6 @@ def _quantization(quantize: str | None, dtype: torch.dtype) -> BitsAndBytesConfi
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
-        # The vision tower is small and loses most.
+        # The vision tower is small, and quantisation would harm it most.
         llm_int8_skip_modules=["visual", "lm_head"],
     )

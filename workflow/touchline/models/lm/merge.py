@@ -1,4 +1,4 @@
-"""Merge an adapter into its base: a folder of plain weights that needs no adapter.
+"""Merge an adapter into its base: the result is a base model that needs no adapter.
 
 touchline merge --folder results/models/qwen2-vl --out qwen2-vl-merged
 
@@ -16,12 +16,12 @@ from touchline.models.lm import loader
 
 
 def merge(folder: Path, out: Path) -> None:
-    """Write the merge of the adapter in `folder` and its base into `out`."""
+    """Merge the adapter in `folder` into its base, and write the result into `out`."""
     name = loader.base_of(folder)
     vision = AutoConfig.from_pretrained(name).model_type in loader.VISION_FAMILIES
-    model, processor = loader.load(name, quantize=None, device="cpu", vision=vision)
+    model, processor = loader.load_base(name, quantize=None, device="cpu", vision=vision)
     merged = loader.load_adapter(model, name, folder).merge_and_unload()
-    merged.save_pretrained(out)
+    merged.save_pretrained(str(out))
     processor.save_pretrained(out)
     write_text(out / "merged_from.txt", f"{folder} on {name}\n")
 

@@ -1,7 +1,11 @@
 """A video-language model of the Qwen-VL family, zero-shot or fine-tuned."""
 
-from functools import partial
+from pathlib import Path
 
 from touchline.models.lm import answering
+from touchline.models.lm.answering import Spotter
 
-load = partial(answering.load, vision=True)
+
+def load(settings: dict, folder: Path | None) -> Spotter:
+    """Load the base model, with the adapter in `folder` unless that is None (zero-shot)."""
+    return answering.load(settings, folder, vision=True)

@@ -17,6 +17,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers.trainer_pt_utils import safe_globals
 
+import tiny_study
 from chunks import ACTIONS, chunk, tiny_base
 from tiny_study import SCHEDULE, Examples, load
 from touchline.core import schema
@@ -26,11 +27,11 @@ from touchline.jobs import checkpoints
 from touchline.jobs.unfinished import UNFINISHED
 from touchline.models.lm import loader, merge, shared_prefix
 from touchline.models.lm.finetuning import collator, trainer
-from touchline.models.lm.lm_settings import Schedule
+from touchline.models.lm.lm_settings import TrainingSettings
 from touchline.models.lm.tokenize import Encoder
 from touchline.prompts.prompt_text import PromptSettings
 
-SCRIPT = Path(__file__).with_name("tiny_study.py")
+SCRIPT = Path(tiny_study.__file__)
 STEPS = 15
 
 
@@ -88,7 +89,7 @@ def test_sigterm_saves_and_leaves_with_75_and_the_next_run_ends_the_same(
     assert "SIGTERM: saved after" in (tmp_path / "stderr.txt").read_text()
     assert not (tmp_path / "adapter").exists()
     assert start(tiny, tmp_path).wait() == 0
-    assert "going on from" in (tmp_path / "stderr.txt").read_text()
+    assert "resuming from" in (tmp_path / "stderr.txt").read_text()
     assert_same_run(tmp_path / "adapter", uninterrupted)
 
 
@@ -201,7 +202,7 @@ def test_checkpoints_hold_no_pickled_code(tiny, tmp_path):
 
 
 def test_one_batch_is_learned_by_heart_with_all_weights(tmp_path):
-    tiny_base(tmp_path / "base", "qwen2_vl", spread=0.1)
+    tiny_base(tmp_path / "base", "qwen2_vl", weight_std=0.1)
     model, encoder = load_plain(tmp_path / "base")
     assert_learned_by_heart(model, encoder, tmp_path / "checkpoints", epochs=100)
 
@@ -210,9 +211,9 @@ def test_one_batch_is_learned_by_heart_with_qlora(tmp_path):
     """On a base that has seen other chunks for seconds.
 
     A random base has no such answer in it: its head and last norm are frozen and too small, which
-    bounds the logits (benchmarks/README.md, "What an adapter cannot learn").
+    bounds the logits (benchmarks/README.md, "Limits of LoRA on a random base").
     """
-    tiny_base(tmp_path / "base", "qwen2_vl", spread=0.1)
+    tiny_base(tmp_path / "base", "qwen2_vl", weight_std=0.1)
     model, encoder = load_plain(tmp_path / "base")
     pretrain(model, batches(encoder, Examples(CHUNKS_SEEN + 2, frames=2)), steps=150)
     model.save_pretrained(tmp_path / "base")
@@ -226,7 +227,7 @@ CHUNKS_SEEN = 38
 
 def load_plain(folder: Path) -> tuple:
     """Return a base without an adapter, and its encoder."""
-    model, processor = loader.load(str(folder), None, "auto", vision=True)
+    model, processor = loader.load_base(str(folder), None, "auto", vision=True)
     return model, Encoder(model, processor, ACTIONS, PromptSettings(examples=False))
 
 
@@ -242,7 +243,7 @@ def batches(encoder: Encoder, shown: Examples):
 
 def assert_learned_by_heart(model, encoder, folder: Path, epochs: int) -> pl.DataFrame:
     """Train on two chunks alone until the answers are known by heart; return the log."""
-    often = Schedule(
+    often = TrainingSettings(
         epochs=epochs,
         batch_size=2,
         micro_batch_size=2,
@@ -258,8 +259,8 @@ def assert_learned_by_heart(model, encoder, folder: Path, epochs: int) -> pl.Dat
     model.eval()
     for number in range(2):
         example = two[number]
-        asked, questions = encoder.prompt(example.chunk, list(example.answers))
-        decoded = shared_prefix.answer(
+        asked, questions = encoder.encode_prompt(example.chunk, list(example.answers))
+        decoded = shared_prefix.decode_answers(
             model, asked, questions, 40, {encoder.tokenizer.eos_token_id}
         )
         texts = [encoder.tokenizer.decode(one.ids) for one in decoded]
@@ -298,17 +299,17 @@ def test_a_step_does_not_depend_on_how_many_chunks_go_through_the_model_at_once(
 
 
 def test_the_adapter_is_an_ordinary_one_and_answers_as_its_merge(tiny, uninterrupted, tmp_path):
-    model, _ = loader.load(str(tiny), None, "auto", vision=True)
+    model, _ = loader.load_base(str(tiny), None, "auto", vision=True)
     adapted = PeftModel.from_pretrained(model, uninterrupted).eval()
     _, encoder = load(tiny, quantize=None)
-    asked, questions = encoder.prompt(chunk(1), ACTIONS)
-    answers = shared_prefix.answer(adapted, asked, questions, 20, set())
+    asked, questions = encoder.encode_prompt(chunk(1), ACTIONS)
+    answers = shared_prefix.decode_answers(adapted, asked, questions, 20, set())
     with adapted.disable_adapter():
-        plain = shared_prefix.answer(adapted, asked, questions, 20, set())
+        plain = shared_prefix.decode_answers(adapted, asked, questions, 20, set())
     assert [one.ids for one in answers] != [one.ids for one in plain]
     merge.main(["--folder", str(uninterrupted), "--out", str(tmp_path)])
-    merged, _ = loader.load(str(tmp_path), None, "auto", vision=True)
-    again = shared_prefix.answer(merged.eval(), asked, questions, 20, set())
+    merged, _ = loader.load_base(str(tmp_path), None, "auto", vision=True)
+    again = shared_prefix.decode_answers(merged.eval(), asked, questions, 20, set())
     assert [one.ids for one in answers] == [one.ids for one in again]
 
 
@@ -334,7 +335,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_chunks(tiny, tmp_
 
     model, encoder = load(tiny)
     schedule = dataclasses.replace(SCHEDULE, dataloader_workers=0, save_steps=1)
-    order = collator.order(10, 3, schedule.seed)
+    order = collator.training_order(10, 3, schedule.seed)
     bad = order[5]
     with pytest.raises(InputError, match=rf"step 3: .*a_match half 1 chunk {bad}\.") as error:
         trainer.train(model, encoder, Poisoned(), schedule, tmp_path)
@@ -352,8 +353,12 @@ def test_nothing_to_train_on_is_said(tiny, tmp_path):
 
 
 def test_the_order_is_that_of_the_seed_and_every_epoch_has_every_chunk():
-    assert collator.order(10, 2, 0) == collator.order(10, 2, 0) != collator.order(10, 2, 1)
-    first, second = collator.order(10, 2, 0)[:10], collator.order(10, 2, 0)[10:]
+    assert (
+        collator.training_order(10, 2, 0)
+        == collator.training_order(10, 2, 0)
+        != collator.training_order(10, 2, 1)
+    )
+    first, second = collator.training_order(10, 2, 0)[:10], collator.training_order(10, 2, 0)[10:]
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
 

@@ -1,1 +1,1 @@
-"""QLoRA fine-tuning of language models."""
+"""QLoRA fine-tuning of language models, preemptible and on one or several GPUs."""

@@ -1,7 +1,7 @@
-"""Several processes of one machine that work together, each with its own GPU where there are some.
+"""Data-parallel training: several processes on one machine, each with a GPU where there are any.
 
-Like torchrun, but a process that ends on purpose ends them all as it wanted: torchrun makes 1 of
-every exit status, and 75 says that a training was saved, to go on.
+It replaces torchrun, which turns every exit status into 1: here, a process that ends with an
+`InputError` or a status, such as 75 for a saved training, ends all others with the same.
 """
 
 import multiprocessing
@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from multiprocessing.queues import SimpleQueue
+from types import FrameType
 
 import torch
 from torch import distributed
@@ -16,19 +18,17 @@ from torch.multiprocessing import ProcessExitedException, start_processes
 
 from touchline.core.problems import InputError
 
-HERE = "127.0.0.1"
+HOST = "127.0.0.1"
 
 
 def run(work: Callable[..., None], arguments: tuple, processes: int) -> None:
-    """Call `work(*arguments)` in so many processes that torch.distributed joins; in this one for 1.
+    """Call `work(*arguments)` in `processes` processes of torch.distributed; in this one for 1.
 
-    Each finds its place in the environment, as under torchrun. When one ends early, the others are
-    ended, and its `InputError` or SystemExit is raised here. SIGTERM is passed on to all.
+    They get their ranks from the environment, as under torchrun. When one ends early, the others
+    are terminated, and its `InputError` or SystemExit is raised here. SIGTERM is forwarded to all.
     """
     if "RANK" in os.environ:
-        raise InputError(
-            "start it without torchrun: the setting processes does what torchrun does."
-        )
+        raise InputError("start it without torchrun: the setting processes replaces it.")
     if processes == 1:
         work(*arguments)
         return
@@ -37,40 +37,51 @@ def run(work: Callable[..., None], arguments: tuple, processes: int) -> None:
         raise InputError(
             f"processes is {processes}, and torch finds {gpus} GPU: one each is needed."
         )
-    store = distributed.TCPStore(HERE, 0, is_master=True, wait_for_workers=False)
+    store = distributed.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
     raised = multiprocessing.get_context("spawn").SimpleQueue()
-    before = signal.signal(signal.SIGTERM, _pass_on)
+    previous_handler = signal.signal(signal.SIGTERM, _forward)
     try:
-        place = (processes, store.port, raised)
-        children = start_processes(_take_part, (place, work, arguments), processes, join=False)
+        children = start_processes(
+            _run_process, (processes, store.port, raised, work, arguments), processes, join=False
+        )
         while not children.join():
             pass
-    except ProcessExitedException as end:
+    except ProcessExitedException as error:
         if not raised.empty():
             raise raised.get() from None
-        print(f"{end}, so all are ended.", file=sys.stderr)
-        raise SystemExit(128 - end.exit_code if end.exit_code < 0 else end.exit_code) from None
+        print(f"{error}, so all are ended.", file=sys.stderr)
+        code = error.exit_code
+        raise SystemExit(128 - code if code < 0 else code) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous_handler)
 
 
-def _pass_on(number: int, _) -> None:
+def _forward(number: int, _: FrameType | None) -> None:
+    """Send a signal to all child processes."""
     for child in multiprocessing.active_children():
-        os.kill(child.pid, number)
+        if child.pid is not None:
+            os.kill(child.pid, number)
 
 
-def _take_part(rank: int, place: tuple, work: Callable[..., None], arguments: tuple) -> None:
-    """Do the work of one process; tell the one that started it why it ends early."""
-    processes, port, raised = place
+def _run_process(
+    rank: int,
+    processes: int,
+    port: int,
+    raised: SimpleQueue[BaseException],
+    work: Callable[..., None],
+    arguments: tuple,
+) -> None:
+    """Call `work` as the process of this rank; put the exception that ends it in `raised`."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(processes),
-        "MASTER_ADDR": HERE,
+        "MASTER_ADDR": HOST,
         "MASTER_PORT": str(port),
-        "TORCHELASTIC_USE_AGENT_STORE": str(True),  # the store is there, none is to be opened
+        # Undocumented: the store of `MASTER_PORT` exists already, so no process is to create it.
+        "TORCHELASTIC_USE_AGENT_STORE": str(True),
     }
-    # Those that load data are forked, as from any other process: they take the model's tokenizer along.
+    # Data-loader workers are forked, as in a single process, so that they inherit the tokenizer.
     multiprocessing.set_start_method("fork", force=True)
     try:
         work(*arguments)

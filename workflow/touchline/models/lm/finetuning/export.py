@@ -1,4 +1,4 @@
-"""Write the training set as conversations, to train elsewhere and compare.
+"""Export of the training set as conversations, for other fine-tuning tools.
 
     touchline export --settings JSON --matches NAME … --out train.json
 
@@ -6,7 +6,8 @@ REQUIRES results/samples and results/labels of the matches and, where the settin
     video, the manifests of their chunks.
 PRODUCES the JSON that LLaMA-Factory (`formatting: sharegpt` with the columns `conversations`,
     `videos`, `system`) and Qwen's fine-tuning scripts (`conversations`, `video`) read: an entry per
-    sample, with `<video>` where its chunk's video goes. Those tools sample the frames themselves.
+    sample, with `<video>` where its chunk's video goes. Those tools sample the frames by their own
+    settings.
 """
 
 import argparse
@@ -18,18 +19,18 @@ from touchline.core import schema
 from touchline.core.files import write_text
 from touchline.core.problems import InputError
 from touchline.models.backend import Match
-from touchline.models.lm.finetuning.dataset import Listed, choose
-from touchline.models.lm.lm_settings import Settings, read_settings, sources
+from touchline.models.lm.finetuning.dataset import TrainingItem, select_training_items
+from touchline.models.lm.lm_settings import LanguageModelSettings, parse_settings, video_sources
 from touchline.prompts import prompt_text
 from touchline.video.chunk_store import ChunkStore
 
 
-def conversations(
-    listed: Listed, actions: Sequence[str], footage: ChunkStore, settings: Settings
+def to_conversations(
+    item: TrainingItem, actions: Sequence[str], videos: ChunkStore, settings: LanguageModelSettings
 ) -> Iterator[dict]:
-    """Yield the samples of a chunk as conversations whose instructions name all `actions`."""
-    chunk = listed.chunk
-    prefix = prompt_text.messages(
+    """Yield the samples of a chunk as conversations whose instructions list all `actions`."""
+    chunk = item.chunk
+    prefix = prompt_text.build_prefix(
         chunk.half,
         chunk.start_s,
         chunk.end_s,
@@ -37,9 +38,9 @@ def conversations(
         actions,
         settings.prompt,
     )
-    videos = footage.paths(chunk.half, chunk.chunk, sources(settings))
-    for action, answer in listed.answers.items():
-        system, user = prompt_text.ask(prefix, action)
+    paths = videos.paths(chunk.half, chunk.chunk, video_sources(settings))
+    for action, answer in item.answers.items():
+        system, user = prompt_text.add_question(prefix, action)
         yield {
             "id": f"{chunk.match}/{chunk.half}/{chunk.chunk:03d}/{action}",
             "system": _value(system),
@@ -47,38 +48,39 @@ def conversations(
                 {"from": "human", "value": _value(user)},
                 {"from": "gpt", "value": answer},
             ],
-            "videos": videos,
-            "video": videos[0] if len(videos) == 1 else videos,
+            "videos": paths,
+            "video": paths[0] if len(paths) == 1 else paths,
         }
 
 
 def _value(message: dict) -> str:
+    """Return the text of a message, with `<video>` in place of a video."""
     return "".join(part.get("text", "<video>\n") for part in message["content"])
 
 
 def main(argv: list[str]) -> None:
-    """Write the conversations of the matches' chosen samples."""
+    """Write the conversations of the matches' training samples."""
     parser = argparse.ArgumentParser(prog="touchline export", description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
     parser.add_argument("--matches", nargs="+", required=True)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="JSON")
     args = parser.parse_args(argv)
-    settings = read_settings(args.settings)
+    settings = parse_settings(args.settings)
     if settings.prompt.time_marks:
         raise InputError(
             "time_marks: other trainers cannot show a video in pieces; set it to false."
         )
-    entries = []
+    entries: list[dict] = []
     for name in args.matches:
         samples = schema.read(args.results / f"samples/{name}.parquet", schema.SAMPLES)
         labels = schema.read(args.results / f"labels/{name}.parquet", schema.LABELS)
-        footage = ChunkStore(sorted((args.results / "chunks" / name).glob("*.parquet")))
+        videos = ChunkStore(sorted((args.results / "chunks" / name).glob("*.parquet")))
         match = Match(name, samples, labels)
         actions = samples["action"].unique(maintain_order=True).to_list()
-        for listed in choose(
+        for item in select_training_items(
             [match], settings.prompt, settings.negative_fraction, settings.training.seed
         ):
-            if footage.has(listed.chunk.half, listed.chunk.chunk, sources(settings)):
-                entries += conversations(listed, actions, footage, settings)
+            if videos.has(item.chunk.half, item.chunk.chunk, video_sources(settings)):
+                entries += to_conversations(item, actions, videos, settings)
     write_text(args.out, json.dumps(entries, ensure_ascii=False, indent=1))

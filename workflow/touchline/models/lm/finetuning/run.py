@@ -1,4 +1,4 @@
-"""From the matches of the train split to an adapter of a language model."""
+"""Fine-tuning from the matches of the train split to the written adapter."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -8,57 +8,62 @@ from touchline.core import schema
 from touchline.models.backend import Match
 from touchline.models.lm import loader
 from touchline.models.lm.finetuning import distributed, trainer
-from touchline.models.lm.finetuning.dataset import Listed, TrainingSet, choose
-from touchline.models.lm.lm_settings import Settings, look, read_settings, sources
+from touchline.models.lm.finetuning.dataset import TrainingItem, TrainingSet, select_training_items
+from touchline.models.lm.lm_settings import (
+    LanguageModelSettings,
+    parse_settings,
+    video_sources,
+    with_frames,
+)
 from touchline.models.lm.tokenize import Encoder
 from touchline.video.chunk_store import ChunkStore, unread_problems
 
 
 def fit(study: Iterable[Match], entry: dict, folder: Path, checkpoints: Path, vision: bool) -> None:
-    """Train an adapter on the study and write it, with the log, into an existing folder.
+    """Train an adapter on the study, in one or several processes, and write it with its log.
 
-    `checkpoints` is kept between the runs of one training. Several processes share the training
-    where the settings say so.
+    `folder` exists; `checkpoints` is kept between the runs of one training.
     """
-    settings = read_settings(entry)
-    footage: dict[str, ChunkStore] = {}
-    actions: dict[str, None] = {}  # all that answers will be asked for, trained on or not
+    settings = parse_settings(entry)
+    videos: dict[str, ChunkStore] = {}
+    actions: dict[str, None] = {}  # of all samples, trained on or not, in their order
 
-    def watched() -> Iterator[Match]:
+    def collected() -> Iterator[Match]:
         for match in study:
-            footage[match.name] = ChunkStore(match.manifests)
+            videos[match.name] = ChunkStore(match.manifests)
             actions.update(dict.fromkeys(match.samples["action"].unique(maintain_order=True)))
             yield match
 
-    chosen = [
-        listed
-        for listed in choose(
-            watched(), settings.prompt, settings.negative_fraction, settings.training.seed
+    sources = video_sources(settings)
+    items = [
+        item
+        for item in select_training_items(
+            collected(), settings.prompt, settings.negative_fraction, settings.training.seed
         )
-        if footage[listed.chunk.match].has(listed.chunk.half, listed.chunk.chunk, sources(settings))
+        if videos[item.chunk.match].has(item.chunk.half, item.chunk.chunk, sources)
     ]
-    arguments = (chosen, footage, list(actions), settings, folder, checkpoints, vision)
+    arguments = (items, videos, list(actions), settings, folder, checkpoints, vision)
     distributed.run(_train, arguments, settings.training.processes)
 
 
 def _train(
-    chosen: list[Listed],
-    footage: dict[str, ChunkStore],
+    items: list[TrainingItem],
+    videos: dict[str, ChunkStore],
     actions: list[str],
-    settings: Settings,
+    settings: LanguageModelSettings,
     folder: Path,
     checkpoints: Path,
     vision: bool,
 ) -> None:
-    """Train on the chosen chunks, perhaps as one of several processes; the first one writes."""
-    model, processor = loader.load(settings.base, settings.quantize, settings.device, vision)
+    """Train on the items in this process; the main process writes the adapter."""
+    model, processor = loader.load_base(settings.base, settings.quantize, settings.device, vision)
     encoder = Encoder(model, processor, actions, settings.prompt)
     adapted = loader.add_adapter(model, settings.lora, settings.training.seed)
-    examples = TrainingSet(chosen, lambda chunk: look(chunk, footage[chunk.match], settings))
+    examples = TrainingSet(items, lambda chunk: with_frames(chunk, videos[chunk.match], settings))
     log = trainer.train(adapted, encoder, examples, settings.training, checkpoints)
-    if not trainer.is_first():
+    if not trainer.is_main_process():
         return
-    adapted.save_pretrained(folder)
+    adapted.save_pretrained(str(folder))
     problems = unread_problems(examples.unread, "fit", "The training went on without it.")
     schema.write(folder / "log.parquet", log, schema.LOG, problems)
-    print(f"{len(chosen)} chunks, {log.height} steps", file=sys.stderr)
+    print(f"{len(items)} chunks, {log.height} steps", file=sys.stderr)

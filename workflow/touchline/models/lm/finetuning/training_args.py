@@ -1,4 +1,4 @@
-"""The training arguments of TRL's trainer, from the settings of a model."""
+"""The arguments of TRL's trainer, from the training settings of a model."""
 
 import math
 from pathlib import Path
@@ -7,49 +7,49 @@ import torch
 from trl import SFTConfig
 
 from touchline.core.problems import InputError
-from touchline.models.lm.lm_settings import Schedule
+from touchline.models.lm.lm_settings import TrainingSettings
 
 
-def arguments(schedule: Schedule, chunks: int, folder: Path) -> SFTConfig:
-    """Return the trainer's arguments to train on so many chunks and write into `folder`.
+def training_arguments(settings: TrainingSettings, chunks: int, folder: Path) -> SFTConfig:
+    """Return the trainer's arguments to train on `chunks` chunks in total and write into `folder`.
 
-    Raises `InputError` when the chunks of a step cannot be shared out evenly.
+    Raises `InputError` where the chunks of a step do not divide evenly among passes and processes.
     """
-    at_once = schedule.micro_batch_size * schedule.processes
-    accumulation, rest = divmod(schedule.batch_size, at_once)
+    per_pass = settings.micro_batch_size * settings.processes
+    accumulation, rest = divmod(settings.batch_size, per_pass)
     if rest or not accumulation:
         raise InputError(
-            f"batch_size {schedule.batch_size} is not a multiple of micro_batch_size "
-            f"{schedule.micro_batch_size} times {schedule.processes} processes. Change one of them."
+            f"batch_size {settings.batch_size} is not a multiple of micro_batch_size "
+            f"{settings.micro_batch_size} times {settings.processes} processes. Change one of them."
         )
-    steps = math.ceil(chunks / schedule.batch_size)
+    steps = math.ceil(chunks / settings.batch_size)
     gpu = torch.cuda.is_available()
     return SFTConfig(
         output_dir=str(folder),
-        num_train_epochs=1,  # `order` has the epochs
-        per_device_train_batch_size=schedule.micro_batch_size,
+        num_train_epochs=1,  # the order of the chunks contains the epochs
+        per_device_train_batch_size=settings.micro_batch_size,
         gradient_accumulation_steps=accumulation,
-        learning_rate=schedule.learning_rate,
+        learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
-        warmup_steps=round(schedule.warmup_ratio * steps),
-        max_grad_norm=schedule.max_grad_norm,
-        seed=schedule.seed,
+        warmup_steps=round(settings.warmup_ratio * steps),
+        max_grad_norm=settings.max_grad_norm,
+        seed=settings.seed,
         bf16=gpu and torch.cuda.is_bf16_supported(),
         use_cpu=not gpu,
-        gradient_checkpointing=schedule.gradient_checkpointing,
+        gradient_checkpointing=settings.gradient_checkpointing,
         train_sampling_strategy="sequential",
-        dataloader_num_workers=schedule.dataloader_workers,
-        dataloader_prefetch_factor=4 if schedule.dataloader_workers else None,
+        dataloader_num_workers=settings.dataloader_workers,
+        dataloader_prefetch_factor=4 if settings.dataloader_workers else None,
         dataloader_pin_memory=gpu,
         save_strategy="steps",
-        save_steps=schedule.save_steps,
+        save_steps=settings.save_steps,
         logging_strategy="steps",
-        logging_steps=schedule.log_steps,
+        logging_steps=settings.log_steps,
         logging_nan_inf_filter=False,
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         report_to="none",
         log_level="warning",
-        disable_tqdm=True,  # `Progress` shows one line instead
+        disable_tqdm=True,  # `Progress` replaces it
     )
