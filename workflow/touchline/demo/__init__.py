@@ -1,1 +1,1 @@
-"""The demo: invented matches with videos, labels and commentary, and tiny base models."""
+"""Invented matches with videos, labels and commentary, and tiny base models."""

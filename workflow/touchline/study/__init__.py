@@ -1,1 +1,1 @@
-"""What Snakemake is told: the plan of a study, its provenance and its graphs."""
+"""Snakemake plan of a study, job parameters, provenance and workflow graphs."""
