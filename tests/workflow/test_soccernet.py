@@ -18,7 +18,7 @@ from touchline.evaluation.matching import answer_intervals, count, truth_interva
 from touchline.models import constant
 from touchline.models.backend import Match
 
-CONFIG = Path(__file__).parents[1] / "config.yaml"
+CONFIG = Path(__file__).parents[2] / "config.yaml"
 BASELINE_COUNTS = {
     ("full", "many"): {"samples": 64267, "tp": 1935, "fp": 62346, "fn": 7166},
     ("full", "one"): {"samples": 64267, "tp": 1921},

@@ -7,7 +7,7 @@ from touchline.core.problems import InputError, Problem
 
 
 def run(main: Callable[[list[str]], None], arguments: list[str]) -> None:
-    """Run a stage's `main` with these arguments; an `InputError` is printed and exits with status 2."""
+    """Run a stage's `main`; an `InputError` is printed as one line and exits with status 2."""
     try:
         main(arguments)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""YAML files of settings: read, validated against their schemas, and checked for renamed settings."""
+"""YAML files of settings: reading, validation against a schema, and renamed settings."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from touchline.core.problems import InputError
 
 WORKFLOW = Path(__file__).parents[2]
 SCHEMAS = WORKFLOW / "schemas"
-# The settings of version 0.1 that have another name: where (* is any name) → its old and new name.
+# Settings of version 0.1 that have another name: where (* is any name) → old and new name.
 RENAMED = {
     ("models", "*"): {
         "negatives": "negative_fraction",
@@ -35,9 +35,9 @@ RENAMED = {
 
 
 def read_yaml(path: Path, schema: str) -> Any:
-    """Return the content of a YAML file; raise `InputError` where it cannot be read or is not valid.
+    """Return the content of a YAML file.
 
-    `schema` is the name of one of workflow/schemas/*.schema.yaml.
+    Raises `InputError` where it cannot be read or is not valid. `schema` is the name of one of workflow/schemas/*.schema.yaml.
     """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ BYSTANDERS = (
     # A row about one backend says nothing of another; each backend's own code has its own digest.
     "touchline.models.catalogue",
 )
-# Calls whose strings are for people: messages and the texts of --help. Exceptions count by their name.
+# Calls whose strings are for people: messages and texts of --help. Exceptions count by their name.
 _TELLING = ("print", "Problem", "ArgumentParser", "add_argument_group", "tqdm")
 _HELP = ("help", "metavar", "description", "epilog", "prog")
 _ROOT = Path(__file__).parents[1]
