@@ -73,10 +73,9 @@ def lay(folder: Path, halves: list[Path], clips: int) -> list:
     schema.write(folder / "samples.parquet", samples, schema.SAMPLES)
     schema.write(folder / "answers.parquet", to_predictions(samples, spots), schema.PREDICTIONS)
     settings = {
-        "query": "goals",
+        "query": {"text": "goals", "actions": ["goal"]},
         "match": "match",
         "model": "made-up",
-        "vocabulary": {"actions": ["goal"]},
         "halves": {
             str(half): {"video": str(path), "duration_s": HALF_S}
             for half, path in enumerate(halves, start=1)

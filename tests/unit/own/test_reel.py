@@ -1,4 +1,4 @@
-"""One command for one's own video: models of every kind, one video or several, and bad input."""
+"""The reel of a user's own video: models of every kind, one video or several, and bad input."""
 
 import json
 
@@ -73,22 +73,24 @@ def test_a_video_language_model_answers_an_open_question(tmp_path, film):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--query", "dribbles", "--model", "constant"), "constant) answers no open question"),
         (("--query", "goals", "--model", "linear"), "there is no results/models/linear"),
         (("--query", "goals", "--model", "mistral-7b"), "reads commentary alone, and there is none"),
         (("--query", "goals", "--model", "nobody"), "no model nobody"),
         (("--query", "", "--model", "constant"), "the query is empty"),
+        (("--query", "g" * 10_000, "--model", "constant"), "10000 characters"),
+        (("--query", "first half of the second half", "--model", "constant"), "half of a half"),
         (("--query", "goals", "--model", "constant", "--halves", "5:00"), "write START-END"),
         (("--query", "goals", "--model", "constant", "--halves", "9:00-8:00"), "at or after its end"),
         (("--query", "goals", "--model", "constant", "--config", "no.yaml"), "cannot be read as YAML"),
     ],
 )  # fmt: skip
-def test_bad_input_is_one_sentence(tmp_path, film, words, said):
+def test_bad_input_is_one_sentence(tmp_path, film, words, message):
     done = reel(tmp_path, film, *words, check=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "reel").exists()
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from reel_cases import QUERY_VOCABULARY
 from touchline.reels import clips
-from touchline.reels.clips import Settings, choose
-from touchline.reels.query import parse
+from touchline.reels.clips import ClipSettings, choose_clips
+from touchline.reels.query import parse_query
 
 HALVES = {1: 2700.0, 2: 2760.0}
 GAME = "2024-08-17-15-00-West-Ham-2-0-Chelsea"
@@ -25,13 +25,13 @@ def answers(*rows) -> pl.DataFrame:
 
 
 def ask(text, table, **more):
-    settings = more.pop("settings", Settings())
-    query = parse(text, QUERY_VOCABULARY, ["Chelsea", "West Ham", "Arsenal"])
-    return choose(query, table, more.pop("halves", HALVES), settings, **more)
+    settings = more.pop("settings", ClipSettings())
+    query = parse_query(text, QUERY_VOCABULARY, ["Chelsea", "West Ham", "Arsenal"])
+    return choose_clips(query, table, more.pop("halves", HALVES), settings, **more)
 
 
-def ends(found):
-    return [(clip.half, clip.start_s, clip.end_s) for clip in found]
+def ends(found_clips):
+    return [(clip.half, clip.start_s, clip.end_s) for clip in found_clips]
 
 
 TABLE = answers(
@@ -41,38 +41,38 @@ TABLE = answers(
 
 
 def test_a_clip_has_a_time_before_and_after_each_answer():
-    found, said = ask("the goals of the second half", TABLE)
-    assert ends(found) == [(2, 690, 710), (2, 1490, 1510), (2, 2490, 2510)]
-    assert said == []
-    assert [clip.title for clip in found] == ["Goal 56:40", "Goal 70:00", "Goal 86:40"]
-    assert [clip.confidence for clip in found] == [0.3, 0.8, 1.0]
+    found_clips, messages = ask("the goals of the second half", TABLE)
+    assert ends(found_clips) == [(2, 690, 710), (2, 1490, 1510), (2, 2490, 2510)]
+    assert messages == []
+    assert [clip.title for clip in found_clips] == ["Goal 56:40", "Goal 70:00", "Goal 86:40"]
+    assert [clip.confidence for clip in found_clips] == [0.3, 0.8, 1.0]
 
 
 def test_answers_below_the_threshold_do_not_count():
-    found, _ = ask("goals of the second half", TABLE, threshold=0.5)
-    assert ends(found) == [(2, 1490, 1510), (2, 2490, 2510)]
-    found, _ = ask("goals and corners", TABLE, threshold={"goal": 0.85, "corner": 0.7})
-    assert [clip.title for clip in found] == ["Goal 10:00", "Corner 56:45", "Goal 86:40"]
+    found_clips, _ = ask("goals of the second half", TABLE, threshold=0.5)
+    assert ends(found_clips) == [(2, 1490, 1510), (2, 2490, 2510)]
+    found_clips, _ = ask("goals and corners", TABLE, threshold={"goal": 0.85, "corner": 0.7})
+    assert [clip.title for clip in found_clips] == ["Goal 10:00", "Corner 56:45", "Goal 86:40"]
 
 
 def test_clips_that_overlap_are_one_up_to_the_longest():
-    found, _ = ask("goals and corners after 55'", TABLE)
-    assert ends(found)[0] == (2, 690, 715)
-    assert found[0].title == "Goal 56:40, Corner 56:45"
-    assert found[0].confidence == 0.7
-    found, _ = ask("goals and corners after 55'", TABLE, settings=Settings(max_s=22))
-    assert ends(found)[:2] == [(2, 690, 710), (2, 710, 715)]  # nothing is shown twice
+    found_clips, _ = ask("goals and corners after 55'", TABLE)
+    assert ends(found_clips)[0] == (2, 690, 715)
+    assert found_clips[0].title == "Goal 56:40, Corner 56:45"
+    assert found_clips[0].confidence == 0.7
+    found_clips, _ = ask("goals and corners after 55'", TABLE, settings=ClipSettings(max_s=22))
+    assert ends(found_clips)[:2] == [(2, 690, 710), (2, 710, 715)]  # nothing is shown twice
 
 
 def test_a_clip_is_neither_too_short_nor_too_long_and_stays_in_its_half():
     table = answers((1, "goal", 1, 0.9), (1, "goal", 2699, 0.9), (2, "goal", 900, 0.9))
-    narrow = Settings(before_s=-5, after_s=-5, min_s=8)
-    found, _ = ask("goals", table, settings=narrow)
-    assert ends(found) == [(1, 0, 8), (1, 2692, 2700), (2, 896, 904)]
-    found, _ = ask("goals", table, settings=Settings(before_s=60, after_s=60, max_s=30))
-    assert ends(found) == [(1, 0, 16), (1, 2684, 2700), (2, 885, 915)]
-    found, _ = ask("goals", table.filter(pl.col("half") == 1), halves={1: 5.0})
-    assert ends(found) == [(1, 0, 5)]
+    narrow = ClipSettings(before_s=-5, after_s=-5, min_s=8)
+    found_clips, _ = ask("goals", table, settings=narrow)
+    assert ends(found_clips) == [(1, 0, 8), (1, 2692, 2700), (2, 896, 904)]
+    found_clips, _ = ask("goals", table, settings=ClipSettings(before_s=60, after_s=60, max_s=30))
+    assert ends(found_clips) == [(1, 0, 16), (1, 2684, 2700), (2, 885, 915)]
+    found_clips, _ = ask("goals", table.filter(pl.col("half") == 1), halves={1: 5.0})
+    assert ends(found_clips) == [(1, 0, 5)]
 
 
 def test_order_and_number():
@@ -82,7 +82,7 @@ def test_order_and_number():
     by_time = ["Goal 10:00", "Goal 56:40", "Goal 70:00", "Goal 86:40"]
     assert titles("goals") == by_time
     assert titles("the best goals") == ["Goal 86:40", "Goal 10:00", "Goal 70:00", "Goal 56:40"]
-    by_confidence = Settings(order="confidence")
+    by_confidence = ClipSettings(order="confidence")
     assert titles("goals", settings=by_confidence) == titles("the best goals")
     assert titles("goals in order of time", settings=by_confidence) == by_time
     assert titles("top 2 goals") == ["Goal 10:00", "Goal 86:40"]
@@ -93,11 +93,11 @@ def test_order_and_number():
 
 def test_no_hit_is_a_message_and_an_empty_list():
     assert ask("penalties", TABLE) == ([], ["No answer fits the query: the list is empty."])
-    found, said = ask(
+    found_clips, messages = ask(
         "goals of the second half", TABLE.filter(pl.col("confidence") < 0.5), threshold=0.5
     )
-    assert found == []
-    assert said[-1] == "1 are below the threshold; a lower one shows them."
+    assert found_clips == []
+    assert messages[-1] == "1 are below the threshold; a lower one shows them."
     assert ask("goals in extra time", TABLE)[1] == ["The match has no such time: nothing to show."]
     assert ask("the fifth goal", TABLE)[1] == [
         "There are fewer clips than that: the list is empty."
@@ -110,19 +110,19 @@ def test_a_team_is_told_by_the_commentary_or_not_at_all():
         schema={"half": pl.Int64, "start_s": pl.Float64, "end_s": pl.Float64, "text": pl.String},
         orient="row",
     )
-    found, said = ask("away goals", TABLE, match=GAME, lines=lines)
-    assert [clip.title for clip in found] == ["Goal 10:00"]
-    assert "kept are the 1 of 4 answers near to which the commentary names Chelsea" in said[0]
-    found, _ = ask("West Ham goals", TABLE, match=GAME, lines=lines)
-    assert [clip.title for clip in found] == ["Goal 56:40"]
-    found, said = ask("Chelsea goals", TABLE, match=GAME, lines=lines.clear())
-    assert len(found) == 4
-    assert "Without commentary" in said[0]
-    found, said = ask("Arsenal goals", TABLE, match=GAME, lines=lines)
-    assert (found, said[0]) == ([], "Arsenal do not play in this match.")
-    found, said = ask("home goals", TABLE, match="my-match", lines=lines)
-    assert len(found) == 4
-    assert "says no clubs" in said[0]
+    found_clips, messages = ask("away goals", TABLE, match=GAME, lines=lines)
+    assert [clip.title for clip in found_clips] == ["Goal 10:00"]
+    assert "shown are the 1 of 4 answers near which the commentary names Chelsea" in messages[0]
+    found_clips, _ = ask("West Ham goals", TABLE, match=GAME, lines=lines)
+    assert [clip.title for clip in found_clips] == ["Goal 56:40"]
+    found_clips, messages = ask("Chelsea goals", TABLE, match=GAME, lines=lines.clear())
+    assert len(found_clips) == 4
+    assert "Without commentary" in messages[0]
+    found_clips, messages = ask("Arsenal goals", TABLE, match=GAME, lines=lines)
+    assert (found_clips, messages[0]) == ([], "Arsenal do not play in this match.")
+    found_clips, messages = ask("home goals", TABLE, match="my-match", lines=lines)
+    assert len(found_clips) == 4
+    assert "does not give the clubs" in messages[0]
 
 
 @given(
@@ -130,16 +130,16 @@ def test_a_team_is_told_by_the_commentary_or_not_at_all():
     st.floats(0, 30), st.floats(0, 30), st.floats(1, 20), st.floats(20, 90),
 )  # fmt: skip
 def test_clips_lie_in_their_half_and_never_overlap(rows, before_s, after_s, min_s, max_s):
-    settings = Settings(before_s, after_s, min_s, max_s)
-    found, said = ask("goals and corners", answers(*rows), settings=settings)
-    assert bool(found) == bool(rows)
-    assert bool(said) != bool(rows)
-    for clip in found:
+    settings = ClipSettings(before_s, after_s, min_s, max_s)
+    found_clips, messages = ask("goals and corners", answers(*rows), settings=settings)
+    assert bool(found_clips) == bool(rows)
+    assert bool(messages) != bool(rows)
+    for clip in found_clips:
         assert 0 <= clip.start_s < clip.end_s <= HALVES[clip.half]
         assert clip.end_s - clip.start_s <= max_s + 1e-6
-    for before, after in pairwise(found):
+    for before, after in pairwise(found_clips):
         assert (before.half, before.end_s) <= (after.half, after.start_s)
-    assert sum(len(clip.hits) for clip in found) == len(rows)
+    assert sum(len(clip.hits) for clip in found_clips) == len(rows)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import pytest
 
 from touchline.reels import edit_lists
 from touchline.reels.clips import Clip, Hit
-from touchline.reels.edit_lists import Entry, list_rate
+from touchline.reels.edit_lists import EditEntry, list_rate
 
 HOSTILE = Path('/tmp/it\'s "50%" {a} & <b>.mkv')
 
 
-def entries(rate: Fraction, video: Path | None = HOSTILE) -> list[Entry]:
+def entries(rate: Fraction, video: Path | None = HOSTILE) -> list[EditEntry]:
     """Return three clips in whole frames: two of half 2 around one of half 1."""
     made, at = [], 0
     for half, first, frames in ((2, 90_000, 500), (1, 12, 333), (2, 17, 1)):
@@ -22,7 +22,7 @@ def entries(rate: Fraction, video: Path | None = HOSTILE) -> list[Entry]:
         start_s = float(spans[0])
         hit = Hit("goal", start_s, start_s + 12, 0.5)
         clip = Clip(half, start_s, float(spans[1]), (hit,))
-        made.append(Entry(clip, video, *map(float, spans)))
+        made.append(EditEntry(clip, video, *map(float, spans)))
         at += frames
     return made
 
@@ -41,7 +41,9 @@ EXPECTED = [("H2", 90_000, 500), ("H1", 12, 333), ("H2", 17, 1)]
 @pytest.mark.parametrize("rate", edit_lists.RATES, ids=lambda rate: f"{float(rate):.2f}")
 def test_otio_and_edl_are_read_back_as_the_same_clips(tmp_path, rate):
     made = entries(Fraction(rate))
-    edit_lists.write(tmp_path, "the goals\nof 'half' 2", made, list_rate(float(rate)), sound=True)
+    edit_lists.write_lists(
+        tmp_path, "the goals\nof 'half' 2", made, list_rate(float(rate)), sound=True
+    )
     timeline = otio.adapters.read_from_file(str(tmp_path / "reel.otio"))
     assert [track.kind for track in timeline.tracks] == ["Video", "Audio"]
     for track in timeline.tracks:
@@ -64,7 +66,7 @@ def test_a_rate_that_time_codes_are_not_made_for_gets_the_usual_one():
 
 
 def test_the_other_lists_have_the_times_of_the_source(tmp_path):
-    edit_lists.write(tmp_path, "goals", entries(Fraction(25)), 25.0, sound=False)
+    edit_lists.write_lists(tmp_path, "goals", entries(Fraction(25)), 25.0, sound=False)
     rows = list(csv.reader((tmp_path / "losslesscut-half2.csv").read_text().splitlines()))
     assert rows == [
         ["3600.000000", "3620.000000", "Goal 105:06"],
@@ -84,14 +86,14 @@ def test_the_other_lists_have_the_times_of_the_source(tmp_path):
 
 def test_titles_cannot_break_a_list(tmp_path):
     hit = Hit('a "b", <c>\n00:01 --> 00:02', 0, 12, 0.5)
-    made = [Entry(Clip(1, 0, 8, (hit,)), None, 0.0, 8.0, 0.0, 8.0)]
-    edit_lists.write(tmp_path, "x\nTITLE: y", made, 25.0, sound=False)
+    made = [EditEntry(Clip(1, 0, 8, (hit,)), None, 0.0, 8.0, 0.0, 8.0)]
+    edit_lists.write_lists(tmp_path, "x\nTITLE: y", made, 25.0, sound=False)
     vtt = (tmp_path / "reel.vtt").read_text()
     assert vtt.count(" --> ") == 1
     assert "<c>" not in vtt
     assert len((tmp_path / "chapters.txt").read_text().splitlines()) == 1
     ((_, _, label),) = csv.reader((tmp_path / "losslesscut-half1.csv").read_text().splitlines())
-    assert label == made[0].title
+    assert label == made[0].clip.title
     for name in ("reel.otio", "reel.edl"):
         (clip,) = otio.adapters.read_from_file(
             str(tmp_path / name), **({"rate": 25} if "edl" in name else {})
@@ -100,7 +102,7 @@ def test_titles_cannot_break_a_list(tmp_path):
 
 
 def test_a_reel_without_clips_has_empty_lists_that_can_be_read(tmp_path):
-    edit_lists.write(tmp_path, "goals", [], 25.0, sound=False)
+    edit_lists.write_lists(tmp_path, "goals", [], 25.0, sound=False)
     assert (tmp_path / "chapters.txt").read_text() == ""
     assert (tmp_path / "reel.vtt").read_text() == "WEBVTT\n"
     for name in ("reel.otio", "reel.edl"):

@@ -1,4 +1,4 @@
-"""A query's reel of one match as the stage makes it, with every kind of bad input."""
+"""The stage that makes a query's reel of one match, with every kind of bad input."""
 
 import json
 import shlex
@@ -11,7 +11,7 @@ import pytest
 
 import timecode
 from project import stage
-from reel_cases import LENGTH_S, LINES, SPOTS, VOCABULARY
+from reel_cases import LENGTH_S, LINES, SPOTS, parsed
 from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.data.samples import make_samples
@@ -42,10 +42,9 @@ def match(tmp_path, films):
     schema.write(tmp_path / "samples.parquet", samples, schema.SAMPLES)
     schema.write(tmp_path / "answers.parquet", to_predictions(samples, spots), schema.PREDICTIONS)
     return {
-        "query": "the goals of the second half",
+        "query": parsed("the goals of the second half"),
         "match": "a-match",
         "model": "linear",
-        "vocabulary": VOCABULARY,
         "halves": {
             str(half): {"video": str(films[half]), "duration_s": LENGTH_S} for half in (1, 2)
         },
@@ -57,7 +56,9 @@ def match(tmp_path, films):
 
 
 def make(match, **changes) -> dict:
-    """Make a reel and return what reel.json says."""
+    """Make a reel and return its reel.json; a `query` is a text."""
+    if "query" in changes:
+        changes["query"] = parsed(changes["query"])
     arguments = match | changes
     highlights.main(shlex.split(flags(**arguments)))
     return json.loads((arguments["folder"] / "reel.json").read_text())
@@ -124,7 +125,7 @@ def test_no_hit_is_a_message_and_an_empty_list_and_no_video(match, capsys):
 def test_an_action_that_was_not_asked_for_is_said(match):
     content = make(match, query="fouls")
     assert content["clips"] == []
-    assert content["messages"][0].startswith("No model was asked about foul: see samples.actions")
+    assert content["messages"][0].startswith("No model was asked for foul: see samples.actions")
 
 
 def test_the_thresholds_of_the_scoring_decide(match, tmp_path):
@@ -197,24 +198,32 @@ def test_a_file_name_with_quotes_and_percent_signs_is_a_name(match, tmp_path, fi
     assert [clip.media_reference.target_url for clip in edl.find_clips()] == [path.as_uri()] * 2
 
 
-@pytest.mark.parametrize(
-    ("query", "said"),
-    [
-        ("", "the query is empty"),
-        ("g" * 10_000, "10000 characters"),
-        ("goals in the first half of the second half", "half of a half"),
-    ],
-)
-def test_a_bad_query_is_one_sentence_and_leaves_nothing(match, tmp_path, query, said):
-    with pytest.raises(InputError, match=said):
-        make(match, query=query)
+@pytest.mark.parametrize("query", ["{}", "[]", '{"text": "goals"}', '{"text": "x", "actions": 1}'])
+def test_what_is_no_parsed_query_is_one_sentence_and_leaves_nothing(match, tmp_path, query):
+    arguments = shlex.split(flags(**match | {"query": query}))
+    with pytest.raises(InputError, match="not a parsed query"):
+        highlights.main(arguments)
     assert not match["folder"].exists()
-    done = stage(
-        "highlights", *shlex.split(flags(**match | {"query": query})), cwd=tmp_path, check=False
-    )
+    done = stage("highlights", *arguments, cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("stream_copy", [True, False])
+def test_every_video_is_opened_once(match, films, monkeypatch, stream_copy):
+    opened = []
+    open_file = av.open
+
+    def record(file, *args, **kwargs):
+        opened.append(file)
+        return open_file(file, *args, **kwargs)
+
+    monkeypatch.setattr(av, "open", record)
+    content = make(match, query="goals", stream_copy=stream_copy)
+    assert [clip["half"] for clip in content["clips"]] == [1, 2, 2]
+    videos = [file for file in opened if not file.endswith(".partial.mp4")]
+    assert sorted(videos) == sorted(f"file:{path}" for path in films.values())
 
 
 def test_a_copied_reel_lists_where_its_clips_really_start(match):

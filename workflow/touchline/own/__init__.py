@@ -1,1 +1,1 @@
-"""A video of the user's own, without a study."""
+"""Reels of a user's own video, without a run of the workflow."""

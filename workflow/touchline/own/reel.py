@@ -1,12 +1,12 @@
-"""A reel of one's own video, without any study: ask a model, cut what it finds, write a page.
+"""Highlight reel of a user's own video in one command: inference, cutting and the page.
 
     touchline reel match.mp4 --query "the goals of the second half" \\
         --halves 0:35-47:10 1:02:40-1:51:00 --model qwen2-vl --commentary match.json
     touchline reel first.mkv second.mkv --query "top 5 corners" --model linear \\
         --folder results/models/linear --commentary 1_asr.json 2_asr.json
 
-REQUIRES one video per half, or one with several halves and when they are (without --halves it is taken as
-    half 1); a model of the configuration, trained in a study where it is one that trains.
+REQUIRES one video per half, or one video of several halves with their times (without --halves it is taken
+    for half 1); a model of the configuration, trained in a run of the workflow if its backend trains.
 PRODUCES OUT/index.html, and in OUT/reels/<match>/ the reel and the lists for editors.
 """
 
@@ -28,29 +28,33 @@ from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import read_thresholds
 from touchline.models import catalogue
 from touchline.models.backend import Match
-from touchline.reels import clips, reel_page
+from touchline.reels import reel_page
+from touchline.reels.clips import find_clips, teams
 from touchline.reels.highlights import (
-    Half,
-    find,
-    make,
-    parser_of_settings,
-    settings_of,
-    tell,
+    HalfVideo,
+    add_settings,
+    print_reel,
+    settings_from,
+    write_reel,
 )
-from touchline.reels.query import Query, parse
-from touchline.reels.vocabulary import Vocabulary, read_words
+from touchline.reels.query import Query, parse_query
+from touchline.reels.vocabulary import Vocabulary, read_vocabulary
 from touchline.report.plot_style import colours
 from touchline.video.chunks import chunk_half
 from touchline.video.frame_reader import probe
 from touchline.video.grid import Box, ChunkSettings
 
 
-def read_halves(texts: Sequence[str], videos: Sequence[Path]) -> dict[int, Half]:
-    """Return the halves: one of each video, or the given stretches of a single one."""
-    lengths = [probe(video).duration_s for video in videos]
+def parse_halves(
+    texts: Sequence[str], videos: Sequence[Path], durations_s: Sequence[float]
+) -> dict[int, HalfVideo]:
+    """Return the halves: each video, or the given parts of a single one (texts such as 5:10-50:00).
+
+    Raises `InputError` for a text of another form, and for parts of several videos.
+    """
     if not texts:
-        named = enumerate(zip(videos, lengths, strict=True), start=1)
-        return {number: Half(video, length_s) for number, (video, length_s) in named}
+        pairs = zip(videos, durations_s, strict=True)
+        return {number: HalfVideo(*pair) for number, pair in enumerate(pairs, start=1)}
     if len(videos) != 1:
         raise InputError("--halves: give it with a single video, which holds them all.")
     halves = {}
@@ -61,18 +65,21 @@ def read_halves(texts: Sequence[str], videos: Sequence[Path]) -> dict[int, Half]
             raise InputError(
                 f"--halves {text}: write START-END, such as 1:02:40-1:51:00."
             ) from error
-        end_s = min(end_s, lengths[0])
+        end_s = min(end_s, durations_s[0])
         if start_s >= end_s:
             raise InputError(
                 f"--halves {text}: it starts at or after its end, or the end of the video "
-                f"({lengths[0]:.0f} s). Correct it."
+                f"({durations_s[0]:.0f} s). Correct it."
             )
-        halves[number] = Half(videos[0], end_s - start_s, start_s)
+        halves[number] = HalfVideo(videos[0], end_s - start_s, start_s)
     return halves
 
 
 def read_lines(files: Sequence[Path], match: str) -> pl.DataFrame:
-    """Return the commentary of each file as that of half 1, 2, … (columns `schema.COMMENTARY`)."""
+    """Return the commentary of each file as that of half 1, 2, … (columns `schema.COMMENTARY`).
+
+    Raises `InputError` for a file that cannot be read.
+    """
     tables = [pl.DataFrame(schema=schema.COMMENTARY)]
     for number, path in enumerate(files, start=1):
         table, problems = commentary.read_commentary(path, match, number)
@@ -83,17 +90,22 @@ def read_lines(files: Sequence[Path], match: str) -> pl.DataFrame:
     return collapse_loops(pl.concat(tables))
 
 
-def answer(
+def run_model(
     config: dict,
     model: str,
     trained: Path | None,
     match: str,
     videos: Sequence[Path],
+    durations_s: Sequence[float],
     lines: pl.DataFrame,
     actions: Sequence[str],
     work: Path,
 ) -> pl.DataFrame:
-    """Return a model's answers (`schema.PREDICTIONS`) about each video, as half 1, 2, …"""
+    """Return a model's answers (`schema.PREDICTIONS`) for each video, as half 1, 2, …
+
+    `trained` is the folder of the trained model; chunks are written into the folder `work`. Raises
+    `InputError` for a model that reads commentary alone where there is none.
+    """
     entry = config["models"][model]
     reads_video = catalogue.reads_video(entry)
     if not reads_video and lines.is_empty() and entry["backend"] not in ("constant", "external"):
@@ -101,59 +113,64 @@ def answer(
             f"{model} reads commentary alone, and there is none. Give --commentary, or a model that "
             "reads video (vlm)."
         )
-    durations = {number: probe(video).duration_s for number, video in enumerate(videos, start=1)}
+    durations = dict(enumerate(durations_s, start=1))
     grid = config["grid"]
     samples = make_samples(lines, durations, list(actions), grid["length_s"], grid["overlap_s"])
     manifests = []
     if reads_video:
-        own = config["chunks"]
-        box = own["score_bug"] and Box(**own["score_bug"])
-        chunking = ChunkSettings(
-            grid["length_s"], grid["overlap_s"], own["fps"], own["height"], box
+        cutting = config["chunks"]
+        box = cutting["score_bug"] and Box(**cutting["score_bug"])
+        chunk_settings = ChunkSettings(
+            grid["length_s"], grid["overlap_s"], cutting["fps"], cutting["height"], box
         )
         for number, video in enumerate(videos, start=1):
             manifests.append(work / f"{number}.parquet")
             folder = work / str(number)
-            cli.report(chunk_half(video, match, number, folder, manifests[-1], chunking))
+            cli.report(chunk_half(video, match, number, folder, manifests[-1], chunk_settings))
     settings = catalogue.settings_of(entry, config["labels"])
-    asked = catalogue.load_backend(entry["backend"]).load(settings, trained)
-    answers = asked.answer(Match(match, samples, manifests=manifests))
-    cli.report(getattr(asked, "problems", []))
+    loaded = catalogue.load_backend(entry["backend"]).load(settings, trained)
+    answers = loaded.answer(Match(match, samples, manifests=manifests))
+    cli.report(getattr(loaded, "problems", []))
     return answers
 
 
-def to_halves(table: pl.DataFrame, halves: dict[int, Half]) -> pl.DataFrame:
-    """Return intervals in a single video as those of the halves in it, by their middle."""
+def split_by_half(table: pl.DataFrame, halves: dict[int, HalfVideo]) -> pl.DataFrame:
+    """Return intervals of a single video as intervals of its halves: those whose middle lies in a half."""
     middle = (pl.col("start_s") + pl.col("end_s")) / 2
     return pl.concat(
-        table.filter(middle >= one.start_s, middle < one.start_s + one.duration_s).with_columns(
-            pl.col("start_s", "end_s") - one.start_s, half=pl.lit(number, pl.Int64)
+        table.filter(middle >= half.start_s, middle < half.start_s + half.duration_s).with_columns(
+            pl.col("start_s", "end_s") - half.start_s, half=pl.lit(number, pl.Int64)
         )
-        for number, one in halves.items()
+        for number, half in halves.items()
     )
 
 
 def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
-    """Return the folder of a trained model; raise `InputError` where it is needed and not there."""
+    """Return the folder of a trained model, None for a model that is not trained.
+
+    Raises `InputError` where the folder does not exist.
+    """
     entry = config["models"][model]
     if not catalogue.is_trained(entry):
         return None
     folder = given or Path(f"results/models/{model}")
     if not folder.is_dir():
         raise InputError(
-            f"{model} is trained in a study, and there is no {folder}. Run one, or name the folder "
-            "with --folder."
+            f"{model} has to be trained, and there is no {folder}. Run the workflow with it in "
+            "`compare`, or name the folder with --folder."
         )
     return folder
 
 
-def threshold_of(entry: dict, model: str, query: Query, given: float | None) -> float | dict:
-    """Return the threshold: the given one, or the model's own; a tuned one where a study left it."""
+def threshold_of(
+    entry: dict, model: str, query: Query, given: float | None
+) -> float | dict[str, float]:
+    """Return the threshold: the given one, else the model's own; the tuned ones where a run wrote them."""
     if given is not None:
         return given
-    own = entry.get("threshold", 0.0)
-    if own != "tuned":
-        return own
+    threshold = entry.get("threshold", 0.0)
+    if threshold != "tuned":
+        return threshold
     tuned = Path(f"results/scores/{model}.thresholds.csv")
     if query.open_text is None and tuned.is_file():
         return read_thresholds(tuned)
@@ -162,7 +179,7 @@ def threshold_of(entry: dict, model: str, query: Query, given: float | None) -> 
 
 
 def main(argv: list[str]) -> None:
-    """Make a reel of one's own video."""
+    """Write the reel of a user's own video, and its page."""
     parser = argparse.ArgumentParser(
         prog="touchline reel", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -187,7 +204,7 @@ def main(argv: list[str]) -> None:
         help="the match's name; date-time-Home-1-0-Away tells the clubs (the file's name)",
     )
     parser.add_argument("--out", type=Path, default=Path("reel"), help="(%(default)s)")
-    parser_of_settings(parser)
+    add_settings(parser)
     args = parser.parse_args(argv)
     config = read_yaml(args.config, "config")
     if args.model not in config["models"]:
@@ -198,39 +215,50 @@ def main(argv: list[str]) -> None:
     match = slug(args.match or args.videos[0].stem) or "match"
     vocabulary = Vocabulary(
         sorted(set(config["labels"].values())),
-        **read_words(config["highlights"]["vocabulary"]),
+        **read_vocabulary(config["highlights"]["vocabulary"]),
     )
-    query = parse(args.query, vocabulary, list(clips.teams(match).values()))
+    query = parse_query(args.query, vocabulary, list(teams(match).values()))
     print(query.describe())
     entry = config["models"][args.model]
     if query.open_text:
         catalogue.check_takes_open_questions(entry["backend"], args.model, query.open_text)
     trained = trained_folder(config, args.model, args.folder)
-    halves = read_halves(args.halves, args.videos)
+    durations_s = [probe(video).duration_s for video in args.videos]
+    halves = parse_halves(args.halves, args.videos, durations_s)
     if len(halves) == 1 and query.halves not in ((), (1,)):
-        print("One video is taken for half 1. Give --halves where it holds others too.")
+        print("One video is taken for half 1. Give --halves if it contains others too.")
     lines = read_lines(args.commentary, match)
-    usual = config["samples"]["actions"]
-    actions = [query.open_text] if query.open_text else query.actions
-    asked = [action for action in usual if query.everything and action in actions] or list(actions)
+    actions = [query.open_text] if query.open_text else list(query.actions)
+    if query.everything:  # of a query that names no action, only those that the run asks for
+        configured = config["samples"]["actions"]
+        actions = [action for action in configured if action in actions] or actions
     work = args.out / ".chunks"
     try:
-        answers = answer(
-            config, args.model, trained, match, args.videos, lines, asked, work
+        answers = run_model(
+            config, args.model, trained, match, args.videos, durations_s, lines, actions, work
         ).with_columns(match=pl.lit(match))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     intervals = answer_intervals(answers)
     if args.halves:
-        intervals, lines = to_halves(intervals, halves), to_halves(lines, halves)
-    settings, look = settings_of(args)
-    threshold = threshold_of(entry, args.model, query, args.threshold)
-    found, messages = find(query, intervals, set(asked), halves, settings, threshold, match, lines)
+        intervals, lines = split_by_half(intervals, halves), split_by_half(lines, halves)
+    clip_settings, reel_settings = settings_from(args)
+    clips, messages = find_clips(
+        query,
+        intervals,
+        set(actions),
+        {number: half.duration_s for number, half in halves.items()},
+        clip_settings,
+        threshold_of(entry, args.model, query, args.threshold),
+        match,
+        lines,
+    )
     folder = args.out / "reels" / match
-    make(folder, {"match": match, "model": args.model}, query, found, messages, halves, lines, look)
-    tell(folder)
-    said = reel_page.of_answers(intervals)
-    rows = {args.model: (colours([args.model], [])[args.model], said)}
+    header = {"match": match, "model": args.model}
+    write_reel(folder, header, query, clips, messages, halves, lines, reel_settings)
+    print_reel(folder)
+    colour = colours([args.model], [])[args.model]
+    rows = {args.model: (colour, reel_page.answer_moments(intervals))}
     page = args.out / "index.html"
-    reel_page.write(page, args.model, [reel_page.describe(folder, page, rows)])
+    reel_page.write_page(page, args.model, [reel_page.describe_match(folder, page, rows)])
     print(f"page: {page}")

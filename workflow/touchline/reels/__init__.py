@@ -1,1 +1,1 @@
-"""From a query to clips, reels, edit lists and a page."""
+"""Highlight reels: free-text queries, clips, cutting, edit lists and a page to play them."""

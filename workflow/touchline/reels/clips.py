@@ -1,8 +1,8 @@
-"""Which stretches of a match answer a query: from a model's answers to clips. Pure arithmetic."""
+"""Selection of clips: a model's answers that fit a query, extended, joined, limited and ordered."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import polars as pl
@@ -13,15 +13,16 @@ from touchline.core.intervals import INTERVAL_S
 from touchline.reels import query_times
 from touchline.reels.query import AWAY, CONFIDENCE, HOME, Query
 
-# A team is taken to be meant where its name is said so near to an answer.
+# An answer is attributed to a team that the commentary names this near to it.
 NAMED_WITHIN_S = 10.0
-# `date-time-home-score-away`, as SoccerNet's matches are called.
+SHORTEST_TEAM_WORD = 4  # letters; shorter words of a club's name, such as "FC", do not identify it
+# `date-time-home-score-away`, the form of SoccerNet's match names.
 _GAME = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-(.+?)-\d+-\d+-(.+)")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How clips are made of answers (the configuration's `highlights:`)."""
+class ClipSettings:
+    """How clips are made of answers: settings of the configuration's `highlights:`."""
 
     before_s: float = 4.0
     after_s: float = 4.0
@@ -32,7 +33,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Hit:
-    """A model's answer that a clip shows: seconds in the half; no confidence is a certain one."""
+    """A model's answer that a clip shows, in seconds of the half; no confidence counts as 1."""
 
     action: str
     start_s: float
@@ -41,13 +42,13 @@ class Hit:
 
     @property
     def time_s(self) -> float:
-        """Return the moment that the answer stands for."""
+        """The middle of the answer's interval."""
         return (self.start_s + self.end_s) / 2
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A stretch of a half, in seconds of its video, and the answers that it shows."""
+    """A part of a half, in seconds of its video, and the answers that it shows."""
 
     half: int
     start_s: float
@@ -56,50 +57,75 @@ class Clip:
 
     @property
     def confidence(self) -> float:
-        """Return that of the most confident answer."""
+        """The confidence of the most confident answer."""
         return max(1.0 if hit.confidence is None else hit.confidence for hit in self.hits)
 
     @property
     def title(self) -> str:
-        """Return what is shown, with the match clock: "Goal 52:07, Corner 51:58"."""
-        shown = (
+        """Its actions with the match clock, in one line: "Goal 52:07, Corner 51:58"."""
+        names = (
             f"{action_name(hit.action)} {clock.show(hit.time_s, 'match', self.half, 0.0)}"
             for hit in self.hits
         )
-        return ", ".join(dict.fromkeys(shown))
+        return " ".join(", ".join(dict.fromkeys(names)).split())
 
 
 def teams(match: str) -> dict[str, str]:
-    """Return the clubs of a match by side, from its name; empty where it is not called so."""
-    found = _GAME.fullmatch(match)
-    return {HOME: _words(found[1]), AWAY: _words(found[2])} if found else {}
+    """Return the clubs of a match by side, from its name; empty for a name of another form."""
+    parts = _GAME.fullmatch(match)
+    if parts is None:
+        return {}
+    return {HOME: parts[1].replace("-", " "), AWAY: parts[2].replace("-", " ")}
 
 
-def _words(slug: str) -> str:
-    return slug.replace("-", " ")
-
-
-def choose(
+def find_clips(
     query: Query,
     answers: pl.DataFrame,
+    asked: Collection[str],
     durations_s: Mapping[int, float],
-    settings: Settings,
+    settings: ClipSettings,
     threshold: float | Mapping[str, float] = 0.0,
     match: str = "",
     lines: pl.DataFrame | None = None,
 ) -> tuple[list[Clip], list[str]]:
-    """Return the clips that a query asks for, in the reel's order, and what is to be said about them.
+    """Return the clips that a query asks for, in the reel's order, and messages about them for the user.
 
-    `answers` has half, action, start_s, end_s and confidence; those below the threshold (of each
-    action) do not count. `lines` is the commentary (half, start_s, end_s, text): where the query
-    names a team, it tells whose an answer is, since no model does.
+    Arguments are as of `choose_clips`; `asked` are the actions that the model was asked for. The action of
+    an open question is its text.
     """
-    spans = query_times.spans(query.halves, query.windows, durations_s)
+    actions = (query.open_text,) if query.open_text else query.actions
+    clips, messages = choose_clips(
+        replace(query, actions=actions), answers, durations_s, settings, threshold, match, lines
+    )
+    not_asked = [action for action in actions if action not in asked]
+    if not_asked and not query.everything:
+        names = ", ".join(not_asked)
+        messages.insert(0, f"No model was asked for {names}: see samples.actions in config.yaml.")
+    return clips, messages
+
+
+def choose_clips(
+    query: Query,
+    answers: pl.DataFrame,
+    durations_s: Mapping[int, float],
+    settings: ClipSettings,
+    threshold: float | Mapping[str, float] = 0.0,
+    match: str = "",
+    lines: pl.DataFrame | None = None,
+) -> tuple[list[Clip], list[str]]:
+    """Return the clips that a query asks for, in the reel's order, and messages about them for the user.
+
+    `answers` has half, action, start_s, end_s and confidence; `threshold` is the least confidence, of all
+    actions or of each. `lines` is the commentary (half, start_s, end_s, text): models do not answer whose
+    action it is, so a team that the query names is looked for in the commentary.
+    """
+    spans = query_times.spans_of_halves(query.halves, query.windows, durations_s)
     if not spans:
         return [], ["The match has no such time: nothing to show."]
     rows = answers.filter(pl.col("action").is_in(list(query.actions)))
     rows = rows.sort("half", "start_s", "end_s", "action")
-    sure, near = [], 0
+    hits: list[tuple[int, Hit]] = []
+    below_threshold = 0
     for row in rows.iter_rows(named=True):
         half = row.pop("half")
         hit = Hit(**{key: row[key] for key in ("action", "start_s", "end_s", "confidence")})
@@ -108,65 +134,71 @@ def choose(
             continue
         least = threshold.get(hit.action, 0.0) if isinstance(threshold, Mapping) else threshold
         if (1.0 if hit.confidence is None else hit.confidence) >= least:
-            sure.append((half, hit))
+            hits.append((half, hit))
         else:
-            near += 1
-    said = []
+            below_threshold += 1
+    messages: list[str] = []
     if query.team:
-        sure, said = _of_team(query.team, sure, match, lines)
-    if not sure:
-        said.append("No answer fits the query: the list is empty.")
-        if near:
-            said.append(f"{near} are below the threshold; a lower one shows them.")
-        return [], said
-    clips = _pick(query, _join(sure, durations_s, settings))
+        hits, messages = _filter_by_team(query.team, hits, match, lines)
+    if not hits:
+        messages.append("No answer fits the query: the list is empty.")
+        if below_threshold:
+            messages.append(f"{below_threshold} are below the threshold; a lower one shows them.")
+        return [], messages
+    clips = _limit(query, _join(hits, durations_s, settings))
     if (query.order or settings.order) == CONFIDENCE:
         clips.sort(key=lambda clip: (-clip.confidence, clip.half, clip.start_s))
-    return clips, said if clips else ["There are fewer clips than that: the list is empty."]
+    return clips, messages if clips else ["There are fewer clips than that: the list is empty."]
 
 
-def _of_team(
+def _filter_by_team(
     team: str, hits: list[tuple[int, Hit]], match: str, lines: pl.DataFrame | None
 ) -> tuple[list[tuple[int, Hit]], list[str]]:
-    """Return the answers near to which the commentary says a team's name, and what is to be said."""
+    """Return the answers near which the commentary names a team, and messages for the user."""
     clubs = teams(match)
     club = clubs.get(team, team)
     if team not in clubs and team not in clubs.values():
         if team in (HOME, AWAY):
-            return hits, ["The match's name says no clubs: the clips are of both teams."]
+            return hits, [
+                "The match's name does not give the clubs: clips of both teams are shown."
+            ]
         return [], [f"{team} do not play in this match."]
     if lines is None or lines.is_empty():
-        return hits, ["Without commentary nothing tells whose an action is: both teams are shown."]
-    own = {word for word in club.casefold().split() if len(word) > 3} or {club.casefold()}
-    other = next(one for one in clubs.values() if one != club).casefold()
-    own = {word for word in own if word not in other.split()} or own
-    kept = [(half, hit) for half, hit in hits if _is_said(own, half, hit, lines)]
-    return kept, [
-        f"No model says whose an action is: kept are the {len(kept)} of {len(hits)} answers near "
-        f"to which the commentary names {club}."
+        return hits, [
+            "Without commentary an action cannot be attributed to a team: both teams are shown."
+        ]
+    name = club.casefold()
+    words = {word for word in name.split() if len(word) >= SHORTEST_TEAM_WORD} or {name}
+    opponent = next(other for other in clubs.values() if other != club).casefold()
+    words = {word for word in words if word not in opponent.split()} or words
+    named = [(half, hit) for half, hit in hits if _is_named(words, half, hit, lines)]
+    return named, [
+        f"Models do not say whose action it is: shown are the {len(named)} of {len(hits)} answers near "
+        f"which the commentary names {club}."
     ]
 
 
-def _is_said(words: Collection[str], half: int, hit: Hit, lines: pl.DataFrame) -> bool:
+def _is_named(words: Collection[str], half: int, hit: Hit, lines: pl.DataFrame) -> bool:
+    """Say whether any of the words starts a word of the commentary near an answer."""
     near = lines.filter(
         pl.col("half") == half,
         pl.col("start_s") < hit.end_s + NAMED_WITHIN_S - INTERVAL_S / 2,
         pl.col("end_s") > hit.start_s - NAMED_WITHIN_S + INTERVAL_S / 2,
     )
-    spoken = " ".join(near["text"]).casefold()
-    return any(re.search(rf"\b{re.escape(word)}", spoken) for word in words)
+    text = " ".join(near["text"]).casefold()
+    return any(re.search(rf"\b{re.escape(word)}", text) for word in words)
 
 
 def _join(
-    hits: Sequence[tuple[int, Hit]], durations_s: Mapping[int, float], settings: Settings
+    hits: Sequence[tuple[int, Hit]], durations_s: Mapping[int, float], settings: ClipSettings
 ) -> list[Clip]:
-    """Return a clip around each answer, in time; those that overlap are one, up to the longest."""
-    single = sorted(
+    """Return a clip around each answer, in order of time; overlapping clips are joined, up to `max_s`."""
+    clips = sorted(
         (_around(half, hit, durations_s[half], settings) for half, hit in hits),
         key=lambda clip: (clip.half, clip.start_s),
     )
-    joined = single[:1]
-    for clip in single[1:]:
+    joined = clips[:1]
+    for clip in clips[1:]:
         last = joined[-1]
         end_s = max(last.end_s, clip.end_s)
         if clip.half != last.half or clip.start_s >= last.end_s:
@@ -174,7 +206,7 @@ def _join(
         elif end_s - last.start_s <= settings.max_s:
             joined[-1] = Clip(last.half, last.start_s, end_s, last.hits + clip.hits)
         elif clip.end_s > last.end_s:
-            # Too long for one clip: the next goes on where this one ends, so that nothing is twice.
+            # Too long for one clip: the next one starts at the end of this one, so that nothing repeats.
             joined.append(Clip(clip.half, last.end_s, clip.end_s, clip.hits))
         else:
             joined[-1] = Clip(last.half, last.start_s, last.end_s, last.hits + clip.hits)
@@ -182,21 +214,21 @@ def _join(
     return joined
 
 
-def _around(half: int, hit: Hit, length_s: float, settings: Settings) -> Clip:
-    """Return an answer's clip: with a time before and after, neither too short nor too long, in the half."""
+def _around(half: int, hit: Hit, duration_s: float, settings: ClipSettings) -> Clip:
+    """Return an answer's clip with its margins, at least `min_s`, at most `max_s` long, within the half."""
     start_s, end_s = hit.start_s - settings.before_s, hit.end_s + settings.after_s
-    lack_s = settings.min_s - (end_s - start_s)
-    if lack_s > 0:
-        start_s, end_s = start_s - lack_s / 2, end_s + lack_s / 2
+    missing_s = settings.min_s - (end_s - start_s)
+    if missing_s > 0:
+        start_s, end_s = start_s - missing_s / 2, end_s + missing_s / 2
     if end_s - start_s > settings.max_s:
         start_s, end_s = hit.time_s - settings.max_s / 2, hit.time_s + settings.max_s / 2
-    start_s = max(0.0, min(start_s, length_s - settings.min_s))
-    end_s = min(length_s, max(end_s, settings.min_s))
+    start_s = max(0.0, min(start_s, duration_s - settings.min_s))
+    end_s = min(duration_s, max(end_s, settings.min_s))
     return Clip(half, start_s, end_s, (hit,))
 
 
-def _pick(query: Query, clips: list[Clip]) -> list[Clip]:
-    """Return as many clips as the query wants, in time."""
+def _limit(query: Query, clips: list[Clip]) -> list[Clip]:
+    """Return the clips that the query's `limit` and `pick` select, in order of time."""
     if query.limit is None:
         return clips
     if query.pick == "first":

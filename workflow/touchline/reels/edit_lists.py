@@ -1,8 +1,7 @@
-"""A reel as lists that editors, players and YouTube read, each with the times in the source.
+"""Edit lists of a reel: OpenTimelineIO, CMX3600 EDL, WebVTT, YouTube chapters and LosslessCut.
 
-A source's time code counts from 00:00:00:00 at its first picture, at the list's frame rate: that of
-the first source where it is one that time codes are made for, else 25. An EDL names half 2's
-source as reel H2. Nothing here makes up a time: all are those of the clips.
+Time codes of a source count from 00:00:00:00 at its first picture, at the list's frame rate: that of
+the first source where it is a time-code rate, else 25. An EDL names the source of half 2 as reel H2.
 """
 
 import csv
@@ -12,22 +11,27 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import opentimelineio as otio
-from opentimelineio.opentime import RationalTime, TimeRange, to_timecode
+import opentimelineio as otio  # type: ignore[import-untyped]  # no type information
+from opentimelineio.opentime import (  # type: ignore[import-untyped]  # no type information
+    RationalTime,
+    TimeRange,
+    to_timecode,
+)
 
 from touchline.core.files import write_text
 from touchline.reels.clips import Clip
 
+# The rates for which time codes are defined, in frames per second.
 RATES = (Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 50, Fraction(60000, 1001), 60)
-USUAL_RATE = 25
-_SLACK = 0.0005  # share by which a rate may be off and still be meant
+DEFAULT_RATE = 25
+_TOLERANCE = 0.0005  # relative deviation up to which a frame rate is taken for one of `RATES`
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A clip of the reel: what it shows, seconds of its source as they were cut, and of the reel.
+class EditEntry:
+    """An entry of an edit list: a clip with its exact seconds in the source and in the reel.
 
-    `video` is None where the match has none: then the list says what would be cut.
+    `video` is None where no video was cut; the entry then says what would be cut.
     """
 
     clip: Clip
@@ -37,19 +41,28 @@ class Entry:
     reel_start_s: float
     reel_end_s: float
 
-    @property
-    def title(self) -> str:
-        """Return the clip's title in one line."""
-        return " ".join(self.clip.title.split())
-
 
 def list_rate(fps: float | None) -> float:
     """Return the frame rate of the lists for a source of so many frames per second."""
-    near = [rate for rate in RATES if fps and abs(fps / float(rate) - 1) < _SLACK]
-    return float(near[0]) if near else float(USUAL_RATE)
+    rates = [rate for rate in RATES if fps and abs(fps / float(rate) - 1) < _TOLERANCE]
+    return float(rates[0]) if rates else float(DEFAULT_RATE)
 
 
-def write(folder: Path, title: str, entries: Sequence[Entry], rate: float, sound: bool) -> None:
+def entries_without_video(clips: Sequence[Clip], rate: float) -> list[EditEntry]:
+    """Return the entries of clips that were not cut, one after the other in whole frames."""
+    entries, reel_start = [], 0
+    for clip in clips:
+        first, last = round(clip.start_s * rate), round(clip.end_s * rate)
+        reel_end = reel_start + last - first
+        times_s = (frame / rate for frame in (first, last, reel_start, reel_end))
+        entries.append(EditEntry(clip, None, *times_s))
+        reel_start = reel_end
+    return entries
+
+
+def write_lists(
+    folder: Path, title: str, entries: Sequence[EditEntry], rate: float, sound: bool
+) -> None:
     """Write every list of a reel into a folder; a reel without clips has lists without entries."""
     title = " ".join(title.split())
     timeline = to_timeline(title, entries, rate, sound)
@@ -58,8 +71,8 @@ def write(folder: Path, title: str, entries: Sequence[Entry], rate: float, sound
     write_text(folder / "reel.vtt", to_vtt(entries, rate))
     write_text(folder / "chapters.txt", to_chapters(entries, rate))
     for half in sorted({entry.clip.half for entry in entries}):
-        own = [entry for entry in entries if entry.clip.half == half]
-        write_text(folder / f"losslesscut-half{half}.csv", to_losslesscut(own))
+        of_half = [entry for entry in entries if entry.clip.half == half]
+        write_text(folder / f"losslesscut-half{half}.csv", to_losslesscut(of_half))
 
 
 def timecode(time_s: float, rate: float) -> str:
@@ -71,15 +84,15 @@ def _frames(time_s: float, rate: float) -> RationalTime:
     return RationalTime(round(time_s * rate), rate)
 
 
-def _span(entry: Entry, rate: float) -> TimeRange:
+def _span(entry: EditEntry, rate: float) -> TimeRange:
     start, end = _frames(entry.start_s, rate), _frames(entry.end_s, rate)
     return TimeRange(start, end - start)
 
 
 def to_timeline(
-    title: str, entries: Sequence[Entry], rate: float, sound: bool
+    title: str, entries: Sequence[EditEntry], rate: float, sound: bool
 ) -> otio.schema.Timeline:
-    """Return the reel as OpenTimelineIO has it: a video track, and one of sound where there is any."""
+    """Return the reel as an OpenTimelineIO timeline: a video track and, with `sound`, an audio track."""
     timeline = otio.schema.Timeline(title)
     for name, kind in (("V1", "Video"), ("A1", "Audio"))[: 2 if sound else 1]:
         track = otio.schema.Track(name, kind=kind)
@@ -88,11 +101,11 @@ def to_timeline(
     return timeline
 
 
-def _otio_clip(entry: Entry, rate: float) -> otio.schema.Clip:
+def _otio_clip(entry: EditEntry, rate: float) -> otio.schema.Clip:
     media = otio.schema.MissingReference()
     if entry.video is not None:
         media = otio.schema.ExternalReference(entry.video.absolute().as_uri())
-    clip = otio.schema.Clip(entry.title, media, _span(entry, rate))
+    clip = otio.schema.Clip(entry.clip.title, media, _span(entry, rate))
     clip.metadata["cmx_3600"] = {"reel": f"H{entry.clip.half}"}
     clip.metadata["touchline"] = {
         "half": entry.clip.half,
@@ -103,21 +116,21 @@ def _otio_clip(entry: Entry, rate: float) -> otio.schema.Clip:
     return clip
 
 
-def to_edl(title: str, entries: Sequence[Entry], rate: float) -> str:
-    """Return a CMX3600 list. Times of 29.97 and 59.94 frames/s are drop-frame."""
+def to_edl(title: str, entries: Sequence[EditEntry], rate: float) -> str:
+    """Return a CMX3600 edit decision list; time codes of 29.97 and 59.94 frames/s are drop-frame."""
     if not entries:
         return f"TITLE: {title}\n\n"
     timeline = to_timeline(title, entries, rate, sound=False)
     return otio.adapters.write_to_string(timeline, "cmx_3600", rate=rate)
 
 
-def to_vtt(entries: Sequence[Entry], rate: float) -> str:
-    """Return subtitles for the reel: what a clip shows, and where in the source it is."""
+def to_vtt(entries: Sequence[EditEntry], rate: float) -> str:
+    """Return WebVTT subtitles for the reel: each clip's title and its time codes in the source."""
     cues = ["WEBVTT\n"]
     for number, entry in enumerate(entries, start=1):
-        title = entry.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        title = entry.clip.title.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         times = f"{_vtt_time(entry.reel_start_s)} --> {_vtt_time(entry.reel_end_s)}"
-        cues.append(f"{number}\n{times}\n{title}\n{_source(entry, rate)}\n")
+        cues.append(f"{number}\n{times}\n{title}\n{_source_span(entry, rate)}\n")
     return "\n".join(cues)
 
 
@@ -126,26 +139,26 @@ def _vtt_time(time_s: float) -> str:
     return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
 
 
-def _source(entry: Entry, rate: float) -> str:
+def _source_span(entry: EditEntry, rate: float) -> str:
     ends = f"{timecode(entry.start_s, rate)} to {timecode(entry.end_s, rate)}"
     return f"half {entry.clip.half}, {ends}"
 
 
-def to_chapters(entries: Sequence[Entry], rate: float) -> str:
-    """Return chapters for the description of a YouTube video, one a line."""
+def to_chapters(entries: Sequence[EditEntry], rate: float) -> str:
+    """Return chapters for the description of a YouTube video, one per line."""
     lines = []
     for entry in entries:
-        whole = int(entry.reel_start_s)
-        start = f"{whole // 60}:{whole % 60:02d}"
-        if whole >= 3600:
-            start = f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
-        lines.append(f"{start} {entry.title} ({_source(entry, rate)})\n")
+        start_s = int(entry.reel_start_s)
+        start = f"{start_s // 60}:{start_s % 60:02d}"
+        if start_s >= 3600:
+            start = f"{start_s // 3600}:{start_s // 60 % 60:02d}:{start_s % 60:02d}"
+        lines.append(f"{start} {entry.clip.title} ({_source_span(entry, rate)})\n")
     return "".join(lines)
 
 
-def to_losslesscut(entries: Sequence[Entry]) -> str:
-    """Return the clips of one source as LosslessCut imports them: start, end (seconds), label."""
+def to_losslesscut(entries: Sequence[EditEntry]) -> str:
+    """Return the clips of one source as a CSV for LosslessCut: start, end (seconds), label."""
     text = io.StringIO()
-    rows = ((f"{entry.start_s:.6f}", f"{entry.end_s:.6f}", entry.title) for entry in entries)
+    rows = ((f"{entry.start_s:.6f}", f"{entry.end_s:.6f}", entry.clip.title) for entry in entries)
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()

@@ -1,16 +1,16 @@
-"""What a user wants to see, read from a line of free text: no model, and the same reading each time.
+"""Parser of highlight queries: free text to actions, times, team, number and order of clips, by rules.
 
-A query is read by phrases. First words with a typing mistake are replaced by the known word that is
-nearest; then teams, actions (`touchline.reels.vocabulary`), halves and times (`touchline.reels.query_times`),
-number and order of the clips are taken out of the text, in this turn. What is left, and is no filler
-such as "show me", was not understood. A query that names no known action but says something else is
-an open question, for a model that takes questions in words.
+First, misspelt words are replaced by the most similar known word. Then teams, actions
+(`touchline.reels.vocabulary`), halves and times (`touchline.reels.query_times`), number and order of the
+clips are extracted from the text, in this order. Words that remain, apart from fillers such as "show me",
+were not understood. A query that names no known action but has such words is an open question, for a
+model that takes questions in words.
 """
 
 import re
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 
 from touchline.core.actions import action_name
@@ -20,10 +20,9 @@ from touchline.reels.query_times import Window
 from touchline.reels.vocabulary import FILLERS, NUMBERS, Vocabulary, words_of
 
 MAX_LENGTH = 500
-# A word with this share of its letters in common with a known one is taken for it; less turns
-# "four" into "foul".
-LIKENESS = 0.8
-SHORTEST_TYPO = 4
+# difflib's similarity from which a word is corrected to a known one; less would turn "four" into "foul".
+MIN_SIMILARITY = 0.8
+SHORTEST_CORRECTED = 4  # letters
 HOME, AWAY = "home", "away"
 TIME, CONFIDENCE = "time", "confidence"
 _SIDES = {
@@ -31,25 +30,26 @@ _SIDES = {
     AWAY: r"away(?: (?:team|side|club))?|visitors?|visiting (?:team|side)|guests?",
 }
 _WORD = re.compile(r"\d+:\d\d|\d+\+\d+|\d+(?:st|nd|rd|th)\b|\d+|[^\W\d_]+|'")
-_ACTION = "\x01"  # stands where an action was named; its number follows
-_DONE = "\x02"  # stands where something else was understood
+# Placeholders in the text for what was extracted from it.
+_ACTION = "\x01"  # an action; its number follows
+_DONE = "\x02"  # anything else
 _EXCEPT = (
     r"(?:except(?: for)?|without|excluding|(?:but )?(?:no|not)|other than|apart from|minus|but)"
     r"(?: the| any)?"
 )
-# "goals and corners", after their names were taken out.
+# "goals and corners", after their names were replaced.
 _LIST = rf"{_ACTION}\d+(?:(?: and| or| nor)?(?: the| any)? {_ACTION}\d+)*"
 
 
 @dataclass(frozen=True)
 class Query:
-    """What a query asks for.
+    """A parsed query.
 
     `actions` in the vocabulary's order; `open_text` is the question where no known action is named;
-    `halves` and `windows` restrict the time (`query_times.spans`); `team` is home, away or a club's
-    name; of the clips found, `limit` are kept: the most confident, or, with `pick`, the first, the
-    last or the n-th in time. `misread` are typing mistakes and what they were taken for, `ignored`
-    the words that were not understood.
+    `halves` and `windows` restrict the time (`query_times.spans_of_halves`); `team` is home, away or a
+    club's name; `limit` is the number of clips to keep: the most confident or, with `pick`, the first,
+    the last or only the n-th in time. `corrections` are misspelt words and what they were replaced by,
+    `ignored` the words that were not understood.
     """
 
     text: str
@@ -61,33 +61,56 @@ class Query:
     limit: int | None = None
     pick: str | None = None  # first, last or nth; None: the most confident
     order: str | None = None  # time or confidence; None: as configured
-    misread: tuple[tuple[str, str], ...] = ()
+    corrections: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
-    everything: bool = False  # no action is named: all are meant, but for those left out
+    everything: bool = False  # no action is named: all are meant, except those that are excluded
 
     def describe(self) -> str:
-        """Return how the query was understood, and what of it was not, as sentences."""
-        what = ", ".join(map(action_name, self.actions)) or f'an open question: "{self.open_text}"'
-        parts = [what]
+        """Return sentences that tell a user how the query was understood, and what was not."""
+        parts = [
+            ", ".join(map(action_name, self.actions)) or f'an open question: "{self.open_text}"'
+        ]
         if self.halves:
             parts.append("half " + " and ".join(map(str, self.halves)))
         parts += [str(window) for window in self.windows]
         if self.team:
             parts.append(f"{self.team} team" if self.team in (HOME, AWAY) else self.team)
         if self.limit is not None:
-            which = {None: "the {} most confident", "first": "the first {}", "last": "the last {}"}
-            parts.append(which.get(self.pick, "number {} alone").format(self.limit))
+            phrases = {
+                None: "the {} most confident", "first": "the first {}", "last": "the last {}",
+                "nth": "number {} alone",
+            }  # fmt: skip
+            parts.append(phrases[self.pick].format(self.limit))
         if self.order:
             parts.append(f"in order of {self.order}")
         sentences = [f"Understood: {'; '.join(parts)}."]
-        sentences += [f'"{word}" was read as "{known}".' for word, known in self.misread]
+        sentences += [f'"{word}" was read as "{known}".' for word, known in self.corrections]
         if self.ignored and not self.open_text:
             sentences.append(f"Not understood: {', '.join(self.ignored)}.")
         return " ".join(sentences)
 
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields for JSON, without those that have their default value."""
+        content = {field.name: getattr(self, field.name) for field in fields(self)}
+        content["windows"] = tuple(_without_defaults(window) for window in self.windows)
+        defaults = {field.name: field.default for field in fields(self)}
+        return {name: value for name, value in content.items() if value != defaults[name]}
 
-def parse(text: str, vocabulary: Vocabulary, clubs: Collection[str] = ()) -> Query:
-    """Read a query; `clubs` are the names of the teams that it may mention.
+    @classmethod
+    def from_dict(cls, content: dict) -> "Query":
+        """Return the query of `to_dict`, from JSON; raise `InputError` for anything else."""
+        try:
+            lists = {name: tuple(content.get(name, ())) for name in ("halves", "ignored")}
+            lists["actions"] = tuple(content["actions"])
+            lists["windows"] = tuple(Window(**window) for window in content.get("windows", ()))
+            lists["corrections"] = tuple(map(tuple, content.get("corrections", ())))
+            return cls(**content | lists)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise InputError(f"--query: not a parsed query ({error}).") from error
+
+
+def parse_query(text: str, vocabulary: Vocabulary, clubs: Collection[str] = ()) -> Query:
+    """Return the parsed query; `clubs` are the names of the teams that it may mention.
 
     Raises `InputError` for a text that is empty, too long, or contradicts itself.
     """
@@ -95,41 +118,56 @@ def parse(text: str, vocabulary: Vocabulary, clubs: Collection[str] = ()) -> Que
         raise InputError('the query is empty. Write what to show, such as "goals, second half".')
     if len(text) > MAX_LENGTH:
         raise InputError(
-            f"the query has {len(text)} characters; the limit is {MAX_LENGTH}. Write a line."
+            f"the query has {len(text)} characters; the limit is {MAX_LENGTH}. Shorten it."
         )
-    named = {_plain(club): club for club in sorted(clubs, key=len, reverse=True)}
-    plain = re.sub(r"\bopener\b", "first goal", _plain(text))
-    words, misread = _mend(plain.split(), vocabulary, named)
+    club_names = {_normalise(club): club for club in sorted(clubs, key=len, reverse=True)}
+    normalised = re.sub(r"\bopener\b", "first goal", _normalise(text))
+    words, corrections = _correct(normalised.split(), vocabulary, club_names)
     rest = " ".join(words)
-    rest, teams = _take_teams(rest, named)
-    rest, mentions = _take_actions(rest, vocabulary)
-    rest, halves, windows = query_times.take(rest, _DONE)
-    rest, excluded = _take_excluded(rest, mentions)
-    shown = [mentions[int(number)] for number in re.findall(rf"{_ACTION}(\d+)", rest)]
-    rest, limit, pick, order = _take_choice(rest)
-    everything, rest = _found(rest, r"everything|(?:all|any) (?:actions?|events?)")
-    wanted = set().union(*shown) - excluded
-    left = [word for word in rest.split() if word[0] not in _ACTION + _DONE and word not in FILLERS]
+    rest, teams = _extract_teams(rest, club_names)
+    rest, mentions = _extract_actions(rest, vocabulary)
+    rest, halves, windows = query_times.extract_times(rest, _DONE)
+    rest, excluded = _extract_excluded(rest, mentions)
+    included = [mentions[int(number)] for number in re.findall(rf"{_ACTION}(\d+)", rest)]
+    rest, limit, pick, order = _extract_choice(rest)
+    everything, rest = _extract_phrase(rest, r"everything|(?:all|any) (?:actions?|events?)")
+    actions = set[str]().union(*included) - excluded
+    unknown = [
+        word for word in rest.split() if word[0] not in _ACTION + _DONE and word not in FILLERS
+    ]
     open_text = None
-    if not mentions and left and not everything:
-        open_text = _between(rest, left)
-    elif not shown:
-        wanted = set(vocabulary.actions) - excluded
-    if not wanted and open_text is None:
+    if not mentions and unknown and not everything:
+        open_text = _open_question(rest, unknown)
+    elif not included:
+        actions = set(vocabulary.actions) - excluded
+    if not actions and open_text is None:
         raise InputError(f'"{text}" leaves out every action that it names. Name one to show.')
-    query_times.check(text, halves, windows)
-    # With two teams it is not said whose the clips are to be.
+    query_times.check_satisfiable(text, halves, windows)
+    # Of two teams it is not clear whose actions are wanted.
     team = teams[0] if len(teams) == 1 else None
-    ignored = left if team else [*teams, *left]
     return Query(
         text,
-        tuple(action for action in vocabulary.actions if action in wanted),
-        open_text, halves, windows, team, limit, pick, order, tuple(misread), tuple(ignored), everything=not shown and open_text is None,
-    )  # fmt: skip
+        tuple(action for action in vocabulary.actions if action in actions),
+        open_text=open_text,
+        halves=halves,
+        windows=windows,
+        team=team,
+        limit=limit,
+        pick=pick,
+        order=order,
+        corrections=tuple(corrections),
+        ignored=tuple(unknown if team else [*teams, *unknown]),
+        everything=not included and open_text is None,
+    )
 
 
-def _plain(text: str) -> str:
-    """Return a text as plain lower-case words, numbers and marks of minutes, one space apart."""
+def _without_defaults(window: Window) -> dict[str, object]:
+    defaults = {field.name: field.default for field in fields(window)}
+    return {name: value for name, value in asdict(window).items() if value != defaults[name]}
+
+
+def _normalise(text: str) -> str:
+    """Return a text as lower-case words, numbers and minute marks, separated by single spaces."""
     text = unicodedata.normalize("NFKC", text).casefold()
     text = re.sub("[’‘`´′]", "'", text)
     text = re.sub(r"(?<=[^\W\d_])'(?:s|re|ll|d|ve|t)?\b", "", text)
@@ -138,62 +176,64 @@ def _plain(text: str) -> str:
     return " ".join(_WORD.findall(text))
 
 
-def _mend(
-    words: list[str], vocabulary: Vocabulary, clubs: Collection[str]
+def _correct(
+    words: list[str], vocabulary: Vocabulary, club_names: Collection[str]
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the words with typing mistakes mended and numbers in digits, and what was mended."""
-    said = {word for club in clubs for word in club.split()}
-    known = vocabulary.words | set(NUMBERS) | FILLERS | query_times.WORDS | _CHOICE_WORDS | said
-    targets = sorted(word for word in known if len(word) >= SHORTEST_TYPO)
-    mended, misread = [], []
+    """Return the words with spelling corrected and numbers as digits, and (word, correction) pairs."""
+    club_words = {word for club in club_names for word in club.split()}
+    known = vocabulary.words | set(NUMBERS) | FILLERS | query_times.WORDS | _CHOICE_WORDS
+    known |= club_words
+    targets = sorted(word for word in known if len(word) >= SHORTEST_CORRECTED)
+    corrected, corrections = [], []
     for word in words:
-        if word not in known and word.isalpha() and len(word) >= SHORTEST_TYPO:
-            like = [one for one in targets if one[0] == word[0]]
-            nearest = get_close_matches(word, like, 5, LIKENESS)
-            # Of several, one with two letters swapped: "golas" is "goals", not "golazos".
-            nearest.sort(key=lambda one: sorted(one) != sorted(word))
-            if nearest:
-                misread.append((word, nearest[0]))
-                word = nearest[0]
-        mended.append(NUMBERS.get(word, word))
-    return mended, misread
+        if word not in known and word.isalpha() and len(word) >= SHORTEST_CORRECTED:
+            letters = sorted(word)
+            same_initial = [target for target in targets if target[0] == word[0]]
+            similar = get_close_matches(word, same_initial, 5, MIN_SIMILARITY)
+            # Swapped letters are preferred: "golas" is "goals", not "golazos".
+            similar.sort(key=lambda target: sorted(target) != letters)
+            if similar:
+                corrections.append((word, similar[0]))
+                word = similar[0]
+        corrected.append(NUMBERS.get(word, word))
+    return corrected, corrections
 
 
-def _take_teams(rest: str, clubs: dict[str, str]) -> tuple[str, list[str]]:
-    """Take the clubs that are named, and the sides that they play on."""
-    found = []
-    patterns = {re.escape(plain): club for plain, club in clubs.items()}
+def _extract_teams(rest: str, club_names: dict[str, str]) -> tuple[str, list[str]]:
+    """Return the text without clubs and sides (home, away), and those."""
+    teams = []
+    patterns = {re.escape(normalised): club for normalised, club in club_names.items()}
     for pattern, team in (patterns | {words: side for side, words in _SIDES.items()}).items():
-        taken, rest = _found(rest, pattern)
-        found += [team] * taken
-    return rest, found
+        is_named, rest = _extract_phrase(rest, pattern)
+        teams += [team] * is_named
+    return rest, teams
 
 
-def _take_actions(rest: str, vocabulary: Vocabulary) -> tuple[str, list[set[str]]]:
-    """Put a numbered mark in the place of each action's name; return what each of them names."""
+def _extract_actions(rest: str, vocabulary: Vocabulary) -> tuple[str, list[set[str]]]:
+    """Replace each action's name by a numbered placeholder; return the actions that each one means."""
     mentions: list[set[str]] = []
-    for other in vocabulary.not_actions:
-        rest = re.sub(rf"(?<!\S){re.escape(other)}(?!\S)", other.replace(" ", "_"), rest)
+    for phrase in vocabulary.not_actions:
+        rest = re.sub(rf"(?<!\S){re.escape(phrase)}(?!\S)", phrase.replace(" ", "_"), rest)
 
-    def mark(match: re.Match) -> str:
+    def replace(match: re.Match) -> str:
         mentions.append(vocabulary.phrases[match[0]])
         return f"{_ACTION}{len(mentions) - 1}"
 
     phrases = "|".join(map(re.escape, vocabulary.phrases))
-    rest = re.sub(rf"(?<!\S)(?:{phrases})(?!\S)", mark, rest)
+    rest = re.sub(rf"(?<!\S)(?:{phrases})(?!\S)", replace, rest)
     return rest.replace("_", " "), mentions
 
 
-def _take_excluded(rest: str, mentions: list[set[str]]) -> tuple[str, set[str]]:
-    """Take what is not to be shown: the actions after "except", "no", "without" …"""
+def _extract_excluded(rest: str, mentions: list[set[str]]) -> tuple[str, set[str]]:
+    """Return the text without the actions after "except", "no", "without" …, and those actions."""
     excluded: set[str] = set()
 
-    def take(match: re.Match) -> str:
+    def replace(match: re.Match) -> str:
         numbers = re.findall(rf"{_ACTION}(\d+)", match[0])
         excluded.update(*(mentions[int(number)] for number in numbers))
         return _DONE
 
-    return re.sub(rf"(?<!\S){_EXCEPT} {_LIST}", take, rest), excluded
+    return re.sub(rf"(?<!\S){_EXCEPT} {_LIST}", replace, rest), excluded
 
 
 _BEST = r"(?:top|best|most (?:confident|likely|certain)|likeliest|surest|finest)"
@@ -217,39 +257,40 @@ _CHOICE_WORDS = words_of(
 )
 
 
-def _take_choice(rest: str) -> tuple[str, int | None, str | None, str | None]:
-    """Take how many clips are wanted, which, and in what order: (text, limit, pick, order)."""
+def _extract_choice(rest: str) -> tuple[str, int | None, str | None, str | None]:
+    """Return the text without number and order of clips, and (limit, pick, order) of the query."""
     order = None
-    for name_of_order, pattern in _ORDERS.items():
-        taken, rest = _found(rest, pattern)
-        order = order or (name_of_order if taken else None)
+    for order_name, pattern in _ORDERS.items():
+        is_named, rest = _extract_phrase(rest, pattern)
+        order = order or (order_name if is_named else None)
     for pattern in (rf"{_BEST} (\d+)", rf"(\d+) {_BEST}"):
         if match := re.search(rf"(?<!\S){pattern}(?!\S)", rest):
-            return _without(rest, match), int(match[1]), None, order
+            return _replace_match(rest, match), int(match[1]), None, order
     for pick, pattern in _ENDS.items():
         if match := re.search(rf"(?<!\S){pattern}(?: (\d+))?(?= {_ACTION})", rest):
-            return _without(rest, match), int(match[1] or 1), pick, order
+            return _replace_match(rest, match), int(match[1] or 1), pick, order
     if match := re.search(rf"(?<!\S)({'|'.join(_NEXT)})(?= {_ACTION})", rest):
-        return _without(rest, match), _NEXT[match[1]], "nth", order
+        return _replace_match(rest, match), _NEXT[match[1]], "nth", order
     if match := re.search(rf"(?<!\S)(\d+)(?= {_ACTION})", rest):
-        return _without(rest, match), int(match[1]), None, order
-    best, rest = _found(rest, _BEST)
+        return _replace_match(rest, match), int(match[1]), None, order
+    best, rest = _extract_phrase(rest, _BEST)
     return rest, None, None, order or (CONFIDENCE if best else None)
 
 
-def _found(rest: str, pattern: str) -> tuple[bool, str]:
-    """Say whether there is such a phrase, and return the text without it."""
-    taken = re.sub(rf"(?<!\S)(?:{pattern})(?!\S)", _DONE, rest)
-    return taken != rest, taken
+def _extract_phrase(rest: str, pattern: str) -> tuple[bool, str]:
+    """Return whether the text has a phrase of this pattern, and the text with a placeholder for it."""
+    replaced = re.sub(rf"(?<!\S)(?:{pattern})(?!\S)", _DONE, rest)
+    return replaced != rest, replaced
 
 
-def _without(rest: str, match: re.Match) -> str:
+def _replace_match(rest: str, match: re.Match) -> str:
+    """Return the text with a placeholder for a match of a pattern."""
     return f"{rest[: match.start()]}{_DONE}{rest[match.end() :]}"
 
 
-def _between(rest: str, left: list[str]) -> str:
-    """Return the words from the first to the last that was not understood, fillers between them too."""
+def _open_question(rest: str, unknown: list[str]) -> str:
+    """Return the text from its first to its last unknown word, with the fillers between them."""
     words = rest.split()
-    first = words.index(left[0])
-    last = len(words) - 1 - words[::-1].index(left[-1])
+    first = words.index(unknown[0])
+    last = len(words) - 1 - words[::-1].index(unknown[-1])
     return " ".join(word for word in words[first : last + 1] if word[0] not in _ACTION + _DONE)

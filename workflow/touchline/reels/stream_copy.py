@@ -1,31 +1,33 @@
-"""Join clips to a reel without decoding anything: fast, and not exact.
+"""Stream copy: joining of clips to a reel without decoding or encoding, fast but not exact.
 
 A clip can only start with a key frame, so it starts up to one group of pictures early: 2 to 10 s in most
-broadcasts. It ends within the few pictures that its coding order mixes. There are no titles and no
-fades. All sources must be coded alike, as halves from one encoder are.
+broadcasts. Its end is exact to within the pictures that the coding order mixes. There are no titles and no
+fades. All sources must have the same coding, as halves from one encoder have.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import av
+from av.container import OutputContainer
 
 from touchline.core.files import atomic_file
-from touchline.reels.cut import TICKS, Cut, Piece, Source, check_any
+from touchline.reels.cut import TICKS, Cut, Piece, check_any, sources_of
+from touchline.reels.source import Source, Stream, Timed
 from touchline.video.frame_reader import VideoError, local_url
 
-# Pictures that coding may put before one that is shown earlier, at most.
-MIXED = 16
+# Upper bound of how far the coding order may differ from the order of display, in pictures.
+MAX_REORDERING = 16
 
 
-def copy(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
-    """Write the reel of the pieces whole, without encoding; return what was taken of each.
+def copy_pieces(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
+    """Write the reel of the pieces, in their order, without encoding; return what was copied of each.
 
-    Raises `VideoError` where the sources are coded in different ways, or in one that mp4 cannot hold.
+    Raises `VideoError` for sources of different coding, for a coding that mp4 cannot hold, and where no
+    piece has a picture; then nothing is written.
     """
-    sources = {piece.path: Source(piece.path) for piece in pieces}
-    first, *others = sources.values()
+    first, *others = sources_of(pieces)
     for source in others:
         if _coding(source) != _coding(first):
             raise VideoError(
@@ -37,12 +39,11 @@ def copy(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
     with atomic_file(out) as partial:
         try:
             with av.open(local_url(partial), "w", options={"fflags": "+bitexact"}) as file:
-                tracks = {"video": _Track(file, first.video)}
-                if first.sound:
-                    tracks["sound"] = _Track(file, first.sound)
+                video = _Track(file, first.video)
+                sound = _Track(file, first.sound) if first.sound else None
                 end_s = Fraction(0)
                 for piece in pieces:
-                    cut = _add(tracks, sources[piece.path], piece, end_s)
+                    cut = _copy_piece(video, sound, piece, end_s)
                     cuts.append(cut)
                     end_s = cut.reel_end_s if cut else end_s
         except av.FFmpegError as error:
@@ -53,76 +54,78 @@ def copy(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
     return cuts
 
 
-def _coding(source: Source) -> tuple:
-    streams = [stream.codec_context for stream in (source.video, source.sound) if stream]
-    return tuple((one.name, one.extradata) for one in streams)
+def _coding(source: Source) -> tuple[tuple[str, bytes | None], ...]:
+    contexts = [stream.codec_context for stream in (source.video, source.sound) if stream]
+    return tuple((context.name, context.extradata) for context in contexts)
 
 
-def _add(tracks: dict[str, "_Track"], source: Source, piece: Piece, at_s: Fraction) -> Cut | None:
-    """Copy the packets of a piece behind `at_s` of the reel."""
+def _copy_piece(
+    video: "_Track", sound: "_Track | None", piece: Piece, reel_start_s: Fraction
+) -> Cut | None:
+    """Copy the packets of a piece to the second `reel_start_s` of the reel."""
+    source = piece.source
     start_s, end_s = max(Fraction(piece.start_s), Fraction(0)), Fraction(piece.end_s)
-    packets = _packets(source, "video", start_s, end_s)
+    packets = _until(source.picture_packets_from(start_s), end_s)
     if not packets:
         return None
     first_s = packets[0][0]
-    # Some files do not say how long a picture lasts.
-    last_s = max(time_s + _lasts_s(source, packet) for time_s, packet in packets)
+    last_s = max(time_s + _duration_s(source, packet) for time_s, packet in packets)
     if last_s <= start_s:
         return None
-    tracks["video"].add(packets, at_s - first_s)
-    if "sound" in tracks:
-        sound = [one for one in _packets(source, "sound", first_s, last_s) if one[0] >= first_s]
-        tracks["sound"].add(sound, at_s - first_s)
-    return Cut(first_s, last_s, at_s, at_s + last_s - first_s)
+    video.add(packets, reel_start_s - first_s)
+    if sound:
+        sound.add(_until(source.sound_packets_from(first_s), last_s), reel_start_s - first_s)
+    return Cut(first_s, last_s, reel_start_s, reel_start_s + last_s - first_s)
 
 
-def _lasts_s(source: Source, packet: av.Packet) -> Fraction:
+def _duration_s(source: Source, packet: av.Packet) -> Fraction:
+    """Return how long a packet's picture lasts; files that do not state it have the average duration."""
     return packet.duration * packet.time_base if packet.duration else source.picture_s
 
 
-def _packets(
-    source: Source, kind: str, start_s: Fraction, end_s: Fraction
-) -> list[tuple[Fraction, av.Packet]]:
-    """Return (time, packet) from the key frame before a time, in the order of the file."""
-    source.reopen()
-    stream = getattr(source, kind)
-    source.file.seek(int((source.zero_s + start_s) / stream.time_base), stream=stream)
-    found, needed, late = [], 0, 0
-    for packet in source.file.demux(stream):
-        if packet.pts is None or not (found or packet.is_keyframe):
+def _until(packets: Iterator[Timed[av.Packet]], end_s: Fraction) -> list[Timed[av.Packet]]:
+    """Return (time, packet) from the first key frame to `end_s`, in the order of the file."""
+    kept: list[Timed[av.Packet]] = []
+    needed = after_end = 0
+    for time_s, packet in packets:
+        if not (kept or packet.is_keyframe):
             continue
-        time_s = packet.pts * packet.time_base - source.zero_s
-        late = late + 1 if time_s >= end_s else 0
-        if late > MIXED or (late and packet.is_keyframe):
+        after_end = after_end + 1 if time_s >= end_s else 0
+        if after_end > MAX_REORDERING or (after_end and packet.is_keyframe):
             break
-        found.append((time_s, packet))
-        needed = needed if late else len(found)
-    return found[:needed]
+        kept.append((time_s, packet))
+        needed = needed if after_end else len(kept)
+    return kept[:needed]
 
 
 class _Track:
-    """A stream of the reel."""
+    """A stream of the reel that packets are copied to."""
 
-    def __init__(self, file, like) -> None:
-        self.file, self.stream = file, file.add_stream_from_template(like)
+    def __init__(self, file: OutputContainer, template: Stream) -> None:
+        self.file, self.stream = file, file.add_stream_from_template(template)
         self.stream.time_base = Fraction(1, TICKS)
-        self.decoded = float("-inf")  # when the last packet is decoded, in ticks
+        self.last_dts: int | None = None  # decoding time of the last packet, in ticks
 
-    def add(self, packets: list[tuple[Fraction, av.Packet]], shift_s: Fraction) -> None:
-        """Write packets, each in its turn of decoding: as late as lets every one come before its picture.
+    def add(self, packets: list[Timed[av.Packet]], shift_s: Fraction) -> None:
+        """Write packets, in decoding order, `shift_s` later than in the source.
 
-        A clip whose pictures want to be decoded before those of the last clip waits for them.
+        A packet's decoding time is as late as lets every packet be decoded before its picture is shown,
+        and after that of the packet before, which may belong to the clip before.
         """
-        in_time = sorted(time_s for time_s, _ in packets)
+        display_times = sorted(time_s for time_s, _ in packets)
         early_s = max(
-            (due_s - time_s for due_s, (time_s, _) in zip(in_time, packets, strict=True)),
+            (due_s - time_s for due_s, (time_s, _) in zip(display_times, packets, strict=True)),
             default=Fraction(0),
         )
-        for due_s, (time_s, packet) in zip(in_time, packets, strict=True):
-            shown, due = (round((one_s + shift_s) * TICKS) for one_s in (time_s, due_s - early_s))
-            packet.duration = round(packet.duration * packet.time_base * TICKS)
+        for due_s, (time_s, packet) in zip(display_times, packets, strict=True):
+            pts, dts = (
+                round((moment_s + shift_s) * TICKS) for moment_s in (time_s, due_s - early_s)
+            )
+            if self.last_dts is not None:
+                dts = max(dts, self.last_dts + 1)
+            packet.duration = round((packet.duration or 0) * packet.time_base * TICKS)
             packet.time_base = Fraction(1, TICKS)
-            packet.pts, packet.dts = shown, min(max(due, self.decoded + 1), shown)
+            packet.pts, packet.dts = pts, min(dts, pts)
             packet.stream = self.stream
-            self.decoded = packet.dts
+            self.last_dts = packet.dts
             self.file.mux(packet)

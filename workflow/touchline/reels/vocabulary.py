@@ -1,4 +1,4 @@
-"""The words that queries are read by: what actions are called, and what says nothing."""
+"""Vocabulary of queries: names and synonyms of the actions, number words and filler words."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ NUMBERS |= {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "sevent
 NUMBERS |= {"eighty": "80", "couple": "2", "dozen": "12"}
 NUMBERS |= {"third": "3rd", "fourth": "4th", "fifth": "5th"}
 
-# What people wrap a query in.
+# Words that carry no meaning in a query.
 FILLERS = words_of(
     """
     a about all along also among an and any are at be been by can clip clips collect compilation
@@ -36,19 +36,19 @@ FILLERS = words_of(
 )
 
 
-def read_words(path: Path | str | None) -> dict:
-    """Return the `synonyms` and `not_actions` of a vocabulary file, by default workflow/vocabulary.yaml.
+def read_vocabulary(path: Path | str | None) -> dict:
+    """Return `synonyms` and `not_actions` from a vocabulary file, by default workflow/vocabulary.yaml.
 
-    Raises `InputError` for a file that cannot be read or has another content.
+    Raises `InputError` for a file that cannot be read or is not valid.
     """
     return read_yaml(Path(path) if path else WORKFLOW / "vocabulary.yaml", "vocabulary")
 
 
 class Vocabulary:
-    """Phrases and the actions that each of them names.
+    """Phrases and the actions that each of them means.
 
-    An action is named by its name and its plural, and by its synonyms and theirs; a phrase may name
-    several actions. `not_actions` are phrases that hold the name of an action and mean something else.
+    An action's phrases are its name and its synonyms, in the singular and the plural; a phrase may mean
+    several actions. `not_actions` are phrases that contain the name of an action and mean something else.
     """
 
     def __init__(
@@ -58,25 +58,25 @@ class Vocabulary:
         not_actions: Collection[str] = (),
     ) -> None:
         self.actions = tuple(dict.fromkeys(actions))
-        found: dict[str, set[str]] = {}
+        actions_of: dict[str, set[str]] = {}
         for action in self.actions:
             for phrase in (action, action_name(action), *(synonyms or {}).get(action, ())):
                 plain = " ".join(phrase.casefold().replace("_", " ").replace("-", " ").split())
-                for form in (plain, *plurals(plain)):
-                    found.setdefault(form, set()).add(action)
+                for form in (plain, *plural_forms(plain)):
+                    actions_of.setdefault(form, set()).add(action)
         # The longest first: "free kick" before "kick".
-        self.phrases = dict(sorted(found.items(), key=lambda item: (-len(item[0]), item[0])))
-        forms = (form for phrase in not_actions for form in (phrase, *plurals(phrase)))
+        self.phrases = dict(sorted(actions_of.items(), key=lambda item: (-len(item[0]), item[0])))
+        forms = (form for phrase in not_actions for form in (phrase, *plural_forms(phrase)))
         self.not_actions = sorted({form.replace("-", " ") for form in forms}, key=len, reverse=True)
 
     @property
     def words(self) -> set[str]:
-        """Return every word of every phrase."""
+        """Every word of every phrase."""
         return {word for phrase in (*self.phrases, *self.not_actions) for word in phrase.split()}
 
 
-def plurals(phrase: str) -> list[str]:
-    """Return the plural of a phrase, of its last word and of its first ("shots on target")."""
+def plural_forms(phrase: str) -> list[str]:
+    """Return the phrase with its last word in the plural, and with its first ("shots on target")."""
     first, _, rest = phrase.partition(" ")
     forms = [_plural(phrase)]
     return [*forms, f"{_plural(first)} {rest}"] if rest else forms

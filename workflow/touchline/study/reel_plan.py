@@ -6,8 +6,8 @@ from typing import NamedTuple
 from touchline.core.problems import InputError
 from touchline.models import catalogue
 from touchline.reels import clips
-from touchline.reels.query import parse
-from touchline.reels.vocabulary import Vocabulary, read_words
+from touchline.reels.query import Query, parse_query
+from touchline.reels.vocabulary import Vocabulary, read_vocabulary
 from touchline.study.job_arguments import checksums, flags
 from touchline.study.paths import (
     LABELS,
@@ -26,15 +26,15 @@ _RESOLVED_SETTINGS = ("model", "threshold", "matches", "vocabulary")
 
 
 class PlannedQuery(NamedTuple):
-    """A query of the configuration.
+    """A query of the configuration, parsed, with the settings of `highlights:` and the query's own."""
 
-    `settings` are those of `highlights:` with the query's own in their place; `open_text` is its
-    open question, None where it asks for known actions.
-    """
-
-    text: str
+    query: Query
     settings: dict
-    open_text: str | None
+
+    @property
+    def open_text(self) -> str | None:
+        """The open question, None where the query asks for known actions."""
+        return self.query.open_text
 
     @property
     def model(self) -> str:
@@ -55,10 +55,9 @@ class Reels:
             {club for match in plan.matches for club in clips.teams(match).values()}
         )
         common = plan.config["highlights"]
-        self.vocabulary = {
-            "actions": sorted(set(plan.config["labels"].values())),
-            **read_words(common["vocabulary"]),
-        }
+        self.vocabulary = Vocabulary(
+            sorted(set(plan.config["labels"].values())), **read_vocabulary(common["vocabulary"])
+        )
         self.queries = {
             name: self._parse(name, {"text": entry} if isinstance(entry, str) else dict(entry))
             for name, entry in plan.config["queries"].items()
@@ -79,14 +78,14 @@ class Reels:
         if unknown:
             raise InputError(f"queries: {name}: no match {', '.join(unknown)} in the sheet.")
         try:
-            query = parse(text, Vocabulary(**self.vocabulary), self.clubs)
+            query = parse_query(text, self.vocabulary, self.clubs)
         except InputError as error:
             raise InputError(f"queries: {name}: {error}") from error
         if query.open_text:
             catalogue.check_takes_open_questions(
                 self.plan.models[model]["backend"], model, query.open_text
             )
-        return PlannedQuery(text, settings, query.open_text)
+        return PlannedQuery(query, settings)
 
     def matches(self, query: str) -> list[str]:
         """Return the matches of which a query makes reels, in the sheet's order."""
@@ -127,17 +126,15 @@ class Reels:
             if threshold == "tuned":  # which it is on actions, not on an open question
                 threshold = 0.0
         return flags(
-            query=query.text,
+            query=query.query.to_dict(),
             match=wildcards.match,
             model=query.model,
-            clubs=self.clubs,
             halves={
                 str(half["half"]): {"video": half["video"], "duration_s": half["duration_s"]}
                 for half in self.plan.matches[wildcards.match]
             },
             threshold=threshold,
             thresholds=self.thresholds(wildcards) or None,
-            vocabulary=self.vocabulary,
             **{
                 name: value
                 for name, value in query.settings.items()

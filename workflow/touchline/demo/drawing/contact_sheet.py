@@ -10,7 +10,7 @@ from touchline.demo.broadcast.script import Event, Script
 from touchline.demo.drawing.overlays import clock
 from touchline.demo.drawing.scene import draw
 from touchline.demo.drawing.stadium import Size
-from touchline.reels.lettering import font
+from touchline.reels.title_overlay import font
 
 AROUND_S = (-3.0, -1.0, 0.0, 1.0, 2.5, 5.0)  # a row's frames, seconds from the event
 _EXCLUDED_LABELS = ("Ball out of play", "Throw-in")

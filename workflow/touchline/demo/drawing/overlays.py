@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from touchline.demo.broadcast.names import Colour, Team
 from touchline.demo.drawing.stadium import Size, blurred_stand
-from touchline.reels.lettering import font
+from touchline.reels.title_overlay import font
 
 _DARK = (18, 22, 44)
 _LIGHT = (244, 244, 248)

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from touchline.demo.broadcast.names import Colour
 from touchline.demo.broadcast.plan import LENGTH_M, WIDTH_M
-from touchline.reels.lettering import font
+from touchline.reels.title_overlay import font
 
 Size = tuple[int, int]
 Coordinate = TypeVar("Coordinate", float, np.ndarray)
