@@ -44,3 +44,11 @@ def finished(made_once) -> Study:
 def study(finished, tmp_path) -> Study:
     """A private copy of the finished study, times and all."""
     return finished.copy(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def reported_study(made_once) -> Path:
+    """The folder of `report_study`: results, figures and report of a small study; not to be changed."""
+    from report_study import lay_report_study  # which loads more than most tests need
+
+    return made_once("report", lay_report_study)

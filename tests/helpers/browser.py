@@ -1,4 +1,4 @@
-"""A real Chromium for pages, and what it said and asked for."""
+"""Pages opened in headless Chromium, with their console messages and the addresses that they request."""
 
 import contextlib
 import os
@@ -15,11 +15,11 @@ CHROMIUM = "/usr/bin/chromium"
 
 @dataclass
 class Opened:
-    """A page, its console messages and errors, and the addresses that it asked for beyond itself."""
+    """A page, its console messages and errors, and the addresses that it requested besides itself."""
 
     page: Page
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
 
 @contextlib.contextmanager
@@ -32,11 +32,13 @@ def opened(path: Path, width: int = 1280, height: int = 900) -> Iterator[Opened]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": width, "height": height})
-        found = Opened(page)
-        page.on("console", lambda message: found.said.append(message.text))
-        page.on("pageerror", lambda error: found.said.append(str(error)))
-        page.on("request", lambda request: found.asked.append(request.url))
+        result = Opened(page)
+        page.on("console", lambda message: result.messages.append(message.text))
+        page.on("pageerror", lambda error: result.messages.append(str(error)))
+        page.on("request", lambda request: result.requests.append(request.url))
         page.goto(path.as_uri())
-        found.asked = [url for url in found.asked if url != path.as_uri() and url[:5] != "data:"]
-        yield found
+        result.requests = [
+            url for url in result.requests if url != path.as_uri() and url[:5] != "data:"
+        ]
+        yield result
         browser.close()

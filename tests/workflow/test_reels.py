@@ -92,7 +92,7 @@ def test_the_page_of_the_study_plays(queried):
         assert names == ["reel", "truth", "constant", "linear"]
         assert found.page.locator("video").count() == 2
         assert found.page.locator("h1").inner_text() == QUERY
-        assert found.said == []
+        assert found.messages == []
 
 
 def test_only_what_a_change_concerns_is_made_again(queried):

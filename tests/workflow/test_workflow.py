@@ -118,7 +118,7 @@ def test_snakemakes_own_report_has_the_figures_and_tables_with_their_captions(st
     assert "paired bootstrap interval over matches" in page
     with opened(study.folder / "demo/results/workflow.html") as found:
         assert found.page.locator("text=Workflow").count() > 0
-        assert [url for url in found.asked if not url.startswith("blob:")] == []
+        assert [url for url in found.requests if not url.startswith("blob:")] == []
 
 
 def test_a_label_fix_rescores_and_never_reinfers(study):

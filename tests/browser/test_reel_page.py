@@ -1,4 +1,4 @@
-"""The page of a query in a real browser: it plays, seeks, follows, and runs nothing from outside."""
+"""The page of a query in a browser: playing, seeking, keyboard, and no script or request from outside."""
 
 import io
 import shlex
@@ -10,7 +10,7 @@ from PIL import Image
 
 import timecode
 from browser import opened
-from reel_cases import LENGTH_S, SPOTS, VOCABULARY
+from reel_cases import LENGTH_S, SPOTS, parsed
 from touchline.core import schema
 from touchline.data.samples import make_samples
 from touchline.models.peaks import to_predictions
@@ -52,10 +52,9 @@ def page(tmp_path_factory):
         schema.write(results / f"labels/{match}.parquet", labels, schema.LABELS)
         video = {half: None if match == "no-video" else str(films[half]) for half in (1, 2)}
         arguments = {
-            "query": QUERY,
+            "query": parsed(QUERY),
             "match": match,
             "model": "linear",
-            "vocabulary": VOCABULARY,
             "halves": {h: {"video": video[h], "duration_s": LENGTH_S} for h in (1, 2)},
             "samples": results / f"samples/{match}.parquet",
             "answers": results / f"predictions/linear/{match}.parquet",
@@ -107,22 +106,22 @@ def now(page) -> float:
 
 
 def test_the_page_opens_and_plays_without_errors(page):
-    with opened(page) as found:
-        shown = found.page
+    with opened(page) as opened_page:
+        shown = opened_page.page
         until(shown, "document.querySelector('video').readyState > 1")
-        assert found.said == []
-        assert all(url.startswith("file:") for url in found.asked)
+        assert opened_page.messages == []
+        assert all(url.startswith("file:") for url in opened_page.requests)
         before = now(shown)
         shown.keyboard.press("k")
         until(shown, f"document.querySelector('video').currentTime > {before} + 0.5")
         shown.keyboard.press("k")
         assert shown.evaluate("document.querySelector('video').paused")
-        assert found.said == []
+        assert opened_page.messages == []
 
 
 def test_clips_marks_and_places_seek_to_their_time(page):
-    with opened(page) as found:
-        shown = found.page
+    with opened(page) as opened_page:
+        shown = opened_page.page
         until(shown, "document.querySelector('video').readyState > 1")
         section = shown.locator("section").first
         clip = section.locator(".clips .clip").nth(1)
@@ -144,13 +143,13 @@ def test_clips_marks_and_places_seek_to_their_time(page):
         assert abs(on_screen(shown) / 25 - now(shown)) < SEEK_S
         head = section.locator(".track[data-half='1'] .head").first
         assert head.is_visible()
-        assert abs(float(head.evaluate("one => parseFloat(one.style.left)")) - 75) < 2
-        assert found.said == []
+        assert abs(float(head.evaluate("head => parseFloat(head.style.left)")) - 75) < 2
+        assert opened_page.messages == []
 
 
 def test_the_keyboard_does_all_of_it(page):
-    with opened(page) as found:
-        shown = found.page
+    with opened(page) as opened_page:
+        shown = opened_page.page
         until(shown, "document.querySelector('video').readyState > 1")
         assert abs(wait_for_seek(shown, lambda: shown.keyboard.press("n")) - 20) < SEEK_S
         assert abs(wait_for_seek(shown, lambda: shown.keyboard.press("p")) - 0) < SEEK_S
@@ -161,28 +160,28 @@ def test_the_keyboard_does_all_of_it(page):
         second.focus()
         assert abs(wait_for_seek(shown, lambda: shown.keyboard.press("Enter")) - 20) < SEEK_S
         assert second.get_attribute("aria-current") == "true"
-        named = shown.evaluate("[...document.querySelectorAll('button')].every(one => "
-                               "(one.ariaLabel || one.textContent).trim().length > 0)")  # fmt: skip
+        named = shown.evaluate("[...document.querySelectorAll('button')].every(button => "
+                               "(button.ariaLabel || button.textContent).trim().length > 0)")  # fmt: skip
         assert named
-        assert found.said == []
+        assert opened_page.messages == []
 
 
 def test_text_from_outside_shows_as_text_and_runs_nowhere(page):
-    with opened(page) as found:
-        shown = found.page
+    with opened(page) as opened_page:
+        shown = opened_page.page
         assert shown.title() == f"Touchline: {QUERY}"
         assert shown.locator("h1").inner_text() == QUERY
         assert shown.locator("script").count() == 1
         assert shown.locator("main img, main b").count() == 0
         assert f"45:18 {HOSTILE}" in shown.locator(".clips").first.inner_text()
-        titles = shown.evaluate("[...document.querySelectorAll('.mark')].map(one => one.title)")
+        titles = shown.evaluate("[...document.querySelectorAll('.mark')].map(mark => mark.title)")
         assert f"Goal, {HOSTILE} 45:21" in titles
-        assert found.said == []
+        assert opened_page.messages == []
 
 
-def test_what_there_is_not_is_said(page):
-    with opened(page, 390) as found:
-        shown = found.page
+def test_a_match_without_clips_or_video_says_so(page):
+    with opened(page, 390) as opened_page:
+        shown = opened_page.page
         sections = shown.locator("section")
         assert sections.count() == len(MATCHES)
         assert "the list is empty" in sections.nth(2).inner_text()
@@ -192,15 +191,15 @@ def test_what_there_is_not_is_said(page):
         assert sections.nth(3).locator(".clips .clip").count() == 2
         assert shown.evaluate("document.documentElement.scrollWidth") == 390
         for address in shown.evaluate(
-            "[...document.links].map(one => one.href).filter(one => one.startsWith('file:'))"
+            "[...document.links].map(link => link.href).filter(href => href.startsWith('file:'))"
         ):
-            assert shown.evaluate("one => decodeURI(one)", address)
-        assert found.said == []
+            assert shown.evaluate("decodeURI", address)
+        assert opened_page.messages == []
 
 
-def test_rows_are_the_truth_and_every_model_above_its_threshold(page):
-    with opened(page) as found:
-        section = found.page.locator("section").first
+def test_timelines_have_the_truth_and_every_models_answers_above_its_threshold(page):
+    with opened(page) as opened_page:
+        section = opened_page.page.locator("section").first
         names = section.locator(".lines").last.locator(".name").all_inner_texts()
         assert names == ["reel", "truth", "baseline", "linear"]
         rows = section.locator(".lines").last.locator(".track")
