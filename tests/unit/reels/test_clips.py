@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reel_cases import QUERY_VOCABULARY
-from touchline.reels import clips
-from touchline.reels.clips import ClipSettings, choose_clips
+from touchline.reels.clips import ClipSettings, choose_clips, teams
 from touchline.reels.query import parse_query
 
 HALVES = {1: 2700.0, 2: 2760.0}
@@ -73,6 +72,12 @@ def test_a_clip_is_neither_too_short_nor_too_long_and_stays_in_its_half():
     assert ends(found_clips) == [(1, 0, 16), (1, 2684, 2700), (2, 885, 915)]
     found_clips, _ = ask("goals", table.filter(pl.col("half") == 1), halves={1: 5.0})
     assert ends(found_clips) == [(1, 0, 5)]
+
+
+def test_an_answer_at_the_very_end_of_a_half_is_shown():
+    found_clips, _ = ask("goals of the first half", answers((1, "goal", 2700, 0.9)))
+    assert ends(found_clips) == [(1, 2690, 2700)]
+    assert ask("goals before 40'", answers((1, "goal", 2400, 0.9)))[0] == []
 
 
 def test_order_and_number():
@@ -150,4 +155,4 @@ def test_clips_lie_in_their_half_and_never_overlap(rows, before_s, after_s, min_
     ],
 )
 def test_the_clubs_are_those_of_the_matchs_name(match, clubs):
-    assert clips.teams(match) == clubs
+    assert teams(match) == clubs

@@ -129,8 +129,7 @@ def choose_clips(
     for row in rows.iter_rows(named=True):
         half = row.pop("half")
         hit = Hit(**{key: row[key] for key in ("action", "start_s", "end_s", "confidence")})
-        first_s, last_s = spans.get(half, (0.0, 0.0))
-        if not first_s <= hit.time_s < last_s:
+        if half not in spans or not _is_within(hit.time_s, spans[half], durations_s[half]):
             continue
         least = threshold.get(hit.action, 0.0) if isinstance(threshold, Mapping) else threshold
         if (1.0 if hit.confidence is None else hit.confidence) >= least:
@@ -149,6 +148,12 @@ def choose_clips(
     if (query.order or settings.order) == CONFIDENCE:
         clips.sort(key=lambda clip: (-clip.confidence, clip.half, clip.start_s))
     return clips, messages if clips else ["There are fewer clips than that: the list is empty."]
+
+
+def _is_within(time_s: float, span: tuple[float, float], duration_s: float) -> bool:
+    """Say whether a moment lies in a span of a half; the half's end belongs to its last span."""
+    start_s, end_s = span
+    return start_s <= time_s < end_s or time_s == end_s == duration_s
 
 
 def _filter_by_team(
