@@ -1,9 +1,11 @@
-"""The scoring rule once more, in plain Python on whole seconds, for tests to compare with.
+"""The scoring rule by brute force, in plain Python on whole seconds, for tests to compare with.
 
 An interval is (sample, start, end); a sample is (match, half, chunk, action).
 """
 
 import polars as pl
+
+from touchline.evaluation.score import Answered
 
 KEY = {"match": pl.String, "half": pl.Int64, "chunk": pl.Int64, "action": pl.String}
 SPAN = {"start_s": pl.Float64, "end_s": pl.Float64}
@@ -21,11 +23,11 @@ def largest_matching(answers, truths):
     if not answers:
         return 0
     first, rest = answers[0], answers[1:]
-    ways = [largest_matching(rest, truths)]
-    for place, truth in enumerate(truths):
+    sizes = [largest_matching(rest, truths)]
+    for index, truth in enumerate(truths):
         if matches(first, truth):
-            ways.append(1 + largest_matching(rest, truths[:place] + truths[place + 1 :]))
-    return max(ways)
+            sizes.append(1 + largest_matching(rest, truths[:index] + truths[index + 1 :]))
+    return max(sizes)
 
 
 def counts(answers, truths, matching="many"):
@@ -56,3 +58,8 @@ def with_confidence(answers):
 def samples(keys):
     """Return sample keys as a table."""
     return pl.DataFrame(list(keys), schema=KEY, orient="row")
+
+
+def answered(answers, truths, keys):
+    """Return answers (sample, start, end, confidence) and truths of these samples as tables."""
+    return Answered(samples(keys), table(truths), with_confidence(answers))

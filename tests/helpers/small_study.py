@@ -16,6 +16,7 @@ LABELS = {"Goal": "goal", "Foul": "foul", "Direct free-kick": "free_kick", "Corn
 LABELS |= {"Indirect free-kick": "free_kick"}
 ACTIONS = ["goal", "foul", "free_kick"]
 HALF_S = 600.0
+MATCHES = ["a", "b", "c"]
 
 
 def events(seed: int, count: int = 40) -> pl.DataFrame:
@@ -29,7 +30,7 @@ def events(seed: int, count: int = 40) -> pl.DataFrame:
             "action": [LABELS[label] for label in labels],
             "label": labels,
             "team": "home",
-            "visibility": [str(one) for one in random.choice(["visible", "not shown"], count)],
+            "visibility": [str(value) for value in random.choice(["visible", "not shown"], count)],
         }
     ).sort("half", "time_s")
 
@@ -116,8 +117,12 @@ def arguments(**settings) -> list[str]:
 def random_spots(seed: int, labels: pl.DataFrame) -> pl.DataFrame:
     """Return spots: some near events, some anywhere, with random confidences."""
     random = np.random.default_rng(seed)
-    asked = labels.filter(pl.col("action").is_in(ACTIONS)).select("half", "time_s", "action")
-    near = asked.with_columns(pl.col("time_s") + pl.Series(random.normal(0, 4, len(asked))))
+    events_of_actions = labels.filter(pl.col("action").is_in(ACTIONS)).select(
+        "half", "time_s", "action"
+    )
+    near = events_of_actions.with_columns(
+        pl.col("time_s") + pl.Series(random.normal(0, 4, len(events_of_actions)))
+    )
     anywhere = pl.DataFrame(
         {
             "half": random.integers(1, 3, 20),
@@ -127,3 +132,16 @@ def random_spots(seed: int, labels: pl.DataFrame) -> pl.DataFrame:
     )
     spots = pl.concat([near, anywhere]).with_columns(pl.col("time_s").clip(0, HALF_S - 1))
     return spots.with_columns(confidence=pl.Series(random.uniform(0, 1, len(spots))))
+
+
+def lay_two_models(folder: Path) -> None:
+    """Write the answers of the models `linear` and `other` to `MATCHES`, and every table of them."""
+    labels = {match: events(seed) for seed, match in enumerate(MATCHES)}
+    lay(folder, labels)
+    for number, model in enumerate(("linear", "other")):
+        spots = {
+            match: random_spots(10 * number + seed, labels[match])
+            for seed, match in enumerate(MATCHES)
+        }
+        answer(folder, model, spots, threshold=0.3)
+    finish(folder, ["linear", "other"], MATCHES)

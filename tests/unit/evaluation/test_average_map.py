@@ -26,7 +26,7 @@ def value(table, column="average_map", **row):
 def by_hand(folder, game, labels, spots):
     """Write a game's two files as SoccerNet has them, without any code of ours."""
     (folder / "truth" / game).mkdir(parents=True)
-    (folder / "said" / game).mkdir(parents=True)
+    (folder / "predictions" / game).mkdir(parents=True)
     annotations = [
         {"gameTime": f"{half} - 00:00", "label": NAMES[action], "position": f"{time_s * 1000:.0f}",
          "visibility": visibility}
@@ -39,7 +39,7 @@ def by_hand(folder, game, labels, spots):
     ]  # fmt: skip
     truth = {"annotations": annotations}
     (folder / "truth" / game / "Labels-v2.json").write_text(json.dumps(truth))
-    (folder / "said" / game / "results_spotting.json").write_text(
+    (folder / "predictions" / game / "results_spotting.json").write_text(
         json.dumps({"predictions": predictions})
     )
 
@@ -55,15 +55,15 @@ def test_average_map_is_that_of_the_evaluator_on_files_written_by_hand(tmp_path,
     for match in "ab":
         by_hand(tmp_path, match, labels[match], spots[match])
     expected = evaluate(
-        str(tmp_path / "truth"), str(tmp_path / "said"), metric=metric, dataset=None,
+        str(tmp_path / "truth"), str(tmp_path / "predictions"), metric=metric, dataset=None,
         EVENT_DICTIONARY={"Foul": 0, "Free-kick": 1, "Goal": 2},
     )  # fmt: skip
     table = judge(tmp_path).filter(metric=metric)
     for subset, suffix in (("all", ""), ("shown", "_visible"), ("unshown", "_unshown")):
-        found = table.filter(subset=subset)["average_map"].to_list()
+        precisions = table.filter(subset=subset)["average_map"].to_list()
         per_class = expected[f"a_mAP_per_class{suffix}"]
-        assert found == pytest.approx([expected[f"a_mAP{suffix}"], *per_class], abs=1e-9)
-        assert 0 < found[0] < 1
+        assert precisions == pytest.approx([expected[f"a_mAP{suffix}"], *per_class], abs=1e-9)
+        assert 0 < precisions[0] < 1
 
 
 def test_a_perfect_file_has_what_the_evaluator_gives_it(tmp_path):
@@ -123,9 +123,9 @@ def test_the_export_is_read_back_as_it_was(tmp_path):
     assert (folder / GAMES["a"] / "results_spotting.json").is_file()
     for match, game in (("Home-1-0-Away", "a"), ("b", "b")):
         back = spotting_json.read_spots(folder, match).sort("half", "time_s")
-        said = spots[game].sort("half", "time_s")
-        assert back["confidence"].to_list() == said["confidence"].to_list()  # thresholds or not
-        assert np.abs(back["time_s"].to_numpy() - said["time_s"].to_numpy()).max() < 0.0006
+        written = spots[game].sort("half", "time_s")
+        assert back["confidence"].to_list() == written["confidence"].to_list()  # thresholds or not
+        assert np.abs(back["time_s"].to_numpy() - written["time_s"].to_numpy()).max() < 0.0006
 
 
 def test_an_action_of_several_labels_is_exported_by_its_own_name():

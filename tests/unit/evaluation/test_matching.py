@@ -44,12 +44,12 @@ def test_counts_equal_a_brute_force_search(answers, truths):
     for protocol in ("full", "positives"):
         kept = [key for key in KEYS if protocol == "full" or key in with_event]
         for match, action in {(key[0], key[3]) for key in kept}:
-            asked = [key for key in kept if (key[0], key[3]) == (match, action)]
-            said = [answer for answer in answers if answer[0] in asked]
-            true = [truth for truth in truths if truth[0] in asked]
+            in_group = [key for key in kept if (key[0], key[3]) == (match, action)]
+            given = [answer for answer in answers if answer[0] in in_group]
+            true = [truth for truth in truths if truth[0] in in_group]
             for matching in ("many", "one"):
                 expected[match, protocol, matching, action] = (
-                    len(asked), len(true), len(said), *brute_force.counts(said, true, matching),
+                    len(in_group), len(true), len(given), *brute_force.counts(given, true, matching),
                 )  # fmt: skip
     assert counted(answers, truths) == expected
 
@@ -60,8 +60,8 @@ def test_counts_equal_a_brute_force_search(answers, truths):
         ([], [], (0, 0, 0), (0, 0, 0)),
         ([(0, 12)], [], (0, 1, 0), (0, 1, 0)),
         ([], [(0, 12)], (0, 0, 1), (0, 0, 1)),
-        ([(0, 12)] * 2, [(0, 12)], (2, 0, 0), (1, 1, 0)),  # said twice
-        ([(0, 12)], [(0, 12)] * 2, (2, 0, 0), (1, 0, 1)),  # happened twice
+        ([(0, 12)] * 2, [(0, 12)], (2, 0, 0), (1, 1, 0)),  # a repeated answer
+        ([(0, 12)], [(0, 12)] * 2, (2, 0, 0), (1, 0, 1)),  # a repeated event
         ([(0, 12)] * 3, [(0, 12)] * 2, (6, 0, 0), (2, 1, 0)),
         ([(0, 10)], [(0, 3)], (0, 1, 1), (0, 1, 1)),  # exactly 0.3 is no match
         ([(0, 10)], [(0, 4)], (1, 0, 0), (1, 0, 0)),
@@ -94,7 +94,7 @@ def labelled(*times):
     return pl.DataFrame(rows, schema.LABELS, orient="row")
 
 
-def asked(duration_s, overlap_s=0.0):
+def samples_of(duration_s, overlap_s=0.0):
     chunks = enumerate(chunk_spans(duration_s, 60.0, overlap_s))
     rows = [("a", 1, chunk, *chunk_span, "goal", []) for chunk, chunk_span in chunks]
     return pl.DataFrame(rows, {"match": pl.String} | schema.SAMPLES, orient="row")
@@ -104,7 +104,7 @@ def asked(duration_s, overlap_s=0.0):
     ("time_s", "chunk"), [(0.0, 0), (2.0, 0), (58.0, 0), (60.0, 1), (118.0, 1), (119.5, 1)]
 )
 def test_an_event_at_a_border_is_in_one_sample_and_not_cut_there(time_s, chunk):
-    samples = asked(119.5)
+    samples = samples_of(119.5)
     truths = truth_intervals(samples, labelled(time_s))
     assert truths.select("match", "chunk", "start_s", "end_s").rows() == [
         ("a", chunk, time_s - 6, time_s + 6)
@@ -120,7 +120,7 @@ def test_an_answer_in_the_neighbouring_chunk_is_no_match():
 
 
 def test_an_event_counts_in_each_overlapping_chunk():
-    samples = asked(100.0, overlap_s=20.0)
+    samples = samples_of(100.0, overlap_s=20.0)
     truths = truth_intervals(samples, labelled(50.0))
     assert truths["chunk"].to_list() == [0, 1]
     table = count(samples, truths, brute_force.table([])).filter(protocol="full", matching="many")
@@ -128,7 +128,7 @@ def test_an_event_counts_in_each_overlapping_chunk():
 
 
 def test_answers_are_one_row_per_interval_in_their_sample():
-    samples = asked(180.0)
+    samples = samples_of(180.0)
     times = [130.0, 20.0, 45.0]
     spots = pl.DataFrame(
         {"half": 1, "time_s": times, "action": "goal", "confidence": [0.5, 0.25, 1.0]}

@@ -79,13 +79,13 @@ def test_the_bootstrap_equals_a_plain_loop_with_the_same_draws(action, confidenc
 def test_the_interval_covers_the_true_f1_about_as_often_as_it_says():
     random = np.random.default_rng(1)
     truth = 2 * 0.3 / (1 + 0.3)  # of 60 events a match, found with probability .3, never wrong
-    hits = 0
+    covered = 0
     for trial in range(60):
-        found = random.binomial(60, 0.3, size=40)
-        counts = {(f"m{k:02d}", "goal"): (int(tp), 0, 60 - int(tp)) for k, tp in enumerate(found)}
+        hits = random.binomial(60, 0.3, size=40)
+        counts = {(f"m{k:02d}", "goal"): (int(tp), 0, 60 - int(tp)) for k, tp in enumerate(hits)}
         row = summary(scores_of(counts), resamples=300, seed=trial, confidence_level=0.9)
-        hits += row["f1_low"] <= truth <= row["f1_high"]
-    assert 46 <= hits <= 60
+        covered += row["f1_low"] <= truth <= row["f1_high"]
+    assert 46 <= covered <= 60
 
 
 def test_draws_without_anything_to_measure_are_left_out_of_the_interval():
@@ -225,6 +225,6 @@ def test_show_leaves_undefined_ratios_blank(study, capsys):
     assert lines[-1].startswith("zeta")
 
 
-def test_show_without_a_table_is_a_sentence(tmp_path):
+def test_show_without_a_table_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match=r"nothing\.csv"):
         metrics.main(["--show", "--out", str(tmp_path / "nothing.csv")])

@@ -62,9 +62,9 @@ def test_a_video_language_model_answers_an_open_question(tmp_path, film):
         "backend": "vlm", "base": str(tmp_path / "base"), "fine_tune": False, "fps": 0.1,
         "max_new_tokens": 8, "candidates": True, "prompt": {"examples": False},
     }  # fmt: skip
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(config))
-    (tmp_path / "said.json").write_text(json.dumps({"segments": WORDS}))
-    words = ("--model", "tiny", "--config", "own.yaml", "--commentary", "said.json")
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "commentary.json").write_text(json.dumps({"segments": WORDS}))
+    words = ("--model", "tiny", "--config", "config.yaml", "--commentary", "commentary.json")
     done = reel(tmp_path, film, "--query", "nice dribbles", *words)
     assert 'an open question: "nice dribbles"' in done.stdout
     made = content(tmp_path)

@@ -102,7 +102,7 @@ def test_a_clip_past_either_end_is_cut_to_the_video(tmp_path):
     check(tmp_path / "reel.mp4", times, pieces[:2], cuts[:2])
     with pytest.raises(VideoError, match="no picture in any"):
         splice(pieces_of(path, (60, 70)), tmp_path / "none.mp4")
-    assert {one.name for one in tmp_path.iterdir()} == {"a.mkv", "reel.mp4"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", "reel.mp4"}
 
 
 @pytest.mark.parametrize("name", NAMES)

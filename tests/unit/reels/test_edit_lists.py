@@ -47,8 +47,8 @@ def test_otio_and_edl_are_read_back_as_the_same_clips(tmp_path, rate):
     timeline = otio.adapters.read_from_file(str(tmp_path / "reel.otio"))
     assert [track.kind for track in timeline.tracks] == ["Video", "Audio"]
     for track in timeline.tracks:
-        found = spans(track)
-        assert [(reel, first, count) for reel, _, first, count in found] == EXPECTED
+        clips = spans(track)
+        assert [(reel, first, count) for reel, _, first, count in clips] == EXPECTED
         assert all(
             clip.media_reference.target_url == HOSTILE.as_uri() for clip in track.find_clips()
         )

@@ -100,9 +100,9 @@ def test_every_list_has_the_clips_that_were_cut(match):
     ]
     for name, more in (("reel.otio", {}), ("reel.edl", {"rate": 25})):
         timeline = otio.adapters.read_from_file(str(match["folder"] / name), **more)
-        found = [clip.source_range for clip in timeline.find_clips()]
+        ranges = [clip.source_range for clip in timeline.find_clips()]
         assert [
-            (span.start_time.to_frames(), span.duration.to_frames()) for span in found
+            (span.start_time.to_frames(), span.duration.to_frames()) for span in ranges
         ] == expected
     assert sorted(path.name for path in match["folder"].iterdir()) == [
         "chapters.txt", "losslesscut-half1.csv", "losslesscut-half2.csv", "reel.edl", "reel.json",

@@ -61,8 +61,8 @@ def test_a_copied_clip_may_need_to_be_decoded_earlier_than_the_one_before(tmp_pa
 
 
 def test_sources_that_are_coded_differently_are_not_copied_into_one(tmp_path):
-    one = timecode.make(tmp_path / "a.mkv", timecode.steady(25, 3))
+    first = timecode.make(tmp_path / "a.mkv", timecode.steady(25, 3))
     other = timecode.make(tmp_path / "b.mkv", timecode.steady(25, 3), size=(320, 180))
     with pytest.raises(VideoError, match=r"b\.mkv: it is coded in another way .* Set stream_copy"):
-        copy_pieces([*pieces_of(one, (0, 1)), *pieces_of(other, (0, 1))], tmp_path / "reel.mp4")
+        copy_pieces([*pieces_of(first, (0, 1)), *pieces_of(other, (0, 1))], tmp_path / "reel.mp4")
     assert not (tmp_path / "reel.mp4").exists()

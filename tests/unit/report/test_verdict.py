@@ -25,15 +25,15 @@ def study(**models):
     return pl.DataFrame(rows), pl.DataFrame(pairs, schema_overrides=kinds)
 
 
-def say(metrics, differences, baselines=("baseline",), matches=100):
+def verdict_of(metrics, differences, baselines=("baseline",), matches=100):
     return judge(metrics, differences, list(baselines), matches, 0.95)
 
 
 def test_one_model_above_the_baseline():
-    found = say(*study(baseline=(0.05, 0.05), linear=(0.2, 0.19)))
-    assert found.best == "linear"
-    assert found.headline == "linear is better than the constant baseline, by 0.150 F1"
-    assert found.sentences == [
+    result = verdict_of(*study(baseline=(0.05, 0.05), linear=(0.2, 0.19)))
+    assert result.best == "linear"
+    assert result.headline == "linear is better than the constant baseline, by 0.150 F1"
+    assert result.sentences == [
         "F1 0.2000 (95 % interval 0.1800–0.2200): 25 of 100 answers are right and "
         "50 of 100 events are found.",
         "Compared with the constant baseline “baseline”, which reads neither video nor commentary, "
@@ -44,15 +44,15 @@ def test_one_model_above_the_baseline():
 
 
 def test_the_best_of_several_and_the_next():
-    found = say(*study(baseline=(0.05, 0.05), a=(0.2, 0.1), b=(0.21, 0.05), c=(0.1, 0.08)))
+    result = verdict_of(*study(baseline=(0.05, 0.05), a=(0.2, 0.1), b=(0.21, 0.05), c=(0.1, 0.08)))
     assert (
-        found.headline
+        result.headline
         == "b, the best of 3 models, is better than the constant baseline, by 0.160 F1"
     )
-    assert "The next model is a (difference in F1 +0.0100" in found.sentences[2]
-    assert "That may be chance" in found.sentences[2]
-    assert "a is then first" in found.sentences[3]
-    apart = say(*study(baseline=(0.05, 0.05), a=(0.2, 0.1), b=(0.3, 0.2)))
+    assert "The next model is a (difference in F1 +0.0100" in result.sentences[2]
+    assert "That may be chance" in result.sentences[2]
+    assert "a is then first" in result.sentences[3]
+    apart = verdict_of(*study(baseline=(0.05, 0.05), a=(0.2, 0.1), b=(0.3, 0.2)))
     assert "chance" not in apart.sentences[2]
 
 
@@ -60,8 +60,8 @@ def test_a_model_that_answers_the_same_is_no_lead():
     metrics, differences = study(baseline=(0.05, 0.05), a=(0.2, 0.1), twin=(0.2, 0.1))
     twins = pl.col("other") == "twin"
     nothing = [pl.when(twins).then(0.0).otherwise(name).alias(name) for name in ("low", "high")]
-    found = say(metrics, differences.with_columns(nothing))
-    assert found.sentences[2] == "The next model, twin, has the same F1."
+    result = verdict_of(metrics, differences.with_columns(nothing))
+    assert result.sentences[2] == "The next model, twin, has the same F1."
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,22 @@ def test_a_model_that_answers_the_same_is_no_lead():
     ],
 )
 def test_a_model_that_is_not_above_the_baseline_is_not_praised(f1, headline):
-    found = say(*study(baseline=(0.05, 0.05), linear=(f1, f1)))
-    assert (found.best, found.headline) == ("linear", headline)
+    result = verdict_of(*study(baseline=(0.05, 0.05), linear=(f1, f1)))
+    assert (result.best, result.headline) == ("linear", headline)
 
 
 def test_a_study_without_a_baseline_has_no_floor_and_says_so():
-    found = say(*study(linear=(0.2, 0.2)), baselines=())
-    assert found.headline == "linear has the highest F1, 0.200"
-    assert "No constant baseline was compared" in found.sentences[1]
+    result = verdict_of(*study(linear=(0.2, 0.2)), baselines=())
+    assert result.headline == "linear has the highest F1, 0.200"
+    assert "No constant baseline was compared" in result.sentences[1]
 
 
 def test_baselines_alone_are_no_competition():
-    found = say(*study(baseline=(0.05, 0.05), other=(0.06, 0.06)), baselines=("baseline", "other"))
-    assert found.headline == "Only constant baselines were compared"
-    assert found.best == "other"
+    result = verdict_of(
+        *study(baseline=(0.05, 0.05), other=(0.06, 0.06)), baselines=("baseline", "other")
+    )
+    assert result.headline == "Only constant baselines were compared"
+    assert result.best == "other"
 
 
 def test_few_matches_and_undefined_numbers():
@@ -96,17 +98,17 @@ def test_few_matches_and_undefined_numbers():
     gone = ["difference", "low", "high"]
     differences = differences.with_columns(pl.lit(None, pl.Float64).alias(name) for name in gone)
     assert (
-        say(metrics, differences).headline
+        verdict_of(metrics, differences).headline
         == "linear is not shown to be better than the constant baseline"
     )
-    found = say(metrics, differences, matches=1)
+    result = verdict_of(metrics, differences, matches=1)
     assert (
-        found.headline
+        result.headline
         == "Too few matches to say whether linear is better than the constant baseline"
     )
-    assert found.sentences[0] == "F1 0.0000: there are no answers and no events."
-    assert "– (no interval)" in found.sentences[1]
-    assert found.sentences[-1].startswith("Only 1 match was scored")
+    assert result.sentences[0] == "F1 0.0000: there are no answers and no events."
+    assert "– (no interval)" in result.sentences[1]
+    assert result.sentences[-1].startswith("Only 1 match was scored")
 
 
 def test_a_lead_is_the_same_whichever_model_the_table_names_first():
