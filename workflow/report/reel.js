@@ -12,10 +12,10 @@ function show(section, name) {
   }
 }
 
-// Play a source of a match from a time on; the file is loaded only when it is another one.
+// Play a source of a match from a time on; a file is loaded only when the source changes.
 function play(section, name, time, start) {
   const video = player(section);
-  const button = [...section.querySelectorAll(".source")].find((one) => one.dataset.source === name);
+  const button = [...section.querySelectorAll(".source")].find((source) => source.dataset.source === name);
   if (!video || !button) return;
   current = section;
   for (const other of document.querySelectorAll("video")) if (other !== video) other.pause();
@@ -35,7 +35,7 @@ function clips(section) {
   return [...section.querySelectorAll(".clips .clip:not(:disabled)")];
 }
 
-// The clip that is playing: the one of the reel, or of the half, that holds the time.
+// The index of the clip that is playing, -1 where no clip of the source contains the time.
 function playing(section) {
   const video = player(section);
   if (!video) return -1;
@@ -45,7 +45,7 @@ function playing(section) {
     time >= Number(clip.dataset.time) && time < Number(clip.dataset.end));
 }
 
-// Where the picture on screen is: [half, seconds of its video].
+// The position of the picture on screen: [half, seconds of its video].
 function place(section) {
   const video = player(section);
   const name = video.dataset.source || "";
@@ -119,7 +119,7 @@ document.addEventListener("keydown", (event) => {
   const section = event.target.closest("section") || current;
   const video = player(section);
   if (!video) return;
-  const onVideo = event.target === video; // which has keys of its own
+  const onVideo = event.target === video; // whose own keyboard control moves it
   if (event.key === "n" || event.key === "p") next(section, event.key === "n" ? 1 : -1);
   else if (event.key === "k") video.paused ? video.play().catch(() => {}) : video.pause();
   else if (event.key === "ArrowLeft" && !onVideo) video.currentTime -= STEP_S;

@@ -81,7 +81,7 @@ def teams(match: str) -> dict[str, str]:
 def find_clips(
     query: Query,
     answers: pl.DataFrame,
-    asked: Collection[str],
+    asked_actions: Collection[str],
     durations_s: Mapping[int, float],
     settings: ClipSettings,
     threshold: float | Mapping[str, float] = 0.0,
@@ -90,16 +90,16 @@ def find_clips(
 ) -> tuple[list[Clip], list[str]]:
     """Return the clips that a query asks for, in the reel's order, and messages about them for the user.
 
-    Arguments are as of `choose_clips`; `asked` are the actions that the model was asked for. The action of
+    Arguments are as of `choose_clips`; `asked_actions` are those that the model was asked for. The action of
     an open question is its text.
     """
     actions = (query.open_text,) if query.open_text else query.actions
     clips, messages = choose_clips(
         replace(query, actions=actions), answers, durations_s, settings, threshold, match, lines
     )
-    not_asked = [action for action in actions if action not in asked]
-    if not_asked and not query.everything:
-        names = ", ".join(not_asked)
+    missing = [action for action in actions if action not in asked_actions]
+    if missing and not query.everything:
+        names = ", ".join(missing)
         messages.insert(0, f"No model was asked for {names}: see samples.actions in config.yaml.")
     return clips, messages
 
