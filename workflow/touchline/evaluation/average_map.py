@@ -1,9 +1,9 @@
-"""Average-mAP of one model by SoccerNet's evaluator, with its answers exported in SoccerNet's format.
+"""Average-mAP of one model by SoccerNet's evaluator, from its answers in SoccerNet's format.
 
 The evaluator is that of the SoccerNet package. Its properties that are easy to overlook:
 
-- Times are binned to half seconds. Of several predictions of a class in one bin only the last in the
-  file counts; two events of a class in one bin count as one.
+- Times are binned to half seconds. Of several predictions of a class in one bin only the last in
+  the file counts; two events of a class in one bin count as one.
 - A tolerance of δ means δ/2 before and after the event. tight: δ = 1 … 5 s, loose: δ = 5 … 60 s.
 - Precision and recall are evaluated at 200 thresholds from 0 to 1: confidences between two of them
   are tied. No threshold of the run is applied.
@@ -11,8 +11,8 @@ The evaluator is that of the SoccerNet package. Its properties that are easy to 
   mean. `classes_present` is the number of classes with events, `over_present` the mean over these.
 - The mean over unshown events is multiplied by 17/13, because four of SoccerNet's 17 classes are
   always shown. For other sets of classes that is wrong; `over_present` is without this factor.
-- A prediction belongs to the subset of the nearest event of its class in the half. In a half without
-  such an event it counts as unshown, so false positives there lower the unshown mean alone.
+- A prediction belongs to the subset of the nearest event of its class in the half. In a half
+  without such an event it counts as unshown, so false positives there lower the unshown mean alone.
 - Only halves 1 and 2 are evaluated, and 120 minutes of each.
 """
 
@@ -44,10 +44,10 @@ AVERAGE_MAP = pl.Schema(
 
 
 def class_names(scored: list[str], labels: dict[str, str]) -> dict[str, str]:
-    """Return the class name of each scored action: SoccerNet's label, or its own name if it joins several.
+    """Return the class name of each action: its SoccerNet label, or its own name if it has several.
 
-    `labels` maps SoccerNet's labels to actions. The name of a joined action is not among SoccerNet's
-    17 classes, so SoccerNet's evaluation server would ignore these spots.
+    `labels` maps SoccerNet's labels to actions. The name of a joined action is not among
+    SoccerNet's 17 classes, so SoccerNet's evaluation server would ignore these spots.
     """
     labels_of = {
         action: [label for label, target in labels.items() if target == action] for action in scored
@@ -111,7 +111,7 @@ def run_evaluator(labels: Path, predictions: Path, classes: list[str], metric: s
 
 
 def to_table(results: dict, metric: str, scored: list[str], events: pl.DataFrame) -> pl.DataFrame:
-    """Return the evaluator's results for the `scored` actions, in that order (columns `AVERAGE_MAP`).
+    """Return the evaluator's results for the `scored` actions, in order (columns `AVERAGE_MAP`).
 
     `events` are those that were evaluated, with action and visibility.
     """

@@ -1,7 +1,7 @@
 """Bootstrap over matches: confidence intervals of F1 and of paired differences between models.
 
-Actions, chunks and events of one match are not independent, so whole matches are resampled. All models
-are scored on the same matches and use the same draws, so their differences are paired.
+Actions, chunks and events of one match are not independent, so whole matches are resampled. All
+models are scored on the same matches and use the same draws, so their differences are paired.
 """
 
 import itertools
@@ -59,7 +59,7 @@ def resample_f1(scores: pl.DataFrame, draws: np.ndarray) -> dict[tuple, np.ndarr
 def percentile_interval(
     values: np.ndarray, matches: int, confidence_level: float
 ) -> tuple[float | None, float | None]:
-    """Return the ends of the middle `confidence_level` of the values; None with fewer than two matches."""
+    """Return the ends of the middle `confidence_level` of the values; None below two matches."""
     if matches < 2 or np.isnan(values).all():
         return None, None
     low, high = np.nanquantile(values, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])

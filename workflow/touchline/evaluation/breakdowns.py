@@ -1,4 +1,4 @@
-"""Metric breakdowns: precision–recall curve, calibration, parts of the data, hallucinations, timing error.
+"""Metric breakdowns: precision–recall curve, calibration, data parts, hallucinations, timing error.
 
 Each takes the answers of one model (columns of `schema.ANSWERS`) with the samples and truths of
 `touchline.evaluation.ground_truth`.
@@ -22,7 +22,7 @@ ERRORS = pl.Schema(
 
 
 def precision_recall(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
-    """Return precision and recall as the threshold falls, per action and with one threshold for all.
+    """Return the precision–recall curve of each action, and of all with one threshold.
 
     Columns action, threshold, tp, fp, fn, precision, recall, f1; matching `many`; at most
     `CURVE_POINTS` rows per action, evenly over the distinct confidences.
@@ -53,11 +53,11 @@ def _thin(points: pl.DataFrame) -> pl.DataFrame:
 
 
 def reliability(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
-    """Return the reliability diagram: mean confidence against the share of answers that match an event.
+    """Return the reliability diagram: mean confidence and share of answers that match an event.
 
-    Columns low and high (the ends of the bin of confidences), answers (their number), confidence (their
-    mean) and matched (the share that matches). Answers below the threshold are included, answers without
-    a confidence are not.
+    Columns low and high (the ends of the bin of confidences), answers (their number), confidence
+    (their mean) and matched (the share that matches). Answers below the threshold are included,
+    answers without a confidence are not.
     """
     hits = pairs(answers, truths)["answer"].unique()
     number = (pl.col("confidence") * BINS).floor().clip(0, BINS - 1)
@@ -71,7 +71,7 @@ def reliability(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
 
 
 def parts(samples: pl.DataFrame, truths: pl.DataFrame, answers: pl.DataFrame) -> pl.DataFrame:
-    """Return the counts and ratios by half, by commentary in the chunk (with, without) and by visibility.
+    """Return counts and ratios by half, by commentary in the chunk and by visibility.
 
     Columns part, value, matching, samples, events, predictions, tp, fp, fn, precision, recall, f1.
     Visibility is a property of events and not of answers, so by visibility there is only a recall.

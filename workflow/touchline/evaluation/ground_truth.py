@@ -12,9 +12,9 @@ def read_ground_truth(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return (samples, truths) of the matches whose labels and samples were not set aside.
 
-    The paths have `{match}`. Samples: match, half, chunk, action, start_s, end_s, and `spoken`, whether
-    the chunk has any commentary; truths as of `matching.truth_intervals`. Raises `InputError` when no
-    match is left.
+    The paths have `{match}`. Samples: match, half, chunk, action, start_s, end_s, and `spoken`,
+    whether the chunk has any commentary; truths as of `matching.truth_intervals`. Raises
+    `InputError` when no match is left.
     """
     samples_of_matches, truths = [], []
     for match in matches:
@@ -34,7 +34,7 @@ def read_ground_truth(
         )
     if not samples_of_matches:
         raise InputError(
-            "no match to score: the split of score.split has none with labels, or every one was set "
+            "no match to score: the split of score.split has none with labels, or all were set "
             "aside. Choose another split, or see results/problems.csv and the logs of labels."
         )
     return pl.concat(samples_of_matches), pl.concat(truths)

@@ -1,12 +1,13 @@
 """The scoring rule: temporal matching of answers to events by IoU, and the counts tp, fp and fn.
 
-An event at time h stands for the interval (h - l/2, h + l/2), l = 12 s, not cut at the chunk. An answer
-and an event of the same sample match when IoU = overlap / (latest end - earliest start) > 0.3.
+An event at time h stands for the interval (h - l/2, h + l/2), l = 12 s, not cut at the chunk. An
+answer and an event of the same sample match when IoU = overlap / (latest end - earliest start) >
+0.3.
 
-- many (many-to-many, the reference paper's rule): tp = number of matching pairs, fp = answers that match
-  no event, fn = events that no answer matches. A repeated answer counts again.
-- one (one-to-one): tp = size of a maximum bipartite matching, which uses every answer and every event at
-  most once, fp = the other answers, fn = the other events.
+- many (many-to-many, the reference paper's rule): tp = number of matching pairs, fp = answers that
+  match no event, fn = events that no answer matches. A repeated answer counts again.
+- one (one-to-one): tp = size of a maximum bipartite matching, which uses every answer and every
+  event at most once, fp = the other answers, fn = the other events.
 """
 
 import numpy as np
@@ -39,7 +40,7 @@ def truth_intervals(samples: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame
 
 
 def answer_intervals(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per answered interval (match, half, chunk, action, start_s, end_s, confidence)."""
+    """Return answered intervals (match, half, chunk, action, start_s, end_s, confidence)."""
     return (
         predictions.select(*SAMPLE, "intervals")
         .explode("intervals")
@@ -49,7 +50,7 @@ def answer_intervals(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def pairs(answers: pl.DataFrame, truths: pl.DataFrame, min_iou: float = MIN_IOU) -> pl.DataFrame:
-    """Return the matching pairs: `answer` and `truth`, the row numbers, with the sample's columns."""
+    """Return the matching pairs: row numbers `answer` and `truth`, with the sample's columns."""
     overlap = iou(
         pl.col("start_s"), pl.col("end_s"), pl.col("start_s_truth"), pl.col("end_s_truth")
     )
@@ -68,9 +69,10 @@ def pairs(answers: pl.DataFrame, truths: pl.DataFrame, min_iou: float = MIN_IOU)
 
 
 def one_to_one(matching: pl.DataFrame) -> pl.DataFrame:
-    """Return a maximum bipartite matching: a largest subset of the pairs without a repeated answer or truth.
+    """Return a maximum bipartite matching: a largest subset of pairs in which nothing repeats.
 
-    All samples are solved at once, since pairs of different samples share neither answers nor truths.
+    All samples are solved at once, since pairs of different samples share neither answers nor
+    truths.
     """
     if matching.is_empty():
         return matching

@@ -65,7 +65,7 @@ def summarise_tally(tally: pl.DataFrame) -> pl.DataFrame:
 
 
 def order_rows(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
-    """Return the rows in order: models as given, protocols and matchings by name, `all` before actions."""
+    """Return the rows by model (as given), protocol, matching and action, with `all` first."""
     return metrics.sort(
         pl.col("model").replace_strict(models, range(len(models))),
         "protocol",
@@ -76,7 +76,7 @@ def order_rows(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
 
 
 def format_pooled(path: Path | str) -> str:
-    """Return the pooled rows of a metrics.csv as text for the terminal; raise `InputError` without one."""
+    """Return the pooled rows of a metrics.csv as text; raise `InputError` without such a file."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such table. Run without --show to make it.")
     columns = pl.Schema(
@@ -106,7 +106,7 @@ def _number(value: float | None) -> str:
 def list_problems(
     sheet_path: Path | None, tables: list[str], matches: list[str], models: list[str]
 ) -> list[Problem]:
-    """Return every problem of the run: in the sheet, in each match's tables and in the models' files.
+    """Return every problem of the run: of the sheet, each match's tables and the models' files.
 
     `tables` are paths with `{match}` and `*`, `models` are training logs and scores.
     """

@@ -1,4 +1,4 @@
-"""Scores of one model: tp, fp and fn per match, action, protocol and matching, at tuned thresholds."""
+"""Scores of one model: tp, fp and fn per match, action, protocol and matching."""
 
 import argparse
 from dataclasses import replace
@@ -18,7 +18,7 @@ FOLDS = 5
 
 
 class Answered(NamedTuple):
-    """Samples, truths and answers of some matches, with the columns of `touchline.evaluation.matching`."""
+    """Samples, truths and answers of some matches (columns as in `evaluation.matching`)."""
 
     samples: pl.DataFrame
     truths: pl.DataFrame
@@ -50,7 +50,7 @@ def list_problems(matches: list[str], predictions: str) -> list[Problem]:
 
 
 def tally(predictions: str, matches: list[str]) -> pl.DataFrame:
-    """Return the number of samples per match and status, and tokens, seconds, cost (columns `schema.TALLY`).
+    """Return samples per match and status, with tokens, seconds and cost (columns `schema.TALLY`).
 
     Tokens, seconds and costs that no answer states are null, not 0.
     """
@@ -83,9 +83,9 @@ def tune_on(answered: Answered) -> dict[str, float]:
 def apply_tuned_thresholds(scored: Answered, tuning: Answered) -> pl.DataFrame:
     """Return the answers of `scored` that reach thresholds tuned on `tuning`.
 
-    No match is scored at thresholds that were tuned on its own labels: where the two overlap, each of
-    `FOLDS` folds of the matches takes the thresholds tuned on the other folds. The exception is a
-    single match that is both, for which there are no others.
+    No match is scored at thresholds that were tuned on its own labels: where the two overlap, each
+    of `FOLDS` folds of the matches takes the thresholds tuned on the other folds. The exception is
+    a single match that is both, for which there are no others.
     """
     matches = scored.samples["match"].unique().sort().to_list()
     tuning_matches = tuning.samples["match"].unique().sort().to_list()

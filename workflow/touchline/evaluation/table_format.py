@@ -63,7 +63,7 @@ def read_tables(results: Path) -> list[Table]:
 
 
 def overall(metrics: pl.DataFrame) -> Table:
-    """Return precision, recall and F1 of each model, all actions pooled (the reference paper's table II)."""
+    """Return precision, recall and F1 of each model, actions pooled (reference paper, table II)."""
     rows = [
         [
             row["model"],
@@ -77,9 +77,10 @@ def overall(metrics: pl.DataFrame) -> Table:
     ]
     headers = ["model", "scored on", "matching", "F1", "interval", "precision", "recall"]
     note = (
-        "All actions pooled, on every chunk and on those with the action alone. The interval of F1 is a "
-        "bootstrap over matches. Matching many (many-to-many) is the reference paper's rule and counts a "
-        "repeated answer again; one (one-to-one) uses every answer and every event at most once."
+        "All actions pooled, on every chunk and on those with the action alone. The interval of F1 "
+        "is a bootstrap over matches. Matching many (many-to-many) is the reference paper's rule "
+        "and counts a repeated answer again; one (one-to-one) uses every answer and every event at "
+        "most once."
     )
     return Table("overall", "Precision, recall and F1", note, headers, rows, 3)
 
@@ -133,9 +134,9 @@ def differences(table: pl.DataFrame) -> Table:
         for row in table.filter(protocol=RULE[0], action=ALL).iter_rows(named=True)
     ]
     note = (
-        "On every chunk, all actions pooled. Both models are scored on the same draws of the matches "
-        "(paired bootstrap); the last column is the share of the draws in which the first model has the "
-        "higher F1."
+        "On every chunk, all actions pooled. Both models are scored on the same draws of the "
+        "matches (paired bootstrap); the last column is the share of the draws in which the first "
+        "model has the higher F1."
     )
     headers = ["models", "matching", "difference in F1", "interval", "first above"]
     return Table("differences", "Differences between models", note, headers, rows, 2)
@@ -155,10 +156,11 @@ def average_map(table: pl.DataFrame) -> Table:
         for row in table.filter(action=ALL).iter_rows(named=True)
     ]
     note = (
-        "From the SoccerNet package's own evaluator, at all confidences: tight means ±0.5 to ±2.5 s, "
-        "loose ±2.5 to ±30 s. It counts an action without events in a subset as 0 and multiplies the "
-        "mean over unshown events by 17/13; the mean over the actions that have events does neither. "
-        "Not comparable with published values over SoccerNet's 17 classes unless all 17 are asked for."
+        "From the SoccerNet package's own evaluator, at all confidences: tight means ±0.5 to "
+        "±2.5 s, loose ±2.5 to ±30 s. It counts an action without events in a subset as 0 and "
+        "multiplies the mean over unshown events by 17/13; the mean over the actions that have "
+        "events does neither. Not comparable with published values over SoccerNet's 17 classes "
+        "unless all 17 are asked for."
     )
     headers = ["model", "metric", "events", "Average-mAP", "over actions with events", "actions"]
     return Table("average_map", "Average-mAP", note, headers, rows, 3)
@@ -179,8 +181,8 @@ def errors(table: pl.DataFrame) -> Table:
     ]
     note = (
         "An empty minute is a minute of a chunk without the action that is asked for; every answer "
-        "there is a hallucination. The timing error of an event that was found is its distance from the "
-        "middle of the nearest answer that matches it."
+        "there is a hallucination. The timing error of an event that was found is its distance "
+        "from the middle of the nearest answer that matches it."
     )
     headers = ["model", "answers in empty minutes", "per empty minute", "events found",
                "median error, s", "90th percentile, s"]  # fmt: skip
@@ -200,8 +202,9 @@ def parts(table: pl.DataFrame) -> Table:
         for row in table.filter(matching=RULE[1]).iter_rows(named=True)
     ]
     note = (
-        "On every chunk, many-to-many. Commentary: whether the chunk has any line of it. Visibility is a "
-        "property of events and not of answers, so by visibility there is only a recall."
+        "On every chunk, many-to-many. Commentary: whether the chunk has any line of it. "
+        "Visibility is a property of events and not of answers, so by visibility there is only a "
+        "recall."
     )
     headers = ["model", "by", "part", "events", "precision", "recall", "F1"]
     return Table("parts", "Parts of the matches", note, headers, rows, 3)

@@ -20,11 +20,11 @@ COST |= {"cost_usd_per_match": pl.Float64}
 
 
 def cost(matches: list[str], predictions: str, benchmarks: str) -> pl.DataFrame:
-    """Return one row (columns `COST`): the seconds and US dollars that a model's answers take per match.
+    """Return one row (columns `COST`): seconds and US dollars per match of a model's answers.
 
-    `seconds_of` says whether the seconds are the sum over the `answers` or, for models that answer a
-    match as a whole, those of the `jobs`, which include starting Python and loading the model. Both paths
-    have `{match}`; `benchmarks` are Snakemake's benchmark files.
+    `seconds_of` says whether the seconds are the sum over the `answers` or, for models that answer
+    a match as a whole, those of the `jobs`, which include starting Python and loading the model.
+    Both paths have `{match}`; `benchmarks` are Snakemake's benchmark files.
     """
     answers = pl.concat(
         schema.read(path, schema.PREDICTIONS).select("seconds", "cost_usd")

@@ -1,4 +1,4 @@
-"""Confidence thresholds, one per action, that maximise the pooled F1 on the matches they are tuned on.
+"""Confidence thresholds, one per action, that maximise the pooled F1 of the tuning matches.
 
 F1 = 2 tp / (2 tp + fp + fn) over all actions together. Its maximum is found by Dinkelbach's (1967)
 algorithm for ratios: for a fixed F each action by itself takes the threshold with the largest
@@ -20,7 +20,7 @@ NEVER = 2.0
 
 
 def count_by_confidence(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataFrame:
-    """Return what each confidence adds to the counts when the threshold falls to it (matching: many).
+    """Return what each confidence adds to the counts as the threshold falls (matching: many).
 
     Columns match, action, confidence; tp, matching pairs; fp, answers that match no event; and
     matched_events, events that are matched for the first time.
@@ -47,8 +47,8 @@ def count_by_confidence(answers: pl.DataFrame, truths: pl.DataFrame) -> pl.DataF
 def tune_thresholds(counts: pl.DataFrame, events: pl.DataFrame) -> dict[str, float]:
     """Return the threshold of each action; an answer counts when its confidence is at least that.
 
-    `counts` are from `count_by_confidence`; `events` has the columns action and events, their number,
-    for every action.
+    `counts` are from `count_by_confidence`; `events` has the columns action and events, their
+    number, for every action.
     """
     totals = dict(events.group_by("action").agg(pl.col("events").sum()).sort("action").iter_rows())
     cumulative = {action: _accumulate(counts.filter(action=action)) for action in totals}

@@ -5,8 +5,9 @@
     touchline reel first.mkv second.mkv --query "top 5 corners" --model linear \\
         --folder results/models/linear --commentary 1_asr.json 2_asr.json
 
-REQUIRES one video per half, or one video of several halves with their times (without --halves it is taken
-    for half 1); a model of the configuration, trained in a run of the workflow if its backend trains.
+REQUIRES one video per half, or one video of several halves with their times (without --halves it
+    is taken for half 1); a model of the configuration, trained in a run of the workflow if its
+    backend trains.
 PRODUCES OUT/index.html, and in OUT/reels/<match>/ the reel and the lists for editors.
 """
 
@@ -110,8 +111,8 @@ def run_model(
     reads_video = catalogue.reads_video(entry)
     if not reads_video and lines.is_empty() and entry["backend"] not in ("constant", "external"):
         raise InputError(
-            f"{model} reads commentary alone, and there is none. Give --commentary, or a model that "
-            "reads video (vlm)."
+            f"{model} reads commentary alone, and there is none. Give --commentary, or a model "
+            "that reads video (vlm)."
         )
     durations = dict(enumerate(durations_s, start=1))
     grid = config["grid"]
@@ -135,7 +136,7 @@ def run_model(
 
 
 def split_by_half(table: pl.DataFrame, halves: dict[int, HalfVideo]) -> pl.DataFrame:
-    """Return intervals of a single video as intervals of its halves: those whose middle lies in a half."""
+    """Return intervals of a single video as intervals of the half that their middle lies in."""
     middle = (pl.col("start_s") + pl.col("end_s")) / 2
     return pl.concat(
         table.filter(middle >= half.start_s, middle < half.start_s + half.duration_s).with_columns(
@@ -165,7 +166,7 @@ def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
 def threshold_of(
     entry: dict, model: str, query: Query, given: float | None
 ) -> float | dict[str, float]:
-    """Return the threshold: the given one, else the model's own; the tuned ones where a run wrote them."""
+    """Return the given threshold, else the model's own, tuned where a run tuned it."""
     if given is not None:
         return given
     threshold = entry.get("threshold", 0.0)

@@ -88,10 +88,10 @@ def find_clips(
     match: str = "",
     lines: pl.DataFrame | None = None,
 ) -> tuple[list[Clip], list[str]]:
-    """Return the clips that a query asks for, in the reel's order, and messages about them for the user.
+    """Return the clips that a query asks for, in the reel's order, and messages for the user.
 
-    Arguments are as of `choose_clips`; `asked_actions` are those that the model was asked for. The action of
-    an open question is its text.
+    Arguments are as of `choose_clips`; `asked_actions` are those that the model was asked for. The
+    action of an open question is its text.
     """
     actions = (query.open_text,) if query.open_text else query.actions
     clips, messages = choose_clips(
@@ -113,11 +113,11 @@ def choose_clips(
     match: str = "",
     lines: pl.DataFrame | None = None,
 ) -> tuple[list[Clip], list[str]]:
-    """Return the clips that a query asks for, in the reel's order, and messages about them for the user.
+    """Return the clips that a query asks for, in the reel's order, and messages for the user.
 
-    `answers` has half, action, start_s, end_s and confidence; `threshold` is the least confidence, of all
-    actions or of each. `lines` is the commentary (half, start_s, end_s, text): models do not answer whose
-    action it is, so a team that the query names is looked for in the commentary.
+    `answers` has half, action, start_s, end_s and confidence; `threshold` is the least confidence,
+    of all actions or of each. `lines` is the commentary (half, start_s, end_s, text): models do not
+    answer whose action it is, so a team that the query names is looked for in the commentary.
     """
     spans = query_times.spans_of_halves(query.halves, query.windows, durations_s)
     if not spans:
@@ -178,8 +178,8 @@ def _filter_by_team(
     words = {word for word in words if word not in opponent.split()} or words
     named = [(half, hit) for half, hit in hits if _is_named(words, half, hit, lines)]
     return named, [
-        f"Models do not say whose action it is: shown are the {len(named)} of {len(hits)} answers near "
-        f"which the commentary names {club}."
+        f"Models do not say whose action it is: shown are the {len(named)} of {len(hits)} answers "
+        f"near which the commentary names {club}."
     ]
 
 
@@ -197,7 +197,7 @@ def _is_named(words: Collection[str], half: int, hit: Hit, lines: pl.DataFrame) 
 def _join(
     hits: Sequence[tuple[int, Hit]], durations_s: Mapping[int, float], settings: ClipSettings
 ) -> list[Clip]:
-    """Return a clip around each answer, in order of time; overlapping clips are joined, up to `max_s`."""
+    """Return clips around the answers, in order of time; overlapping ones are joined up to `max_s`."""
     clips = sorted(
         (_around(half, hit, durations_s[half], settings) for half, hit in hits),
         key=lambda clip: (clip.half, clip.start_s),
@@ -211,7 +211,8 @@ def _join(
         elif end_s - last.start_s <= settings.max_s:
             joined[-1] = Clip(last.half, last.start_s, end_s, last.hits + clip.hits)
         elif clip.end_s > last.end_s:
-            # Too long for one clip: the next one starts at the end of this one, so that nothing repeats.
+            # Too long for one clip: the next one starts at the end of this one, so that nothing
+            # repeats.
             joined.append(Clip(clip.half, last.end_s, clip.end_s, clip.hits))
         else:
             joined[-1] = Clip(last.half, last.start_s, last.end_s, last.hits + clip.hits)
@@ -220,7 +221,7 @@ def _join(
 
 
 def _around(half: int, hit: Hit, duration_s: float, settings: ClipSettings) -> Clip:
-    """Return an answer's clip with its margins, at least `min_s`, at most `max_s` long, within the half."""
+    """Return an answer's clip with its margins, `min_s` to `max_s` long, within the half."""
     start_s, end_s = hit.start_s - settings.before_s, hit.end_s + settings.after_s
     missing_s = settings.min_s - (end_s - start_s)
     if missing_s > 0:

@@ -1,9 +1,9 @@
-"""Cutting of clips to the exact picture, with their sound, and joining of them to one encoded reel.
+"""Frame-exact cutting of clips, with their sound, and joining of them to one encoded reel.
 
-A clip starts with the picture that is on screen at its start and ends before the first picture at or
-after its end, independent of key frames and frame rate; each picture has the same duration in the reel as
-in the video. Only the part from the key frame before a clip to its end is decoded. `stream_copy` is the
-alternative that encodes nothing, in which a clip starts with that key frame.
+A clip starts with the picture that is on screen at its start and ends before the first picture at
+or after its end, independent of key frames and frame rate; each picture has the same duration in
+the reel as in the video. Only the part from the key frame before a clip to its end is decoded.
+`stream_copy` is the alternative that encodes nothing, in which a clip starts with that key frame.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,8 +26,8 @@ from touchline.video.frame_reader import VideoError, local_url
 TICKS = 90_000  # of the reel's clock in a second: whole frames of every usual rate
 SOUND_RATE = 48_000  # Hz
 TITLE_S = 3.0
-# The fastest preset: files of about twice the size of the source, of the same visual quality. A key frame
-# every 2 s makes seeking in a player quick.
+# The fastest preset: files of about twice the size of the source, of the same visual quality. A key
+# frame every 2 s makes seeking in a player quick.
 _ENCODING = {"preset": "ultrafast", "crf": "21", "g": "50"}
 # Without the coding tools that only help at low bit rates: a fifth of the encoding time.
 _SOUND_ENCODING = {"aac_coder": "fast", "b": "160k"}
@@ -48,7 +48,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Cut:
-    """A piece as it was cut: the exact times of its pictures in the source, and its times in the reel."""
+    """A piece as it was cut: exact times of its pictures in the source, and times in the reel."""
 
     start_s: Fraction
     end_s: Fraction
@@ -66,9 +66,9 @@ def splice(
 ) -> list[Cut | None]:
     """Write the encoded reel of the pieces, in their order, and return what was cut of each.
 
-    A piece of which the source has no picture gives None. Sources of another size than the first are
-    scaled and padded to its size. Raises `VideoError` where no piece has a picture, ValueError without
-    pieces; then nothing is written.
+    A piece of which the source has no picture gives None. Sources of another size than the first
+    are scaled and padded to its size. Raises `VideoError` where no piece has a picture, ValueError
+    without pieces; then nothing is written.
     """
     if not pieces:
         raise ValueError("a reel needs pieces")
@@ -194,7 +194,7 @@ def _with_next(items: Iterable[Item]) -> Iterator[tuple[Item, Item | None]]:
 
 
 def _paste(sound: np.ndarray, part: np.ndarray, position: int) -> int:
-    """Copy samples (channels, n) into `sound` where they overlap it; return the position after them."""
+    """Copy samples (channels, n) into `sound` where they overlap; return the position after them."""
     first, last = max(0, position), min(sound.shape[1], position + part.shape[1])
     if first < last:
         sound[:, first:last] = part[:, first - position : last - position]
@@ -209,7 +209,7 @@ def _display_size(source: Source, picture: av.VideoFrame) -> tuple[int, int]:
 
 
 class _Fitter:
-    """Rotates pictures upright, scales them to the reel's size and pads them where the shape differs."""
+    """Rotates pictures upright and scales and pads them to the reel's size."""
 
     def __init__(self, source: Source, width: int, height: int) -> None:
         self.source, self.width, self.height = source, width, height

@@ -1,7 +1,8 @@
 """Edit lists of a reel: OpenTimelineIO, CMX3600 EDL, WebVTT, YouTube chapters and LosslessCut.
 
-Time codes of a source count from 00:00:00:00 at its first picture, at the list's frame rate: that of
-the first source where it is a time-code rate, else 25. An EDL names the source of half 2 as reel H2.
+Time codes of a source count from 00:00:00:00 at its first picture, at the list's frame rate: that
+of the first source where it is a time-code rate, else 25. An EDL names the source of half 2 as reel
+H2.
 """
 
 import csv
@@ -92,7 +93,7 @@ def _span(entry: EditEntry, rate: float) -> TimeRange:
 def to_timeline(
     title: str, entries: Sequence[EditEntry], rate: float, sound: bool
 ) -> otio.schema.Timeline:
-    """Return the reel as an OpenTimelineIO timeline: a video track and, with `sound`, an audio track."""
+    """Return the reel as OpenTimelineIO: a video track and, with `sound`, an audio track."""
     timeline = otio.schema.Timeline(title)
     for name, kind in (("V1", "Video"), ("A1", "Audio"))[: 2 if sound else 1]:
         track = otio.schema.Track(name, kind=kind)
@@ -117,7 +118,7 @@ def _otio_clip(entry: EditEntry, rate: float) -> otio.schema.Clip:
 
 
 def to_edl(title: str, entries: Sequence[EditEntry], rate: float) -> str:
-    """Return a CMX3600 edit decision list; time codes of 29.97 and 59.94 frames/s are drop-frame."""
+    """Return a CMX3600 edit decision list, drop-frame at 29.97 and 59.94 frames/s."""
     if not entries:
         return f"TITLE: {title}\n\n"
     timeline = to_timeline(title, entries, rate, sound=False)

@@ -1,7 +1,7 @@
-"""Highlight reel of one query and match: clips from a model's answers, the video and its edit lists.
+"""Highlight reel of one query and match: clips from a model's answers, video and edit lists.
 
-REQUIRES a model's answers to the match, its samples (for the commentary), its videos where it has some.
-PRODUCES in a folder: reel.json (everything about the reel), reel.mp4 (where there are clips and videos),
+REQUIRES a model's answers to the match, its samples (for the commentary), and its videos, if any.
+PRODUCES in a folder: reel.json (everything about the reel), reel.mp4 (if there are clips and videos),
     reel.otio, reel.edl, reel.vtt, chapters.txt, losslesscut-half1.csv ….
 """
 
@@ -42,7 +42,7 @@ class HalfVideo:
 
 @dataclass(frozen=True)
 class ReelSettings:
-    """How a reel is cut and encoded: settings of the configuration's `highlights:`, and the threads."""
+    """How a reel is cut and encoded: settings of the configuration's `highlights:`, and threads."""
 
     titles: bool = True
     fade_s: float = 0.05
@@ -52,7 +52,7 @@ class ReelSettings:
 
 @dataclass(frozen=True)
 class _CutReel:
-    """A reel as it was cut: the edit entry of each clip in it, the first source's rate, and messages."""
+    """A reel as it was cut: the entry of each clip in it, the first source's rate, and messages."""
 
     entries: dict[Clip, EditEntry]
     fps: float | None
@@ -72,8 +72,8 @@ def write_reel(
 ) -> None:
     """Write the reel and the lists of these clips into a folder, atomically.
 
-    `header` is the first part of reel.json; `messages` about the clips are for the user; `lines` is the
-    commentary (`schema.COMMENTARY`).
+    `header` is the first part of reel.json; `messages` about the clips are for the user; `lines` is
+    the commentary (`schema.COMMENTARY`).
     """
     with atomic_folder(folder) as partial:
         reel = _cut_reel(partial / "reel.mp4", clips, halves, settings)

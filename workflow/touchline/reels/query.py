@@ -1,10 +1,10 @@
-"""Parser of highlight queries: free text to actions, times, team, number and order of clips, by rules.
+"""Rule-based parser of queries: free text to actions, times, team, number and order of clips.
 
 First, misspelt words are replaced by the most similar known word. Then teams, actions
-(`touchline.reels.vocabulary`), halves and times (`touchline.reels.query_times`), number and order of the
-clips are extracted from the text, in this order. Words that remain, apart from fillers such as "show me",
-were not understood. A query that names no known action but has such words is an open question, for a
-model that takes questions in words.
+(`touchline.reels.vocabulary`), halves and times (`touchline.reels.query_times`), number and order
+of the clips are extracted from the text, in this order. Words that remain, apart from fillers such
+as "show me", were not understood. A query that names no known action but has such words is an open
+question, for a model that takes questions in words.
 """
 
 import re
@@ -20,7 +20,8 @@ from touchline.reels.query_times import Window
 from touchline.reels.vocabulary import FILLERS, NUMBERS, Vocabulary, words_of
 
 MAX_LENGTH = 500
-# difflib's similarity from which a word is corrected to a known one; less would turn "four" into "foul".
+# difflib's similarity from which a word is corrected to a known one; less would turn "four" into
+# "foul".
 MIN_SIMILARITY = 0.8
 SHORTEST_CORRECTED = 4  # letters
 HOME, AWAY = "home", "away"
@@ -46,10 +47,10 @@ class Query:
     """A parsed query.
 
     `actions` in the vocabulary's order; `open_text` is the question where no known action is named;
-    `halves` and `windows` restrict the time (`query_times.spans_of_halves`); `team` is home, away or a
-    club's name; `limit` is the number of clips to keep: the most confident or, with `pick`, the first,
-    the last or only the n-th in time. `corrections` are misspelt words and what they were replaced by,
-    `ignored` the words that were not understood.
+    `halves` and `windows` restrict the time (`query_times.spans_of_halves`); `team` is home, away
+    or a club's name; `limit` is the number of clips to keep: the most confident or, with `pick`,
+    the first, the last or only the n-th in time. `corrections` are misspelt words and what they
+    were replaced by, `ignored` the words that were not understood.
     """
 
     text: str
@@ -179,7 +180,7 @@ def _normalise(text: str) -> str:
 def _correct(
     words: list[str], vocabulary: Vocabulary, club_names: Collection[str]
 ) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return the words with spelling corrected and numbers as digits, and (word, correction) pairs."""
+    """Return the words, corrected and with numbers as digits, and (word, correction) pairs."""
     club_words = {word for club in club_names for word in club.split()}
     known = vocabulary.words | set(NUMBERS) | FILLERS | query_times.WORDS | _CHOICE_WORDS
     known |= club_words
@@ -210,7 +211,7 @@ def _extract_teams(rest: str, club_names: dict[str, str]) -> tuple[str, list[str
 
 
 def _extract_actions(rest: str, vocabulary: Vocabulary) -> tuple[str, list[set[str]]]:
-    """Replace each action's name by a numbered placeholder; return the actions that each one means."""
+    """Replace actions by numbered placeholders; return the actions that each one means."""
     mentions: list[set[str]] = []
     for phrase in vocabulary.not_actions:
         rest = re.sub(rf"(?<!\S){re.escape(phrase)}(?!\S)", phrase.replace(" ", "_"), rest)
@@ -278,7 +279,7 @@ def _extract_choice(rest: str) -> tuple[str, int | None, str | None, str | None]
 
 
 def _extract_phrase(rest: str, pattern: str) -> tuple[bool, str]:
-    """Return whether the text has a phrase of this pattern, and the text with a placeholder for it."""
+    """Return whether the text has such a phrase, and the text with a placeholder for it."""
     replaced = re.sub(rf"(?<!\S)(?:{pattern})(?!\S)", _DONE, rest)
     return replaced != rest, replaced
 

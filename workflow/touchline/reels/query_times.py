@@ -1,9 +1,9 @@
 """Time expressions of queries: the halves that a query names, and the minutes.
 
-Minutes have their usual meaning in soccer. The 75th minute runs from 74:00 to 75:00. "After 60 minutes"
-is on the match clock, where the second half starts at 45:00; together with "second half", a minute up to
-45 is one of that half. "The first" and "the last minutes" are those of the half that is named, else of
-the match. "Before the break" is the first half, "just before the break" its end.
+Minutes have their usual meaning in soccer. The 75th minute runs from 74:00 to 75:00. "After 60
+minutes" is on the match clock, where the second half starts at 45:00; together with "second half",
+a minute up to 45 is one of that half. "The first" and "the last minutes" are those of the half that
+is named, else of the match. "Before the break" is the first half, "just before the break" its end.
 """
 
 import math
@@ -160,7 +160,7 @@ def _added_minute(end_of_half: str, added: str) -> Restriction:
 
 
 def _in_minute(before_word: str | None, after_word: str | None) -> Restriction:
-    """Return the minute that "the 75th minute" or "minute 75" means; one of the numbers is there."""
+    """Return the minute of "the 75th minute" or "minute 75"; one of the numbers is given."""
     minute = float(before_word or after_word or 0)
     return set(), Window("match", max(0.0, minute - 1), max(1.0, minute))
 
@@ -214,7 +214,7 @@ WORDS = words_of(
 def spans_of_halves(
     halves: tuple[int, ...], windows: tuple[Window, ...], durations_s: Mapping[int, float]
 ) -> dict[int, tuple[float, float]]:
-    """Return (start_s, end_s), in seconds of its video, of each half that satisfies all restrictions."""
+    """Return (start_s, end_s), in seconds of its video, of each half that meets all restrictions."""
     spans = {half: (0.0, duration_s) for half, duration_s in durations_s.items()}
     if halves:
         spans = {half: span for half, span in spans.items() if half in halves}
@@ -233,7 +233,7 @@ def spans_of_halves(
 
 
 def _window_s(window: Window, half: int, duration_s: float) -> tuple[float, float]:
-    """Return a window as (start, end) in seconds of a half; start > end where the half has no part of it."""
+    """Return a window as (start, end) in seconds of a half; start > end if it is outside the half."""
     start_s, end_s = 60 * window.start_min, 60 * window.end_min
     if window.kind == "first":
         return 0.0, end_s
@@ -245,7 +245,8 @@ def _window_s(window: Window, half: int, duration_s: float) -> tuple[float, floa
     if window.kind == "half":
         return start_s, end_s
     kick_off_s = zero_s("match", half, 0.0)
-    # The match clock's minute 46 is the first of the second half, not of the first half's time added on.
+    # The match clock's minute 46 is the first of the second half, not of the first half's time
+    # added on.
     if start_s + kick_off_s >= regular_s and half == 1:
         return math.inf, 0.0
     return start_s + kick_off_s, (

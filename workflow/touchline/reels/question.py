@@ -1,7 +1,7 @@
-"""Samples of an open question: every chunk of a match once, with the question in place of an action.
+"""Samples of an open question: every chunk of a match, with the question in place of an action.
 
-Models that take open questions insert it into the prompt where an action's name stands. It is a single
-line of plain words, so that it cannot imitate other parts of the prompt.
+Models that take open questions insert it into the prompt where an action's name stands. It is a
+single line of plain words, so that it cannot imitate other parts of the prompt.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from touchline.core import schema
 
 
 def to_samples(samples: pl.DataFrame, question: str) -> pl.DataFrame:
-    """Return one sample of each chunk (columns `schema.SAMPLES`) with the question as its action."""
+    """Return a sample of each chunk (columns `schema.SAMPLES`) with the question as its action."""
     chunks = samples.unique(["half", "chunk"], keep="first", maintain_order=True)
     return chunks.with_columns(action=pl.lit(question))
 

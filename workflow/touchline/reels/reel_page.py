@@ -59,7 +59,7 @@ def make_timeline(content: dict, number: str, rows: Rows, has_video: bool) -> di
     source = f"half{number}" if has_video else ""
     clips = [
         {
-            "time_s": f"{clip['reel_start_s'] if source_of(clip, content) == 'reel' else clip['start_s']:.3f}",
+            "time_s": f"{clip['reel_start_s' if source_of(clip, content) else 'start_s']:.3f}",
             "left": f"{100 * (clip['start_s'] - start_s) / duration_s:.3f}",
             "width": f"{100 * (clip['end_s'] - clip['start_s']) / duration_s:.3f}",
             "title": clip["title"],

@@ -30,7 +30,7 @@ class Source:
     """A video file that clips are cut from; it is opened once."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
-        """Open the file with so many decoding threads; raise `VideoError` where it has no picture."""
+        """Open the file with so many decoding threads; raise `VideoError` for one without a picture."""
         self.path, self.threads = path, threads
         self._open()
         self.zero_s = Fraction(0)
@@ -67,7 +67,7 @@ class Source:
         return self.video if kind is av.VideoFrame else self.sound
 
     def _decode(self, kind: type[Frame]) -> Iterator[Timed[Frame]]:
-        """Yield (time, frame) of pictures or sound from the file's position; damaged packets are skipped."""
+        """Yield (time, frame) of a kind from the file's position; damaged packets are skipped."""
         with suppress(av.FFmpegError, OSError):
             for packet in self.file.demux(self._stream(kind)):
                 with suppress(av.FFmpegError):
@@ -76,7 +76,7 @@ class Source:
                             yield seconds_of(frame) - self.zero_s, frame
 
     def _demux(self, kind: type[Frame]) -> Iterator[Timed[av.Packet]]:
-        """Yield (time, packet) of pictures or sound from the file's position, in the order of the file."""
+        """Yield (time, packet) of a kind of frame from the file's position, in the file's order."""
         for packet in self.file.demux(self._stream(kind)):
             if packet.pts is not None:
                 yield packet.pts * packet.time_base - self.zero_s, packet
@@ -92,10 +92,10 @@ class Source:
     def _read_from(
         self, read: Callable[[], Iterator[Timed[Item]]], time_s: Fraction, delay_s: int
     ) -> Iterator[Timed[Item]]:
-        """Yield what `read` yields from the file's position on, from a position at or before a time.
+        """Yield what `read` yields from a position of the file at or before a time.
 
-        In a file without an index a seek may land too late. Then it is repeated with a larger margin; the
-        last resort is to open the file again and read it from the start.
+        In a file without an index a seek may land too late. Then it is repeated with a larger
+        margin; the last resort is to open the file again and read it from the start.
         """
         for margin_s in SEEK_MARGINS_S:
             if margin_s is None:
@@ -124,17 +124,17 @@ class Source:
             yield previous
 
     def pictures_from(self, start_s: Fraction) -> Iterator[Timed[av.VideoFrame]]:
-        """Yield (time, picture) from the picture on screen at `start_s` on, or the first after it."""
+        """Yield (time, picture) from the one on screen at `start_s` on, or the first after it."""
         pictures = self._read_from(lambda: self._decode(av.VideoFrame), start_s, 0)
         return self._frames_from(pictures, start_s)
 
     def sound_from(self, start_s: Fraction) -> Iterator[Timed[av.AudioFrame]]:
-        """Yield (time, frame of sound) from the frame that holds `start_s` on, or the first after it."""
+        """Yield (time, sound) from the frame that contains `start_s` on, or the first after it."""
         sound = self._read_from(lambda: self._decode(av.AudioFrame), start_s, SOUND_DELAY_S)
         return self._frames_from(sound, start_s)
 
     def picture_packets_from(self, start_s: Fraction) -> Iterator[Timed[av.Packet]]:
-        """Yield (time, packet) of pictures from the key frame before `start_s` on, in the file's order."""
+        """Yield (time, packet) of pictures from the key frame before `start_s` on."""
         self._seek(start_s)
         return self._demux(av.VideoFrame)
 
@@ -163,7 +163,7 @@ def seconds_of(frame: av.VideoFrame | av.AudioFrame) -> Fraction:
 
 
 def tick_s(stream: Stream) -> Fraction:
-    """Return the seconds of one tick of a stream's clock; raise ValueError for a stream without one."""
+    """Return the seconds of a tick of a stream's clock; raise ValueError where it has none."""
     if stream.time_base is None:
         raise ValueError("the stream has no time base")
     return stream.time_base

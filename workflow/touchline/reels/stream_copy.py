@@ -1,8 +1,8 @@
 """Stream copy: joining of clips to a reel without decoding or encoding, fast but not exact.
 
-A clip can only start with a key frame, so it starts up to one group of pictures early: 2 to 10 s in most
-broadcasts. Its end is exact to within the pictures that the coding order mixes. There are no titles and no
-fades. All sources must have the same coding, as halves from one encoder have.
+A clip can only start with a key frame, so it starts up to one group of pictures early: 2 to 10 s in
+most broadcasts. Its end is exact to within the pictures that the coding order mixes. There are no
+titles and no fades. All sources must have the same coding, as halves from one encoder have.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,10 +22,10 @@ MAX_REORDERING = 16
 
 
 def copy_pieces(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
-    """Write the reel of the pieces, in their order, without encoding; return what was copied of each.
+    """Write the reel of the pieces, in order, without encoding; return what was copied of each.
 
-    Raises `VideoError` for sources of different coding, for a coding that mp4 cannot hold, and where no
-    piece has a picture; then nothing is written.
+    Raises `VideoError` for sources of different coding, for a coding that mp4 cannot hold, and
+    where no piece has a picture; then nothing is written.
     """
     first, *others = sources_of(pieces)
     for source in others:
@@ -79,7 +79,7 @@ def _copy_piece(
 
 
 def _duration_s(source: Source, packet: av.Packet) -> Fraction:
-    """Return how long a packet's picture lasts; files that do not state it have the average duration."""
+    """Return how long a packet's picture lasts: the average where the file does not state it."""
     return packet.duration * packet.time_base if packet.duration else source.picture_s
 
 
@@ -109,8 +109,8 @@ class _Track:
     def add(self, packets: list[Timed[av.Packet]], shift_s: Fraction) -> None:
         """Write packets, in decoding order, `shift_s` later than in the source.
 
-        A packet's decoding time is as late as lets every packet be decoded before its picture is shown,
-        and after that of the packet before, which may belong to the clip before.
+        A packet's decoding time is as late as lets every packet be decoded before its picture is
+        shown, and after that of the packet before, which may belong to the clip before.
         """
         display_times = sorted(time_s for time_s, _ in packets)
         early_s = max(

@@ -1,4 +1,4 @@
-"""Title overlay: white letters on a dark bar at the lower left of a picture, in Pillow's own font."""
+"""Title overlay: white letters on a dark bar at the lower left, in Pillow's own font."""
 
 from functools import lru_cache
 

@@ -37,7 +37,7 @@ FILLERS = words_of(
 
 
 def read_vocabulary(path: Path | str | None) -> dict:
-    """Return `synonyms` and `not_actions` from a vocabulary file, by default workflow/vocabulary.yaml.
+    """Return `synonyms` and `not_actions` of a vocabulary file (workflow/vocabulary.yaml).
 
     Raises `InputError` for a file that cannot be read or is not valid.
     """
@@ -47,8 +47,9 @@ def read_vocabulary(path: Path | str | None) -> dict:
 class Vocabulary:
     """Phrases and the actions that each of them means.
 
-    An action's phrases are its name and its synonyms, in the singular and the plural; a phrase may mean
-    several actions. `not_actions` are phrases that contain the name of an action and mean something else.
+    An action's phrases are its name and its synonyms, in the singular and the plural; a phrase may
+    mean several actions. `not_actions` are phrases that contain the name of an action and mean
+    something else.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Vocabulary:
 
 
 def plural_forms(phrase: str) -> list[str]:
-    """Return the phrase with its last word in the plural, and with its first ("shots on target")."""
+    """Return the phrase with its last, and with its first word in the plural ("shots on target")."""
     first, _, rest = phrase.partition(" ")
     forms = [_plural(phrase)]
     return [*forms, f"{_plural(first)} {rest}"] if rest else forms

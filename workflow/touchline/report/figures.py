@@ -1,4 +1,4 @@
-"""Figures as SVG: F1 per action, precision–recall curves, calibration, and a timeline of every match.
+"""Figures as SVG: F1 per action, precision–recall curves, calibration, timelines of the matches.
 
 They are about 500 pixels wide, so that two fit side by side on paper.
 """
@@ -42,7 +42,7 @@ class Models:
 
 
 def draw_f1(metrics: pl.DataFrame, models: Models) -> alt.LayerChart:
-    """Return the chart of F1 of every action and model with its interval; `metrics` is metrics.csv."""
+    """Return the chart of F1 of every action and model with intervals; `metrics` is metrics.csv."""
     rows = metrics.filter(**RULE).with_columns(action=_named("action"))
     order = [ALL_NAME, *sorted(set(rows["action"]) - {ALL_NAME})]
     base = alt.Chart(rows.select("model", "action", "f1", "f1_low", "f1_high")).encode(
@@ -64,7 +64,8 @@ def draw_precision_recall(
 ) -> alt.FacetChart:
     """Return the charts of precision against recall, one per action.
 
-    `curve` is precision_recall.csv. A mark shows the precision and recall of `metrics`, metrics.csv.
+    `curve` is precision_recall.csv. A mark shows the precision and recall of `metrics`,
+    metrics.csv.
     """
     columns = ["model", "action", "precision", "recall", "threshold", "kind"]
     points = metrics.filter(**RULE).with_columns(threshold=pl.lit(0.0), kind=pl.lit("point"))
@@ -109,7 +110,8 @@ def draw_timeline(truths: pl.DataFrame, answers: pl.DataFrame, models: Models) -
     """Return the timeline of a match: its events and the answers of every model.
 
     `truths` (half, action, time_s, found) and `answers` (model, half, action, time_s, hit) are from
-    `mark_hits`. Long bars are events that were found and answers that match one, short pale bars the others.
+    `mark_hits`. Long bars are events that were found and answers that match one, short pale bars
+    the others.
     """
     rows = pl.concat(
         [
@@ -160,8 +162,8 @@ def mark_hits(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return (truths with `found`, answers above the threshold with `model`, `time_s` and `hit`).
 
-    An event is found if it matches an answer of any model but the baselines; `time_s` of an answer is
-    the middle of its interval.
+    An event is found if it matches an answer of any model but the baselines; `time_s` of an answer
+    is the middle of its interval.
     """
     found_truths: set[int] = set()
     tables = []

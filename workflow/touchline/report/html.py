@@ -8,7 +8,7 @@ TEMPLATES = Path(__file__).parents[2] / "report"
 
 
 def render(template: str, content: dict) -> str:
-    """Return a page; raise jinja2.UndefinedError where the template uses a name that `content` lacks."""
+    """Return a page; raise jinja2.UndefinedError for a name that `content` lacks."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,

@@ -28,8 +28,8 @@ def curve(log: pl.DataFrame) -> pl.DataFrame:
 def draw_loss(curves: pl.DataFrame, models: list[str], baselines: list[str]) -> alt.LayerChart:
     """Return the chart of the curves (columns model, step, loss, mean).
 
-    `models` are all models of the run, so that each has the same colour in every figure. A mark at the
-    end of each curve distinguishes the models in print.
+    `models` are all models of the run, so that each has the same colour in every figure. A mark at
+    the end of each curve distinguishes the models in print.
     """
     drawn = curves["model"].unique(maintain_order=True).to_list()
     colour, shape = colours(models, baselines), shapes(models, baselines)

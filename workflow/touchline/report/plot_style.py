@@ -1,7 +1,7 @@
-"""Plot style: a colour-blind-safe colour and a mark shape for each model, and the look of all charts.
+"""Plot style: a colour-blind-safe colour and a mark shape for each model, fonts and axes.
 
-The colours are those of Okabe and Ito (2008), the darkest first; a constant baseline is grey, the ground
-truth black.
+The colours are those of Okabe and Ito (2008), the darkest first; a constant baseline is grey, the
+ground truth black.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ TRUTH, TRUTH_COLOUR = "truth", "#000000"
 
 
 def colours(models: list[str], baselines: list[str]) -> dict[str, str]:
-    """Return the colour of each model; `baselines` are those of them that are constant baselines."""
+    """Return the colour of each model; `baselines` are the constant baselines among them."""
     return _assign(models, baselines, COLOURS, BASELINE_COLOUR)
 
 

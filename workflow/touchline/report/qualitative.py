@@ -1,4 +1,4 @@
-"""Qualitative examples: right answers, hallucinations and missed events, with the commentary around them."""
+"""Qualitative examples: right answers, hallucinations and missed events, with commentary."""
 
 from typing import NamedTuple
 
@@ -12,13 +12,13 @@ from touchline.evaluation.matching import pairs
 MOMENTS = 3  # of each kind
 AROUND_S = 20.0  # commentary shown before and after a moment
 LINES = 8  # of commentary at most
-# An answer nearer than this to an event of its action is not called invented: it may be early, late or in
-# the neighbouring chunk.
+# An answer nearer than this to an event of its action is not called invented: it may be early, late
+# or in the neighbouring chunk.
 FAR_S = 30.0
 
 
 class Moment(NamedTuple):
-    """A moment of a half with the action that happened or was answered, and the commentary around it."""
+    """A moment with the action that happened or was answered, and the commentary around it."""
 
     match: str
     half: int
@@ -31,8 +31,8 @@ class Moment(NamedTuple):
 def choose_moments(truths: pl.DataFrame, answers: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Return the most confident right and invented answers, and missed events drawn at random.
 
-    Tables with match, half, action, time_s and confidence (null for events), of at most `MOMENTS` rows.
-    Two moments of a kind are from different matches where there are enough matches.
+    Tables with match, half, action, time_s and confidence (null for events), of at most `MOMENTS`
+    rows. Two moments of a kind are from different matches where there are enough matches.
     """
     counted = answers.filter("counted")
     hits = pairs(counted, truths)
@@ -67,7 +67,7 @@ def choose_moments(truths: pl.DataFrame, answers: pl.DataFrame) -> dict[str, pl.
 
 
 def describe_moments(table: pl.DataFrame, samples: str) -> list[Moment]:
-    """Return the moments of `choose_moments` with their commentary; `samples` is a path with `{match}`."""
+    """Return moments of `choose_moments` with commentary; `samples` is a path with `{match}`."""
     moments = []
     for match, half, action, time_s, confidence in table.iter_rows():
         commentary = commentary_of(schema.read(samples.format(match=match), schema.SAMPLES))
@@ -91,7 +91,8 @@ def nearest_lines(
 ) -> list[tuple[float, str]]:
     """Return the commentary lines (start_s, text) nearest to a moment, in order of time.
 
-    `lines` has the columns `schema.COMMENTARY`. At most `limit` lines within `AROUND_S` are returned.
+    `lines` has the columns `schema.COMMENTARY`. At most `limit` lines within `AROUND_S` are
+    returned.
     """
     near = (
         lines.filter(

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page with the verdict, the figures and the tables of a run."""
+"""The report: one self-contained HTML page with the verdict, figures and tables of a run."""
 
 import argparse
 import base64
@@ -21,12 +21,12 @@ RULE = {"protocol": "full", "matching": "many"}
 
 
 def embed(path: Path) -> str:
-    """Return an SVG file as a data URI; as an image it can neither run scripts nor load other files."""
+    """Return an SVG file as a data URI; as an image it cannot run scripts or load other files."""
     return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
 def select_matches(scores: pl.DataFrame) -> list[tuple[str, str]]:
-    """Return (caption, match) of the matches with the best, the median and the worst F1 of a model."""
+    """Return (caption, match) of the matches with a model's best, median and worst F1."""
     totals = scores.filter(**RULE).group_by("match").agg(pl.col("tp", "fp", "fn").sum())
     ranked = with_ratios(totals).with_columns(pl.col("f1").fill_null(0))
     ranked = ranked.sort(["f1", "match"], descending=[True, False])
@@ -38,7 +38,7 @@ def select_matches(scores: pl.DataFrame) -> list[tuple[str, str]]:
 
 
 def read_attempts(results: Path, models: list[str]) -> list[tuple[str, list[dict]]]:
-    """Return (model, the recorded attempts of its training) for each model that has such a record."""
+    """Return (model, training attempts) for each model that has a record of them."""
     files = [(model, results / f"models/{model}/attempts.json") for model in models]
     return [
         (model, json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""The verdict of a run in sentences: the best model, its lead, and whether it beats the constant baseline."""
+"""The verdict of a run in sentences: the best model, its lead, and the constant baseline."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Verdict(NamedTuple):
 
 
 class Lead(NamedTuple):
-    """The difference in F1 between two models and its paired bootstrap interval, where there is one."""
+    """The difference in F1 between two models and its paired bootstrap interval, if any."""
 
     difference: float | None
     low: float | None
@@ -59,8 +59,8 @@ def judge(
 ) -> Verdict:
     """Return the verdict; `baselines` are the models that are constant baselines.
 
-    `metrics` is metrics.csv, `differences` is differences.csv, `matches` the number of scored matches. An
-    undefined F1 counts as 0. Models are compared with the best of the baselines.
+    `metrics` is metrics.csv, `differences` is differences.csv, `matches` the number of scored
+    matches. An undefined F1 counts as 0. Models are compared with the best of the baselines.
     """
     rows = metrics.filter(protocol="full", action=ALL).with_columns(pl.col("f1").fill_null(0))
     ranked = rows.filter(matching="many").sort("f1", descending=True, maintain_order=True)
@@ -76,13 +76,13 @@ def judge(
         lead = find_lead(differences, best, baseline)
         headline = _headline(best, lead, len(models), matches)
         sentences.append(
-            f"Compared with the constant baseline “{baseline}”, which reads neither video nor commentary, "
-            f"the difference in F1 is {lead}."
+            f"Compared with the constant baseline “{baseline}”, which reads neither video nor "
+            f"commentary, the difference in F1 is {lead}."
         )
     elif models:
         headline = f"{best} has the highest F1, {format_number(row['f1'], 3)}"
         sentences.append(
-            "No constant baseline was compared, so the F1 that is reached without any model is unknown."
+            "No constant baseline was compared, so the F1 without any model is unknown."
         )
     else:
         headline = "Only constant baselines were compared"
@@ -106,8 +106,8 @@ def judge(
     )
     if matches < FEW_MATCHES:
         sentences.append(
-            f"Only {matches} match{'es were' if matches != 1 else ' was'} scored: intervals over so few "
-            "are not reliable."
+            f"Only {matches} match{'es were' if matches != 1 else ' was'} scored: intervals over so "
+            "few are not reliable."
         )
     return Verdict(best, headline, sentences)
 
