@@ -41,8 +41,8 @@ class Exchange:
         self.writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + content)
         await self.writer.drain()
 
-    async def fail(self, status: int, code: str | None = None, said: str = "no", **headers):
-        await self.send({"error": {"message": said, "code": code}}, status, **headers)
+    async def fail(self, status: int, code: str | None = None, message: str = "no", **headers):
+        await self.send({"error": {"message": message, "code": code}}, status, **headers)
 
     async def reset(self) -> None:
         """Break off in the middle of a body."""
@@ -68,7 +68,7 @@ def answer_text(body: dict) -> str:
 def completion(body: dict, text: str | None = None, finish: str = "stop", **message) -> dict:
     """Return a chat completion; tokens are counted as a quarter of the letters."""
     text = answer_text(body) if text is None else text
-    prompt_tokens = sum(len(one["content"]) for one in body["messages"]) // 4
+    prompt_tokens = sum(len(part["content"]) for part in body["messages"]) // 4
     return {
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"],
         "choices": [{"index": 0, "finish_reason": finish,
@@ -185,9 +185,9 @@ class ChatServer:
         lines = self.files[batch["input_file_id"]].decode().splitlines()
         requests = [json.loads(line) for line in lines]
         written = [
-            {"custom_id": one["custom_id"], "error": None,
-             "response": {"status_code": 200, "body": completion(one["body"], text)}}
-            for one in requests[: len(requests) - leave_out]
+            {"custom_id": request["custom_id"], "error": None,
+             "response": {"status_code": 200, "body": completion(request["body"], text)}}
+            for request in requests[: len(requests) - leave_out]
         ]  # fmt: skip
         output = f"file-{len(self.files)}"
         lines = (json.dumps(line, ensure_ascii=False) for line in written)

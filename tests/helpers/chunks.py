@@ -65,7 +65,9 @@ def film(folder: Path, chunks: int, set_aside: int | None = None) -> Path:
     for number in range(chunks):
         file = f"{number:03d}.mkv"
         pictures = generator.integers(0, 255, (7, 56, 112, 3), dtype=np.uint8)
-        frames = [av.VideoFrame.from_ndarray(one).reformat(format="yuv420p") for one in pictures]
+        frames = [
+            av.VideoFrame.from_ndarray(picture).reformat(format="yuv420p") for picture in pictures
+        ]
         with open_encoder(folder / file, Fraction(1), frames[0]) as encode:
             for place, frame in enumerate(frames):
                 encode(place, frame)

@@ -67,11 +67,11 @@ class Spoken:
         """Return the chunk of a seed; a line spans the 12 s around what it is about."""
         rng = random.Random(f"spoken {seed}")
         events_s = draw_events(rng, share, self.chunk_s)
-        said = [(time_s, rng.choice(PHRASES[action])) for action, time_s in events_s.items()]
-        said += [(rng.uniform(0, self.chunk_s), rng.choice(FILLERS)) for _ in range(3)]
+        timed_texts = [(time_s, rng.choice(PHRASES[action])) for action, time_s in events_s.items()]
+        timed_texts += [(rng.uniform(0, self.chunk_s), rng.choice(FILLERS)) for _ in range(3)]
         lines = [
             {"start_s": max(0.0, time_s - 6), "end_s": min(self.chunk_s, time_s + 6), "text": text}
-            for time_s, text in sorted(said)
+            for time_s, text in sorted(timed_texts)
         ]
         return Drawn(Chunk("spoken", 1, seed, 0.0, self.chunk_s, lines), events_s)
 
@@ -120,25 +120,25 @@ def batches(encoder: Encoder, world: Spoken | Shown, chunks: int) -> Iterator[di
         for _ in range(chunks):
             drawn = world.draw(seed, LEARNING)
             prefix, questions = encoder.encode_prompt(drawn.chunk, ACTIONS)
-            said = map(encoder.answer_ids, answers(drawn, encoder.settings).values())
-            packed.append(pack(prefix, list(zip(questions, said, strict=True))))
+            target_ids = map(encoder.answer_ids, answers(drawn, encoder.settings).values())
+            packed.append(pack(prefix, list(zip(questions, target_ids, strict=True))))
             seed += 1
         yield collate(packed, encoder.tokenizer.pad_token_id)
 
 
 def texts(settings: PromptSettings) -> list[str]:
     """Return what the tokenizer of a base for these chunks must know."""
-    said = [phrase for phrases in PHRASES.values() for phrase in phrases]
-    asked = [prompt_text.format_question(action) for action in ACTIONS]
-    answered = [
+    phrases_of_all = [phrase for phrases in PHRASES.values() for phrase in phrases]
+    questions = [prompt_text.format_question(action) for action in ACTIONS]
+    target_answers = [
         prompt_text.format_answer(action, spans, 1, 0.0, settings)
         for action in ACTIONS
         for spans in ([(0.0, 12.0)], [])
     ]
     return 20 * [
         prompt_text.format_system_prompt(ACTIONS, settings),
-        *said,
+        *phrases_of_all,
         *FILLERS,
-        *asked,
-        *answered,
+        *questions,
+        *target_answers,
     ]

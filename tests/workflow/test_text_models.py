@@ -66,7 +66,7 @@ def paid(server: ChatServer, **settings) -> dict:
 
 def test_answers_outlive_a_failed_job_and_the_next_run_asks_for_the_rest_alone(study, server):
     async def until_the_account_is_closed(exchange):
-        await (answer(exchange) if exchange.number < 30 else exchange.fail(401, said="closed"))
+        await (answer(exchange) if exchange.number < 30 else exchange.fail(401, message="closed"))
 
     server.behave = until_the_account_is_closed
     configure(study, paid(server))

@@ -123,7 +123,7 @@ def test_a_server_that_asks_for_time_gets_it_from_all(form):
 
 def test_a_wait_that_is_too_long_is_not_waited_for():
     async def tomorrow(exchange):
-        await exchange.fail(429, said="come back tomorrow", Retry_After="86400")
+        await exchange.fail(429, message="come back tomorrow", Retry_After="86400")
 
     with ChatServer(tomorrow) as server, pytest.raises(InputError, match="come back tomorrow"):
         answers_of(server, concurrency=1)

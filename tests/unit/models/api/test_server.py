@@ -57,9 +57,9 @@ def test_the_key_is_in_no_file_output_error_or_process_list(tmp_path):
                 continue
         said = f"Incorrect API key provided: {exchange.headers['authorization']}"
         if exchange.number % 2:
-            await exchange.fail(500, said=said)
+            await exchange.fail(500, message=said)
         else:
-            await exchange.fail(401, said=said)
+            await exchange.fail(401, message=said)
 
     with ChatServer(tell) as server:
         command = job(server, match(), concurrency=1)

@@ -65,12 +65,12 @@ def f1(world: Spoken | Shown, answered: pl.DataFrame, shift_s: float = 0.0) -> f
             (
                 "held out",
                 1,
-                one.chunk.chunk,
+                example.chunk.chunk,
                 action,
                 *interval_around((time_s + shift_s) % world.chunk_s),
             )
-            for one in drawn
-            for action, time_s in one.events_s.items()
+            for example in drawn
+            for action, time_s in example.events_s.items()
         ],
         schema=[*matching.SAMPLE, "start_s", "end_s"],
         orient="row",
@@ -107,9 +107,9 @@ def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(tmp_path, m
     world = Spoken()
     spotter = learned(tmp_path, world, steps=280)
     answered = answer(spotter, world)
-    found = f1(world, answered)
+    score = f1(world, answered)
     assert baseline(world) < 0.15
-    assert found >= 0.35
+    assert score >= 0.35
     assert f1(world, answered, shift_s=20) < 0.15
     silent = answer(spotter, world, lambda chunk: replace(chunk, lines=()))
     assert f1(world, silent) < 0.15
@@ -122,16 +122,17 @@ def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(tmp_path, m
 def test_what_was_denied_still_has_a_most_probable_interval(tmp_path):
     world = Spoken()
     plain = learned(tmp_path, world, steps=150)
-    also = Spotter(plain.model, plain.encoder, replace(plain.settings, candidates=True))
-    said, noted = answer(plain, world), answer(also, world)
-    assert noted.select("status", "text").equals(said.select("status", "text"))
-    denied = said["status"] == "none"
+    candidate_model = Spotter(plain.model, plain.encoder, replace(plain.settings, candidates=True))
+    without, with_candidates = answer(plain, world), answer(candidate_model, world)
+    assert with_candidates.select("status", "text").equals(without.select("status", "text"))
+    denied = without["status"] == "none"
     assert 0 < denied.sum() < len(denied)
     kept = [
-        table.filter(~denied).explode("intervals").unnest("intervals") for table in (said, noted)
+        table.filter(~denied).explode("intervals").unnest("intervals")
+        for table in (without, with_candidates)
     ]
     assert_frame_equal(*(table.select("start_s", "end_s", "confidence") for table in kept))
-    candidates = noted.filter(denied).explode("intervals").unnest("intervals")
+    candidates = with_candidates.filter(denied).explode("intervals").unnest("intervals")
     assert candidates["confidence"].is_between(0, 0.5).all()
     assert candidates["start_s"].count() == denied.sum()
 

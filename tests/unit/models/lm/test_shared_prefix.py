@@ -69,8 +69,8 @@ def gradients(model, batches: list[dict]) -> tuple[float, dict[str, torch.Tensor
     model.zero_grad()
     loss = sum(model(**batch, num_items_in_batch=tokens).loss for batch in batches)
     loss.backward()
-    found = {name: weight.grad.clone() for name, weight in model.named_parameters()}
-    return loss.item(), found
+    by_name = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    return loss.item(), by_name
 
 
 def test_loss_and_every_gradient_equal_those_of_separate_sequences(encoder):
@@ -78,16 +78,16 @@ def test_loss_and_every_gradient_equal_those_of_separate_sequences(encoder):
     shared, separate = [], []
     for number, frames in ((0, 5), (1, 3)):
         prefix, questions = encoder.encode_prompt(chunk(number, frames, lines=1 + number), ACTIONS)
-        asked = branches(encoder, questions)
-        shared.append(pack(prefix, asked))
-        for one in asked:
-            plain = collate([pack(prefix, [one])], pad_id=0)
+        pairs = branches(encoder, questions)
+        shared.append(pack(prefix, pairs))
+        for branch in pairs:
+            plain = collate([pack(prefix, [branch])], pad_id=0)
             del plain["attention_mask"]  # the model's own causal attention
             separate.append(plain)
-    loss, found = gradients(encoder.model, [collate(shared, pad_id=0)])
+    loss, actual = gradients(encoder.model, [collate(shared, pad_id=0)])
     expected_loss, expected = gradients(encoder.model, separate)
     assert loss == pytest.approx(expected_loss, rel=1e-5)
-    for name, gradient in found.items():
+    for name, gradient in actual.items():
         scale = expected[name].abs().max()
         # The bias of the keys does not change a softmax: its gradient is rounding error.
         assert scale > 1e-6 or name.endswith(("k_proj.bias", "qkv.bias")), f"{name} is not used"
@@ -103,17 +103,17 @@ def test_positions_of_separate_sequences_are_the_models_own(encoder):
     ids = batch["input_ids"]
     inputs = {key: batch[key] for key in ("pixel_values_videos", "video_grid_thw")}
     kinds = (ids == encoder.model.config.video_token_id) * 2
-    own = encoder.model(input_ids=ids, mm_token_type_ids=kinds, **inputs).logits
+    expected = encoder.model(input_ids=ids, mm_token_type_ids=kinds, **inputs).logits
     del batch["attention_mask"], batch["labels"]
-    assert torch.allclose(encoder.model(**batch).logits, own, atol=1e-5)
+    assert torch.allclose(encoder.model(**batch).logits, expected, atol=1e-5)
 
 
 @sees
 def test_text_after_a_long_video_starts_after_its_last_frame(encoder):
     """As Qwen trained it: the largest position of the video plus one, on all axes."""
     prefix, _ = encoder.encode_prompt(chunk(frames=40), ACTIONS)
-    seen = prefix.ids == encoder.model.config.video_token_id
-    last = int(seen.nonzero().max())
+    is_video = prefix.ids == encoder.model.config.video_token_id
+    last = int(is_video.nonzero().max())
     after = prefix.positions[:, last + 1]
     assert after.unique().tolist() == [int(prefix.positions[:, : last + 1].max()) + 1]
     steps = prefix.positions[:, last + 1 :].diff(dim=1)
@@ -133,7 +133,7 @@ def test_decoding_all_questions_together_equals_one_prompt_at_a_time(encoder):
     prefix, questions = broken_off(encoder)
     stops = {encoder.tokenizer.eos_token_id}
     together = decode_answers(encoder.model, prefix, questions, 24, stops)
-    assert len({tuple(one.ids) for one in together}) > 1, "the answers do not differ"
+    assert len({tuple(parallel.ids) for parallel in together}) > 1, "the answers do not differ"
     for question, decoded in zip(questions, together, strict=True):
         ids, probabilities = greedy(encoder.model, prefix, question, 24, stops)
         assert decoded.ids == ids
@@ -159,9 +159,12 @@ def test_decoding_stops_at_each_answers_own_end(encoder):
     """A token that one answer has and another has not is made the stop token."""
     prefix, questions = broken_off(encoder)
     free = decode_answers(encoder.model, prefix, questions, 12, stop_ids=())
-    assert all(len(one.ids) == 12 and not one.ended for one in free)
+    assert all(len(decoded.ids) == 12 and not decoded.ended for decoded in free)
     stop = next(
-        token for one in free for token in one.ids if any(token not in other.ids for other in free)
+        token
+        for decoded in free
+        for token in decoded.ids
+        if any(token not in other.ids for other in free)
     )
     stopped = decode_answers(encoder.model, prefix, questions, 12, {stop})
     for whole, cut in zip(free, stopped, strict=True):
@@ -181,8 +184,8 @@ def test_an_answer_that_is_made_to_begin_so_goes_on_as_after_these_words(encoder
     batch = collate([pack(prefix, [([*question, *opening], [])])], pad_id=0)
     del batch["attention_mask"], batch["labels"]
     with torch.no_grad():
-        said = encoder.model(**batch).logits[0].softmax(-1)[-len(opening) - 1 : -1]
-    given = [float(row[token]) for row, token in zip(said, opening, strict=True)]
+        distribution = encoder.model(**batch).logits[0].softmax(-1)[-len(opening) - 1 : -1]
+    given = [float(row[token]) for row, token in zip(distribution, opening, strict=True)]
     rest = probabilities[: len(led.ids) - len(opening)]
     assert led.probabilities == pytest.approx(given + rest, abs=1e-5)
 
@@ -201,10 +204,10 @@ def test_labels_read_as_the_answers_alone(encoder):
 def test_a_branch_does_not_see_another(encoder):
     """Another question of the same length leaves all other logits as they are, bit for bit."""
     prefix, questions = encoder.encode_prompt(chunk(), ACTIONS)
-    asked = branches(encoder, questions)
-    changed = copy.deepcopy(asked)
+    pairs = branches(encoder, questions)
+    changed = copy.deepcopy(pairs)
     changed[1][0][:] = reversed(changed[1][0])
-    before, after = pack(prefix, asked), pack(prefix, changed)
+    before, after = pack(prefix, pairs), pack(prefix, changed)
     with torch.no_grad():
         logits = [
             encoder.model(**collate([packed], pad_id=0)).logits[0] for packed in (before, after)

@@ -48,5 +48,5 @@ def test_instructions_open_the_users_message_where_there_is_no_system_role(templ
             begin + format_system_prompt(ACTIONS, SETTINGS) + "\n\nCommentary:\n"
         )
         assert text.endswith("The chunk runs from 37:00 to 38:00.\n")
-        ends = [tokenizer.decode(one).replace(" [/INST]", "[/INST]") for one in questions]
+        ends = [tokenizer.decode(ids).replace(" [/INST]", "[/INST]") for ids in questions]
         assert ends == [format_question(action) + "[/INST]" for action in ACTIONS]

@@ -1,4 +1,4 @@
-"""The temporal convolutional network on code-made commentary, and the decisions that it shares with no other."""
+"""The temporal convolutional network on code-made commentary."""
 
 import json
 import os
@@ -14,14 +14,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from planted import KEY, f1_of, make_match
-from touchline.core.iou import iou, max_distance_s
 from touchline.core.problems import InputError
-from touchline.core.schema import COMMENTARY, PREDICTIONS
-from touchline.data.samples import make_samples
+from touchline.core.schema import PREDICTIONS
 from touchline.evaluation.matching import answer_intervals, pairs, truth_intervals
 from touchline.models import constant
 from touchline.models.backend import Match
-from touchline.models.peaks import MIN_EXPECTED_MATCHES, choose_intervals
 from touchline.models.words import tcn, tcn_fit
 from touchline.models.words.features import encode_half, index_events, make_targets, make_window
 
@@ -65,16 +62,16 @@ def test_a_confidence_is_the_share_of_the_answers_that_match(tmp_path):
     """Three in five phrases are said after an event, the others are nothing but words."""
     made = (make_match(seed, share_true=0.6) for seed in range(40))
     tcn_fit.fit(made, SMALL, tmp_path, tmp_path / "checkpoints")
-    model, hits, sure = tcn.load({}, tmp_path), [], []
+    model, hits, confidences = tcn.load({}, tmp_path), [], []
     for match in (make_match(seed, share_true=0.6) for seed in range(100, 112)):
         name = pl.lit(match.name).alias("match")
-        said = answer_intervals(model.answer(match).with_columns(name))
-        said = said.filter(pl.col("confidence") > 0.3)
-        matched = pairs(said, truth_intervals(match.samples.with_columns(name), match.labels))
+        intervals = answer_intervals(model.answer(match).with_columns(name))
+        intervals = intervals.filter(pl.col("confidence") > 0.3)
+        matched = pairs(intervals, truth_intervals(match.samples.with_columns(name), match.labels))
         hits.append(matched["answer"].n_unique())
-        sure += said["confidence"].to_list()
-    assert len(sure) > 150, len(sure)
-    assert sum(hits) / len(sure) == pytest.approx(np.mean(sure), abs=0.08)
+        confidences += intervals["confidence"].to_list()
+    assert len(confidences) > 150, len(confidences)
+    assert sum(hits) / len(confidences) == pytest.approx(np.mean(confidences), abs=0.08)
 
 
 def test_the_same_data_give_the_same_bytes_and_another_seed_others(tmp_path):
@@ -219,47 +216,3 @@ def test_an_event_is_near_the_steps_whose_middle_is_at_most_two_and_a_half_secon
         times_s = half.events[half.events[:, 1] == number, 0]
         expected = (np.abs(middles[:, None] - times_s) <= 2.5).any(axis=1)
         assert np.array_equal(near[:, number] > 0, expected)
-
-
-@pytest.mark.parametrize("length_s", [3.0, 4.0, 6.0, 12.0, 24.0, 39.9, 40.0, 50.0])
-def test_reach_is_as_far_as_an_answer_matches(length_s):
-    apart = np.arange(0, 40, 0.01)
-    half = length_s / 2
-    table = pl.DataFrame({"a": apart - half, "b": apart + half}).with_columns(c=-6.0, d=6.0)
-    matches = table.select(iou(*map(pl.col, "abcd")) > 0.3).to_series().to_numpy()
-    reach = apart[matches].max() if matches.any() else 0
-    assert max_distance_s(length_s) == pytest.approx(reach, abs=0.011)
-
-
-@pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("length_s", [12.0, 39.0])
-def test_the_first_answer_matches_most_of_the_events_that_are_expected_in_its_chunk(seed, length_s):
-    draw = np.random.default_rng(seed)
-    samples = make_samples(pl.DataFrame(schema=COMMENTARY), {1: 150.0}, ["goal", "foul"], 60.0, 0.0)
-    rates = {"goal": draw.random(75) ** 8}  # nobody knows of a foul
-    answers = choose_intervals(samples, rates, 2.0, length_s)
-    assert set(answers.filter(action="foul")["status"]) == {"none"}
-    middles = np.arange(75) * 2 + 1.0
-    for start_s, intervals in zip(
-        (0, 60, 120), answers.filter(action="goal")["intervals"], strict=True
-    ):
-        inside = (middles >= start_s) & (middles < start_s + 60)
-        table = pl.DataFrame({"a": middles - length_s / 2, "b": middles + length_s / 2}).join(
-            pl.DataFrame({"c": middles - 6, "d": middles + 6, "rate": rates["goal"] * inside}),
-            how="cross", maintain_order="left_right",
-        )  # fmt: skip
-        matched = pl.when(iou(*map(pl.col, "abcd")) > 0.3).then("rate").otherwise(0)
-        expected = table.select(matched).to_series().to_numpy().reshape(75, 75).sum(axis=1)
-        best = max(intervals.to_list(), key=lambda one: one["confidence"])
-        assert best["confidence"] == pytest.approx(1 - np.exp(-expected[inside].max()))
-        place = int((best["start_s"] + length_s / 2) // 2)
-        assert inside[place]
-        assert expected[place] == pytest.approx(expected[inside].max())
-
-
-def test_nothing_is_answered_twice_and_nothing_below_the_least():
-    samples = make_samples(pl.DataFrame(schema=COMMENTARY), {1: 60.0}, ["goal"], 60.0, 0.0)
-    rate = np.full(30, MIN_EXPECTED_MATCHES / 20)
-    rate[5] = 3.0  # one event, certain
-    (intervals,) = choose_intervals(samples, {"goal": rate}, 2.0, 12.0)["intervals"]
-    assert len(intervals.to_list()) == 1

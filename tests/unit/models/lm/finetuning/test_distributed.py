@@ -79,7 +79,7 @@ def start(results: Path, folder: Path, count: int, dropout: float = 0.0, **envir
     )
 
 
-def said(folder: Path) -> str:
+def stderr_of(folder: Path) -> str:
     return (folder / "stderr.txt").read_text()
 
 
@@ -92,7 +92,7 @@ def test_two_processes_take_the_steps_of_one(results, tmp_path):
     for count in (1, 2):
         folder = tmp_path / str(count)
         folder.mkdir()
-        assert start(results, folder, count).wait() == 0, said(folder)
+        assert start(results, folder, count).wait() == 0, stderr_of(folder)
         logs.append(log(folder))
         fit.drop_checkpoints(folder, folder / "checkpoints")
         assert list(folder.glob("checkpoints/*")) == []
@@ -101,7 +101,7 @@ def test_two_processes_take_the_steps_of_one(results, tmp_path):
         assert logs[1][name].to_list() == pytest.approx(logs[0][name].to_list(), rel=1e-3)
     assert logs[1].height == STEPS
     assert logs[0]["loss"][0] - logs[0]["loss"][-1] > 0.1  # it is not that nothing was trained
-    assert said(tmp_path / "2").count(f"{CHUNKS} chunks, {STEPS} steps") == 1
+    assert stderr_of(tmp_path / "2").count(f"{CHUNKS} chunks, {STEPS} steps") == 1
 
 
 def test_a_budget_or_sigterm_ends_all_with_75_and_the_next_run_goes_on_exactly(results, tmp_path):
@@ -111,16 +111,16 @@ def test_a_budget_or_sigterm_ends_all_with_75_and_the_next_run_goes_on_exactly(r
     cut.mkdir()
     assert start(results, whole, 2, dropout=0.1).wait() == 0
     run = start(results, cut, 2, dropout=0.1, **{BUDGET_VARIABLE: "0"})
-    assert run.wait() == UNFINISHED, said(cut)
-    assert said(cut).count(f"saved after 1 of {STEPS} steps") == 1
+    assert run.wait() == UNFINISHED, stderr_of(cut)
+    assert stderr_of(cut).count(f"saved after 1 of {STEPS} steps") == 1
     run = start(results, cut, 2, dropout=0.1)
     until = time.monotonic() + 120
     while not list(cut.glob("checkpoints/*/checkpoint-2/complete.json")):
-        assert time.monotonic() < until, said(cut)
+        assert time.monotonic() < until, stderr_of(cut)
         time.sleep(0.01)
     run.send_signal(signal.SIGTERM)
-    assert run.wait() == UNFINISHED, said(cut)
-    assert said(cut).count("SIGTERM: saved after") == 1
+    assert run.wait() == UNFINISHED, stderr_of(cut)
+    assert stderr_of(cut).count("SIGTERM: saved after") == 1
     assert not (cut / "model").exists()
     assert start(results, cut, 2, dropout=0.1).wait() == 0
     assert_same(cut, whole)

@@ -121,7 +121,7 @@ def test_sigterm_within_a_step_ends_it_at_once_and_the_step_is_taken_whole_later
     exact = ["step", "loss", "learning_rate", "grad_norm"]
     assert log.select(exact).equals(whole.select(exact))
     weights = dict(model.named_parameters())
-    assert all(torch.equal(one, weights[name]) for name, one in again.named_parameters())
+    assert all(torch.equal(weight, weights[name]) for name, weight in again.named_parameters())
 
 
 def test_sigkill_loses_the_steps_after_the_checkpoint_and_nothing_else(
@@ -191,8 +191,8 @@ def test_a_damaged_checkpoint_is_passed_over_and_said(tiny, uninterrupted, tmp_p
 
 def test_checkpoints_hold_no_pickled_code(tiny, tmp_path):
     model, encoder = load(tiny)
-    one = dataclasses.replace(SCHEDULE, epochs=1)
-    trainer.train(model, encoder, Examples(), one, tmp_path)
+    short = dataclasses.replace(SCHEDULE, epochs=1)
+    trainer.train(model, encoder, Examples(), short, tmp_path)
     for path in checkpoints.newest(tmp_path).iterdir():
         if path.suffix in (".pt", ".pth"):
             with safe_globals():  # those of a NumPy random state
@@ -263,7 +263,7 @@ def assert_learned_by_heart(model, encoder, folder: Path, epochs: int) -> pl.Dat
         decoded = shared_prefix.decode_answers(
             model, asked, questions, 40, {encoder.tokenizer.eos_token_id}
         )
-        texts = [encoder.tokenizer.decode(one.ids) for one in decoded]
+        texts = [encoder.tokenizer.decode(answer.ids) for answer in decoded]
         assert texts == list(example.answers.values())
     return log
 
@@ -306,11 +306,11 @@ def test_the_adapter_is_an_ordinary_one_and_answers_as_its_merge(tiny, uninterru
     answers = shared_prefix.decode_answers(adapted, asked, questions, 20, set())
     with adapted.disable_adapter():
         plain = shared_prefix.decode_answers(adapted, asked, questions, 20, set())
-    assert [one.ids for one in answers] != [one.ids for one in plain]
+    assert [answer.ids for answer in answers] != [answer.ids for answer in plain]
     merge.main(["--folder", str(uninterrupted), "--out", str(tmp_path)])
     merged, _ = loader.load_base(str(tmp_path), None, "auto", vision=True)
     again = shared_prefix.decode_answers(merged.eval(), asked, questions, 20, set())
-    assert [one.ids for one in answers] == [one.ids for one in again]
+    assert [answer.ids for answer in answers] == [answer.ids for answer in again]
 
 
 def test_a_run_that_was_cut_after_its_last_step_only_hands_over(tiny, tmp_path):
@@ -319,7 +319,7 @@ def test_a_run_that_was_cut_after_its_last_step_only_hands_over(tiny, tmp_path):
     again, encoder = load(tiny)
     assert trainer.train(again, encoder, Examples(), SCHEDULE, tmp_path).equals(log)
     weights = dict(model.named_parameters())
-    assert all(torch.equal(one, weights[name]) for name, one in again.named_parameters())
+    assert all(torch.equal(weight, weights[name]) for name, weight in again.named_parameters())
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_chunks(tiny, tmp_path):

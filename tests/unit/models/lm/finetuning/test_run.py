@@ -1,0 +1,90 @@
+"""Fine-tuning where chunks cannot be read."""
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from chunks import labels, samples
+from lm_cases import entry
+from touchline.core import schema
+from touchline.core.problems import InputError
+from touchline.jobs import slurm
+from touchline.models.backend import Match
+from touchline.models.lm.finetuning import collator, vlm_fit
+
+
+@pytest.fixture
+def truncated(manifests, tmp_path) -> list[Path]:
+    """Return the manifest of three chunks, one of which was cut off on the disk afterwards."""
+    shutil.copytree(manifests[0].parent, tmp_path / "chunks")
+    with (tmp_path / "chunks/000.mkv").open("r+b") as file:
+        file.truncate(2000)
+    return [tmp_path / "chunks/1.parquet"]
+
+
+def train(
+    tiny, manifests, folder: Path, asked: pl.DataFrame, dropout: float = 0.05, **training
+) -> pl.DataFrame:
+    """Fine-tune on these samples for three epochs and return the log."""
+    lora = {"rank": 4, "dropout": dropout}
+    settings = entry(tiny, lora=lora, training={"epochs": 3, "dataloader_workers": 0} | training)
+    folder.mkdir(exist_ok=True)
+    study = [Match("a_match", asked, labels((30.0, "goal"), (70.0, "foul")), manifests)]
+    vlm_fit.fit(study, settings, folder, folder / "checkpoints")
+    return pl.read_parquet(folder / "log.parquet")
+
+
+def test_a_chunk_that_cannot_be_read_is_left_out_of_its_step_and_listed(
+    tiny, truncated, tmp_path, capsys
+):
+    log = train(tiny, truncated, tmp_path / "model", samples(2), 0.0, batch_size=2)
+    assert log["skipped"].to_list() == [1, 1, 1]
+    assert (log["loss"] > 0).all()
+    assert [str(problem) for problem in schema.read_problems(tmp_path / "model/log.parquet")] == [
+        "a_match, half 1: chunk 0: it is not the file that its manifest lists (the checksum "
+        "differs). Delete the manifest; the chunks are made again. The training went on without it. "
+        "(chunk set aside)"
+    ]
+    assert capsys.readouterr().err.count("left out: a_match half 1 chunk 0: ") == 3
+    # The steps are those of the other chunk alone.
+    other = samples(2).filter(chunk=1)
+    alone = train(tiny, truncated, tmp_path / "alone", other, 0.0, batch_size=1)
+    assert log["loss"].to_list() == pytest.approx(alone["loss"].to_list(), rel=1e-5)
+
+
+def test_a_step_without_a_readable_chunk_changes_nothing(tiny, truncated, tmp_path):
+    folder = tmp_path / "model"
+    log = train(tiny, truncated, folder, samples(2), batch_size=1, save_steps=1, seed=2)
+    empty = [number == 0 for number in collator.training_order(2, 3, seed=2)]
+    assert empty[-1]
+    assert log["skipped"].to_list() == [int(is_empty) for is_empty in empty]
+    assert log["loss"].is_null().to_list() == empty
+    last = [
+        load_file(folder / f"checkpoints/checkpoint-{n}/adapter_model.safetensors") for n in (5, 6)
+    ]
+    assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_a_run_that_goes_on_still_lists_what_was_left_out_before(
+    tiny, truncated, tmp_path, monkeypatch
+):
+    whole = train(tiny, truncated, tmp_path / "whole", samples(2), batch_size=1, seed=2)
+    monkeypatch.setenv(slurm.BUDGET_VARIABLE, "0")
+    for _ in range(5):
+        with pytest.raises(SystemExit):
+            train(tiny, truncated, tmp_path / "cut", samples(2), batch_size=1, seed=2)
+    cut = train(tiny, truncated, tmp_path / "cut", samples(2), batch_size=1, seed=2)
+    exact = ["step", "loss", "grad_norm", "skipped"]
+    assert cut.select(exact).equals(whole.select(exact))
+    listed = [schema.read_problems(tmp_path / run / "log.parquet") for run in ("whole", "cut")]
+    assert len(listed[0]) == 1
+    assert listed[0] == listed[1]
+
+
+def test_a_split_without_samples_is_said(tiny, tmp_path):
+    with pytest.raises(InputError, match="the train split has no samples"):
+        vlm_fit.fit([], entry(tiny), tmp_path, tmp_path / "checkpoints")

@@ -1,0 +1,20 @@
+"""Backends by their names."""
+
+import pytest
+
+from touchline.core.problems import InputError
+from touchline.models.catalogue import load_backend, load_trainer
+
+
+@pytest.mark.parametrize(
+    ("name", "training", "message"),
+    [
+        ("oracle", False, r"'oracle'.*constant, linear"),
+        ("../secrets", False, r"'../secrets': no such backend\. "),
+        ("spots", False, r"'spots': no such backend\. "),
+        ("constant", True, r"'constant': no such backend that trains\. There are linear, tcn"),
+    ],
+)
+def test_an_unknown_backend_is_a_sentence_that_names_the_known_ones(name, training, message):
+    with pytest.raises(InputError, match=message):
+        (load_trainer if training else load_backend)(name)
