@@ -1,6 +1,7 @@
 """The reel of a user's own video: models of every kind, one video or several, and bad input."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -47,12 +48,73 @@ def test_a_video_of_a_whole_match_is_told_where_its_halves_are(tmp_path, film):
     assert content(tmp_path)["clips"] == []
     reel(tmp_path, *words, "--halves", "0:05-1:10", "1:20-9:00")
     made = content(tmp_path)
-    # The middles of the video's minutes that lie in half 2 is 135 s: its end is the video's.
+    # Half 2 has a minute, and the 10 s up to the video's end, which the last answer is cut to.
     assert [(clip["half"], clip["title"]) for clip in made["clips"]] == [
-        (2, "Goal 45:10"), (2, "Goal 45:55"),
+        (2, "Goal 45:30"), (2, "Goal 46:05"),
     ]  # fmt: skip
     (video,) = tmp_path.glob("reel/reels/*/reel.mp4")
-    assert read_pictures(video)[1] == [*range(2000, 2500), *range(3125, 3625)]
+    assert read_pictures(video)[1] == [*range(2500, 3000), *range(3400, 3750)]
+
+
+def test_each_of_two_videos_is_told_where_its_half_is(tmp_path, film):
+    (tmp_path / "second.mp4").symlink_to(film)
+    words = (film, "second.mp4", "--query", "goals", "--model", "constant", "--halves")
+    done = reel(tmp_path, *words, "0:10-1:10", "0:30-1:30", "0:50-1:50", check=False)
+    assert done.stderr.startswith("error: --halves: 3 for 2 videos. Give one START-END for each")
+    reel(tmp_path, *words, "0:10-1:10", "--halves", "0:30-1:30")
+    made = content(tmp_path)
+    assert [half["start_s"] for half in made["halves"].values()] == [10.0, 30.0]
+    assert [clip["title"] for clip in made["clips"]] == ["Goal 00:30", "Goal 45:30"]
+    (video,) = tmp_path.glob("reel/reels/*/reel.mp4")
+    assert read_pictures(video)[1] == [*range(750, 1250), *range(1250, 1750)]
+
+
+LIKELY, UNLIKELY = 0.9, 0.2
+
+
+@pytest.fixture
+def external(tmp_path):
+    """A folder with a model that answers two goals, and its configuration with tuned thresholds."""
+    spots = [
+        {"half": "1", "position": str(position), "label": "Goal", "confidence": str(confidence)}
+        for position, confidence in ((30_000, LIKELY), (90_000, UNLIKELY))
+    ]
+    folder = tmp_path / "spots/film"
+    folder.mkdir(parents=True)
+    (folder / "results_spotting.json").write_text(json.dumps({"predictions": spots}))
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["models"]["other"] = {
+        "backend": "external", "path": str(tmp_path / "spots"), "threshold": "tuned",
+    }  # fmt: skip
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    scores = tmp_path / "study/results/scores"
+    scores.mkdir(parents=True)
+    (scores / "other.thresholds.csv").write_text("action,threshold\ngoal,0.5\n")
+    return tmp_path
+
+
+def marks(folder) -> list[str]:
+    """Return the titles of the model's marks on the page's timelines."""
+    page = (folder / "reel/index.html").read_text()
+    return re.findall(r'title="(Goal, confidence [^"]*)"', page)
+
+
+def test_tuned_thresholds_lie_beside_the_models_folder_and_hold_for_clips_and_page(external, film):
+    words = (film, "--match", "film", "--query", "goals", "--model", "other")
+    words = (*words, "--config", "config.yaml")
+    done = reel(external, *words)
+    assert "No tuned thresholds of other" in done.stdout
+    assert len(content(external)["clips"]) == len(marks(external)) == 2
+    reel(external, *words, "--folder", external / "study/results/models/other")
+    assert [clip["confidence"] for clip in content(external)["clips"]] == [LIKELY]
+    assert marks(external) == ["Goal, confidence 0.9 00:30"]
+
+
+def test_the_page_has_the_answers_that_reach_the_threshold_and_no_others(external, film):
+    words = (film, "--match", "film", "--query", "goals", "--model", "other", "--threshold", "0.5")
+    reel(external, *words, "--config", "config.yaml")
+    assert len(content(external)["clips"]) == 1
+    assert marks(external) == ["Goal, confidence 0.9 00:30"]
 
 
 def test_a_video_language_model_answers_an_open_question(tmp_path, film):

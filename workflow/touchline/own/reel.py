@@ -5,30 +5,31 @@
     touchline reel first.mkv second.mkv --query "top 5 corners" --model linear \\
         --folder results/models/linear --commentary 1_asr.json 2_asr.json
 
-REQUIRES one video per half, or one video of several halves with their times (without --halves it
-    is taken for half 1); a model of the configuration, trained in a run of the workflow if its
+REQUIRES one video per half, with the half's times in each if it shows more than the half, or one
+    video of several halves with their times (without --halves it is taken for half 1); a model of the configuration, trained in a run of the workflow if its
     backend trains.
 PRODUCES OUT/index.html, and in OUT/reels/<match>/ the reel and the lists for editors.
 """
 
 import argparse
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import polars as pl
 
-from touchline.core import cli, schema
-from touchline.core.clock import parse_time
+from touchline.core import cli
 from touchline.core.config import WORKFLOW, read_yaml
-from touchline.core.problems import MATCH_SET_ASIDE, InputError
-from touchline.data import commentary
+from touchline.core.problems import InputError
 from touchline.data.matches import slug
-from touchline.data.samples import collapse_loops, make_samples
+from touchline.data.samples import make_samples
 from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import read_thresholds
 from touchline.models import catalogue
 from touchline.models.backend import Match
+from touchline.own.halves import MAX_HALVES, parse_halves, read_lines
 from touchline.reels import reel_page
 from touchline.reels.clips import find_clips, teams
 from touchline.reels.highlights import (
@@ -46,66 +47,22 @@ from touchline.video.frame_reader import probe
 from touchline.video.grid import Box, ChunkSettings
 
 
-def parse_halves(
-    texts: Sequence[str], videos: Sequence[Path], durations_s: Sequence[float]
-) -> dict[int, HalfVideo]:
-    """Return the halves: each video, or the given parts of a single one (texts such as 5:10-50:00).
-
-    Raises `InputError` for a text of another form, and for parts of several videos.
-    """
-    if not texts:
-        pairs = zip(videos, durations_s, strict=True)
-        return {number: HalfVideo(*pair) for number, pair in enumerate(pairs, start=1)}
-    if len(videos) != 1:
-        raise InputError("--halves: give it with a single video, which holds them all.")
-    halves = {}
-    for number, text in enumerate(texts, start=1):
-        try:
-            start_s, end_s = map(parse_time, text.split("-"))
-        except ValueError as error:
-            raise InputError(
-                f"--halves {text}: write START-END, such as 1:02:40-1:51:00."
-            ) from error
-        end_s = min(end_s, durations_s[0])
-        if start_s >= end_s:
-            raise InputError(
-                f"--halves {text}: it starts at or after its end, or the end of the video "
-                f"({durations_s[0]:.0f} s). Correct it."
-            )
-        halves[number] = HalfVideo(videos[0], end_s - start_s, start_s)
-    return halves
-
-
-def read_lines(files: Sequence[Path], match: str) -> pl.DataFrame:
-    """Return the commentary of each file as that of half 1, 2, … (columns `schema.COMMENTARY`).
-
-    Raises `InputError` for a file that cannot be read.
-    """
-    tables = [pl.DataFrame(schema=schema.COMMENTARY)]
-    for number, path in enumerate(files, start=1):
-        table, problems = commentary.read_commentary(path, match, number)
-        cli.report(problems)
-        if any(problem.effect == MATCH_SET_ASIDE for problem in problems):
-            raise InputError(f"{path}: the commentary cannot be read: see above.")
-        tables.append(table)
-    return collapse_loops(pl.concat(tables))
-
-
 def run_model(
     config: dict,
     model: str,
     trained: Path | None,
     match: str,
-    videos: Sequence[Path],
-    durations_s: Sequence[float],
+    halves: dict[int, HalfVideo],
+    are_parts: bool,
     lines: pl.DataFrame,
     actions: Sequence[str],
     work: Path,
 ) -> pl.DataFrame:
-    """Return a model's answers (`schema.PREDICTIONS`) for each video, as half 1, 2, …
+    """Return a model's answers (`schema.PREDICTIONS`) for each half.
 
-    `trained` is the folder of the trained model; chunks are written into the folder `work`. Raises
-    `InputError` for a model that reads commentary alone where there is none.
+    `trained` is the folder of the trained model; `are_parts` says that the halves are parts of
+    their videos; chunks are written into the folder `work`. Raises `InputError` for a model that
+    reads commentary alone where there is none.
     """
     entry = config["models"][model]
     reads_video = catalogue.reads_video(entry)
@@ -114,7 +71,7 @@ def run_model(
             f"{model} reads commentary alone, and there is none. Give --commentary, or a model "
             "that reads video (vlm)."
         )
-    durations = dict(enumerate(durations_s, start=1))
+    durations = {number: half.duration_s for number, half in halves.items()}
     grid = config["grid"]
     samples = make_samples(lines, durations, list(actions), grid["length_s"], grid["overlap_s"])
     manifests = []
@@ -124,26 +81,24 @@ def run_model(
         chunk_settings = ChunkSettings(
             grid["length_s"], grid["overlap_s"], cutting["fps"], cutting["height"], box
         )
-        for number, video in enumerate(videos, start=1):
+        for number, half in halves.items():
             manifests.append(work / f"{number}.parquet")
-            folder = work / str(number)
-            cli.report(chunk_half(video, match, number, folder, manifests[-1], chunk_settings))
+            cli.report(
+                chunk_half(
+                    cast(Path, half.video),
+                    match,
+                    number,
+                    work / str(number),
+                    manifests[-1],
+                    chunk_settings,
+                    span_s=(half.start_s, half.duration_s) if are_parts else None,
+                )
+            )
     settings = catalogue.settings_of(entry, config["labels"])
     loaded = catalogue.load_backend(entry["backend"]).load(settings, trained)
     answers = loaded.answer(Match(match, samples, manifests=manifests))
     cli.report(getattr(loaded, "problems", []))
     return answers
-
-
-def split_by_half(table: pl.DataFrame, halves: dict[int, HalfVideo]) -> pl.DataFrame:
-    """Return intervals of a single video as intervals of the half that their middle lies in."""
-    middle = (pl.col("start_s") + pl.col("end_s")) / 2
-    return pl.concat(
-        table.filter(middle >= half.start_s, middle < half.start_s + half.duration_s).with_columns(
-            pl.col("start_s", "end_s") - half.start_s, half=pl.lit(number, pl.Int64)
-        )
-        for number, half in halves.items()
-    )
 
 
 def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
@@ -164,18 +119,22 @@ def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
 
 
 def threshold_of(
-    entry: dict, model: str, query: Query, given: float | None
+    entry: dict, model: str, folder: Path | None, query: Query, given: float | None
 ) -> float | dict[str, float]:
-    """Return the given threshold, else the model's own, tuned where a run tuned it."""
+    """Return the given threshold, else the model's own, tuned where a run tuned it.
+
+    The tuned ones are in the results that hold the model's folder, `results/models/<model>`.
+    """
     if given is not None:
         return given
     threshold = entry.get("threshold", 0.0)
     if threshold != "tuned":
         return threshold
-    tuned = Path(f"results/scores/{model}.thresholds.csv")
+    results = Path(os.path.abspath(folder or f"results/models/{model}")).parents[1]
+    tuned = results / f"scores/{model}.thresholds.csv"
     if query.open_text is None and tuned.is_file():
         return read_thresholds(tuned)
-    print(f"No tuned thresholds of {model} here: every answer counts. Set --threshold.")
+    print(f"No tuned thresholds of {model} ({tuned}): every answer counts. Set --threshold.")
     return 0.0
 
 
@@ -188,7 +147,10 @@ def main(argv: list[str]) -> None:
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="one per half")
     parser.add_argument("--query", required=True, help="what to show, in words")
     parser.add_argument("--model", required=True, help="a model of the configuration")
-    parser.add_argument("--halves", nargs="+", default=[], metavar="START-END")
+    parser.add_argument(
+        "--halves", nargs="+", action="extend", default=[], metavar="START-END",
+        help="where each half is: in the single video, or in each of the videos in order",
+    )  # fmt: skip
     parser.add_argument(
         "--commentary", type=Path, nargs="*", default=[], metavar="JSON",
         help="of each video, as SoccerNet-Echoes has it",
@@ -211,8 +173,10 @@ def main(argv: list[str]) -> None:
     if args.model not in config["models"]:
         known = ", ".join(config["models"])
         raise InputError(f"no model {args.model} in {args.config}. There are {known}.")
-    if len(args.videos) > 4 or len(args.commentary) > len(args.videos):
-        raise InputError("give 1 to 4 videos, and no more files of commentary than videos.")
+    if len(args.videos) > MAX_HALVES or len(args.commentary) > len(args.videos):
+        raise InputError(
+            f"give 1 to {MAX_HALVES} videos, and no more files of commentary than videos."
+        )
     match = slug(args.match or args.videos[0].stem) or "match"
     vocabulary = Vocabulary(
         sorted(set(config["labels"].values())),
@@ -228,7 +192,8 @@ def main(argv: list[str]) -> None:
     halves = parse_halves(args.halves, args.videos, durations_s)
     if len(halves) == 1 and query.halves not in ((), (1,)):
         print("One video is taken for half 1. Give --halves if it contains others too.")
-    lines = read_lines(args.commentary, match)
+    are_parts = bool(args.halves)
+    lines = read_lines(args.commentary, match, halves, are_parts, len(args.videos) == 1)
     actions = [query.open_text] if query.open_text else list(query.actions)
     if query.everything:  # of a query that names no action, only those that the run asks for
         configured = config["samples"]["actions"]
@@ -236,13 +201,12 @@ def main(argv: list[str]) -> None:
     work = args.out / ".chunks"
     try:
         answers = run_model(
-            config, args.model, trained, match, args.videos, durations_s, lines, actions, work
+            config, args.model, trained, match, halves, are_parts, lines, actions, work
         ).with_columns(match=pl.lit(match))
     finally:
         shutil.rmtree(work, ignore_errors=True)
     intervals = answer_intervals(answers)
-    if args.halves:
-        intervals, lines = split_by_half(intervals, halves), split_by_half(lines, halves)
+    threshold = threshold_of(entry, args.model, args.folder, query, args.threshold)
     clip_settings, reel_settings = settings_from(args)
     clips, messages = find_clips(
         query,
@@ -250,7 +214,7 @@ def main(argv: list[str]) -> None:
         set(actions),
         {number: half.duration_s for number, half in halves.items()},
         clip_settings,
-        threshold_of(entry, args.model, query, args.threshold),
+        threshold,
         match,
         lines,
     )
@@ -259,7 +223,8 @@ def main(argv: list[str]) -> None:
     write_reel(folder, header, query, clips, messages, halves, lines, reel_settings)
     print_reel(folder)
     colour = colours([args.model], [])[args.model]
-    rows = {args.model: (colour, reel_page.answer_moments(intervals))}
+    counted = reel_page.counted_answers(intervals, threshold)
+    rows = {args.model: (colour, reel_page.answer_moments(counted))}
     page = args.out / "index.html"
     reel_page.write_page(page, args.model, [reel_page.describe_match(folder, page, rows)])
     print(f"page: {page}")

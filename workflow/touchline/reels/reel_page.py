@@ -42,11 +42,18 @@ def read_answers(
     if not path.is_file():
         return pl.DataFrame(schema=schema.ANSWERS).drop("counted")
     table = schema.read(path, schema.PREDICTIONS).with_columns(match=pl.lit(match))
-    intervals = answer_intervals(table)
-    thresholds = threshold
-    if not isinstance(thresholds, dict):
-        thresholds = dict.fromkeys(intervals["action"].unique(), thresholds)
-    return apply_thresholds(intervals, thresholds)
+    return counted_answers(answer_intervals(table), threshold)
+
+
+def counted_answers(intervals: pl.DataFrame, threshold: float | dict[str, float]) -> pl.DataFrame:
+    """Return the answered intervals that reach the threshold, as those do that clips are made of.
+
+    An action that has no threshold of its own has 0, so that every answer counts.
+    """
+    known = threshold if isinstance(threshold, dict) else {}
+    default = 0.0 if isinstance(threshold, dict) else threshold
+    actions = intervals["action"].unique()
+    return apply_thresholds(intervals, {name: known.get(name, default) for name in actions})
 
 
 def make_timeline(content: dict, number: str, rows: Rows, has_video: bool) -> dict:

@@ -58,12 +58,14 @@ def chunk_half(
     manifest: Path,
     settings: ChunkSettings,
     *,
+    span_s: tuple[float, float] | None = None,
     threads: int = 1,
     stop_on_problem: bool = False,
 ) -> list[Problem]:
     """Write the chunks and then the manifest of a half; return the problems.
 
-    A video that cannot be used gives an empty manifest with the problem. Raises `InputError` on a
+    `span_s` says where in the video the half starts and how long it is, in seconds; without it the
+    half is the whole video. A video that cannot be used gives an empty manifest with the problem. Raises `InputError` on a
     full disk, and on any problem if `stop_on_problem`.
     """
 
@@ -78,6 +80,7 @@ def chunk_half(
                 path,
                 folder,
                 settings,
+                span_s=span_s,
                 threads=threads,
                 progress=lambda time_s: bar.update(time_s - bar.n),
             )

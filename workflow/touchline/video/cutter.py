@@ -56,6 +56,7 @@ def cut_chunks(
     folder: Path,
     settings: ChunkSettings,
     *,
+    span_s: tuple[float, float] | None = None,
     threads: int = 1,
     progress: Callable[[float], object] = lambda time_s: None,
 ) -> tuple[list[dict], dict[int, str]]:
@@ -63,12 +64,14 @@ def cut_chunks(
 
     Returns the rows of the manifest, without the half and with paths that are not relative to it,
     and the reason for each chunk that was set aside. `progress` is called with the time in the half
-    that is reached, in seconds. Raises `VideoError`, and OSError when a chunk cannot be written.
+    that is reached, in seconds. `span_s` says where in the video the half starts and how long it is,
+    in seconds; without it the half is the whole video. Raises `VideoError`, and OSError when a chunk cannot be written.
     """
     check_size(path)
     video = probe(path)
     check_limits(path, video, settings.score_bug)
-    chunks = plan_chunks(video.duration_s, settings)
+    start_s, duration_s = span_s or (0.0, video.duration_s)
+    chunks = plan_chunks(duration_s, settings)
     decoding = decode(
         path,
         video,
@@ -76,11 +79,13 @@ def cut_chunks(
         settings.height,
         score_bug=settings.score_bug,
         tick_filter=settings.tick_filter,
+        span_s=span_s,
         threads=threads,
     )
     with decoding as (pictures, log):
         _encode(pictures, chunks, folder, settings, progress)
-    set_aside = _reasons_to_set_aside(chunks, log.faults(), video)
+    breaks_off = video.truncated and start_s + duration_s > video.duration_s - 1 / settings.fps
+    set_aside = _reasons_to_set_aside(chunks, log.faults(), breaks_off, video.duration_s)
     rows = []
     for i, chunk in enumerate(chunks):
         row = {"chunk": i, "start_s": chunk.start_s, "end_s": chunk.end_s, "frame_s": []}
@@ -101,7 +106,9 @@ def _file(folder: Path, chunk: int, is_score_bug: bool) -> Path:
     return folder / f"{chunk:03d}{'.bug' if is_score_bug else ''}.mkv"
 
 
-def _reasons_to_set_aside(chunks: list[Chunk], faults: list[Fault], video: Video) -> dict[int, str]:
+def _reasons_to_set_aside(
+    chunks: list[Chunk], faults: list[Fault], breaks_off: bool, duration_s: float
+) -> dict[int, str]:
     """Return the reason for each chunk that contains a fault or the end of a truncated file."""
     reasons: dict[int, str] = {}
     for fault in faults:
@@ -111,9 +118,8 @@ def _reasons_to_set_aside(chunks: list[Chunk], faults: list[Fault], video: Video
                 reasons.setdefault(
                     i, f"its pictures from {at_s:.2f} s on are damaged ({fault.message})"
                 )
-    if video.truncated:
-        last = len(chunks) - 1
-        reasons[last] = f"the file breaks off at {video.duration_s:.2f} s, before its end"
+    if breaks_off:
+        reasons[len(chunks) - 1] = f"the file breaks off at {duration_s:.2f} s, before its end"
     return reasons
 
 

@@ -140,19 +140,21 @@ def decode(
     *,
     score_bug: Box | None = None,
     tick_filter: str | None = None,
+    span_s: tuple[float, float] | None = None,
     threads: int = 1,
 ) -> Iterator[tuple[Iterator[Picture], LogReader]]:
     """Decode a video once; yield an iterator of its pictures at 0, 1/rate, 2/rate … s, and the log.
 
     The pictures are `height` pixels high, with square pixels, an even width, and BT.601 colours;
     those of the score bug have the size of the source. `tick_filter` is an ffmpeg expression of the
-    tick `n`; a picture for which it is 0 is left out before it is scaled.
+    tick `n`; a picture for which it is 0 is left out before it is scaled. With `span_s`, the
+    seconds of a start and a length, only that part is read, and its start is time 0.
     The log is complete when the pictures have been iterated over, which raises `VideoError` where
     ffmpeg fails.
     """
     # ffmpeg of the search path, else that of the package imageio-ffmpeg.
     program = shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
-    command = _command(path, video, rate, height, score_bug, tick_filter, threads)
+    command = _command(path, video, rate, height, score_bug, tick_filter, span_s, threads)
     process: subprocess.Popen[bytes] = command.run_async(
         program, pipe_stdout=True, pipe_stderr=True
     )
@@ -176,18 +178,25 @@ def _command(
     height: int,
     score_bug: Box | None,
     tick_filter: str | None,
+    span_s: tuple[float, float] | None,
     threads: int,
 ) -> ffmpeg.nodes.OutputStream:
     source = ffmpeg.input(local_url(path), threads=threads, reinit_filter=0, **LOCAL_ONLY)
     # STARTPTS is the first picture's time stamp. `tpad` repeats the last picture, since `fps` may
     # drop a picture that no other follows. `round=up` rounds time stamps up to a tick, so that the
     # picture at a tick is the last one that is not after it.
+    shown, grid = source[str(video.stream)], {"fps": str(rate), "round": "up"}
+    if span_s is None:
+        shown = shown.filter("setpts", "PTS-STARTPTS")
+    else:
+        start_s, length_s = span_s
+        shown = shown.filter("setpts", f"PTS-STARTPTS-round({start_s!r}/TB)")
+        shown = shown.filter("trim", end=length_s)
+        grid["start_time"] = "0"  # of the pictures before it, only the last one is taken
     selected = (
-        source[str(video.stream)]
-        .filter("setpts", "PTS-STARTPTS")
-        .filter("showinfo", checksum=0)
+        shown.filter("showinfo", checksum=0)
         .filter("tpad", stop_mode="clone", stop_duration=float(1 + 1 / rate))
-        .filter("fps", fps=str(rate), round="up")
+        .filter("fps", **grid)
     )
     if tick_filter is not None:
         selected = selected.filter("select", tick_filter)

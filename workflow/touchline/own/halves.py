@@ -1,0 +1,93 @@
+"""Halves of a user's own video: where each one is in its file, and its commentary."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from touchline.core import cli, schema
+from touchline.core.clock import parse_time
+from touchline.core.problems import MATCH_SET_ASIDE, InputError
+from touchline.data import commentary
+from touchline.data.samples import collapse_loops
+from touchline.reels.highlights import HalfVideo
+
+MAX_HALVES = 4  # with extra time
+
+
+def parse_halves(
+    texts: Sequence[str], videos: Sequence[Path], durations_s: Sequence[float]
+) -> dict[int, HalfVideo]:
+    """Return the halves: each video, or the parts that `texts`, such as 5:10-50:00, say.
+
+    The parts are of a single video, or one of each video in order. Raises `InputError` for a text
+    of another form, for another number of parts, and for parts of a video that overlap.
+    """
+    if not texts:
+        pairs = zip(videos, durations_s, strict=True)
+        return {number: HalfVideo(*pair) for number, pair in enumerate(pairs, start=1)}
+    if len(videos) not in (1, len(texts)):
+        raise InputError(
+            f"--halves: {len(texts)} for {len(videos)} videos. Give one START-END for each video, in "
+            "their order, or a single video that holds all halves."
+        )
+    if len(texts) > MAX_HALVES:
+        raise InputError(f"--halves: there are {len(texts)}. A match has 1 to {MAX_HALVES}.")
+    is_single = len(videos) == 1
+    halves: dict[int, HalfVideo] = {}
+    for number, text in enumerate(texts, start=1):
+        place = 0 if is_single else number - 1
+        start_s, end_s = _parse_span(text, durations_s[place])
+        before = halves.get(number - 1)
+        if is_single and before and start_s < before.start_s + before.duration_s - 1e-6:
+            raise InputError(
+                f"--halves {text}: it starts before the half before it ends. Correct it."
+            )
+        halves[number] = HalfVideo(videos[place], end_s - start_s, start_s)
+    return halves
+
+
+def _parse_span(text: str, duration_s: float) -> tuple[float, float]:
+    """Return the seconds of START-END in a video of `duration_s`, cut at its end."""
+    try:
+        start_s, end_s = map(parse_time, text.split("-"))
+    except ValueError as error:
+        raise InputError(f"--halves {text}: write START-END, such as 1:02:40-1:51:00.") from error
+    end_s = min(end_s, duration_s)
+    if start_s >= end_s:
+        raise InputError(
+            f"--halves {text}: it starts at or after its end, or the end of the video "
+            f"({duration_s:.0f} s). Correct it."
+        )
+    return start_s, end_s
+
+
+def read_lines(
+    files: Sequence[Path],
+    match: str,
+    halves: dict[int, HalfVideo],
+    are_parts: bool = False,
+    is_single: bool = False,
+) -> pl.DataFrame:
+    """Return the halves' commentary (columns `schema.COMMENTARY`), from that of each video.
+
+    `are_parts` says that the halves are parts of their videos: a line is of the half that its
+    middle lies in. `is_single` says that a single video holds all halves. Raises `InputError` for a
+    file that cannot be read.
+    """
+    tables = [pl.DataFrame(schema=schema.COMMENTARY)]
+    middle_s = (pl.col("start_s") + pl.col("end_s")) / 2
+    for number, path in enumerate(files, start=1):
+        table, problems = commentary.read_commentary(path, match, number)
+        cli.report(problems)
+        if any(problem.effect == MATCH_SET_ASIDE for problem in problems):
+            raise InputError(f"{path}: the commentary cannot be read: see above.")
+        if not are_parts:
+            tables.append(table)
+            continue
+        for half in halves if is_single else [number]:
+            start_s, duration_s = halves[half].start_s, halves[half].duration_s
+            in_half = table.filter(middle_s >= start_s, middle_s < start_s + duration_s)
+            times_s = (pl.col("start_s", "end_s") - start_s).clip(lower_bound=0.0)
+            tables.append(in_half.with_columns(times_s, half=pl.lit(half, pl.Int64)))
+    return collapse_loops(pl.concat(tables))
