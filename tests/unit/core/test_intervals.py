@@ -5,10 +5,12 @@ from itertools import pairwise
 
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.core.intervals import assign_chunks, chunk_spans, interval_around
+from touchline.core.config import SCHEMAS
+from touchline.core.intervals import MAX_HALF_S, assign_chunks, chunk_spans, interval_around
 
 
 def chunks_holding(time_s, chunks, half=1):
@@ -86,3 +88,15 @@ def test_moments_without_a_sample_are_dropped():
     moments = pl.DataFrame({"half": [1, 1], "time_s": [5.0, 6.0], "action": ["goal", "foul"]})
     placed = assign_chunks(moments, samples.with_columns(action=pl.lit("foul")))
     assert placed.select("action", "time_s").rows() == [("foul", 6.0)]
+
+
+def test_a_length_that_no_half_has_makes_no_grid():
+    assert len(chunk_spans(MAX_HALF_S, 60)) == 240
+    for length_s in (MAX_HALF_S + 1, 10_000_004, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="no grid"):
+            chunk_spans(length_s, 60)
+
+
+def test_the_sheet_takes_lengths_up_to_the_same_limit():
+    schema = yaml.safe_load((SCHEMAS / "sheet.schema.yaml").read_text())
+    assert schema["properties"]["duration_s"]["maximum"] == MAX_HALF_S

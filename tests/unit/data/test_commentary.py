@@ -136,3 +136,39 @@ def test_on_problem_stop_raises_for_a_lost_segment_but_not_for_a_note(file, tmp_
     assert not out.exists()
     _main(out, {1: file([1, 2, " "])}, "--on-problem", "stop")
     assert out.exists()
+
+
+def test_a_segment_that_ends_after_any_half_is_left_out(file):
+    lines, (problem,) = _read(file([0, 1, "a"], [10.0, 1e12, "b"], [5, 6, "c"]))
+    assert lines["text"].to_list() == ["a", "c"]
+    assert "it ends at 1000000000000.0 s, and no half is longer than 14400 s" in problem.problem
+    assert (problem.row, problem.effect) == (2, ROW_LEFT_OUT)
+
+
+def test_commentary_in_milliseconds_sets_the_match_aside(file):
+    path = file([900, 2100, "a"], [12_400, 15_100, "b"], [16_000, 19_000, "c"], [2_600_000, 9, "d"])
+    lines, (problem,) = commentary.read_commentary(path, "a-match", 1, 2700.0)
+    assert lines.is_empty()
+    assert problem.problem == "3 of 4 segments start past the end of the half (2700.0 s)."
+    assert problem.remedy.startswith("Write times in seconds")
+    assert problem.effect == MATCH_SET_ASIDE
+
+
+def test_a_few_segments_past_the_end_are_kept_and_noted(file):
+    path = file([0, 1, "a"], [2, 3, "b"], [55, 61, "c"], [61, 62, "d"], [58, 300, "e"])
+    lines, (problem,) = commentary.read_commentary(path, "a-match", 1, 60.0)
+    assert len(lines) == 5
+    assert problem.problem == "2 of 5 segments lie past the end of the half (60.0 s)."
+    assert problem.effect == NOTED
+
+
+def test_the_command_knows_the_lengths_of_the_halves(file, tmp_path):
+    files = {1: file([9000, 9001, "a"]), 2: file([0, 1, "b"], name="2.json")}
+    _main(tmp_path / "c.parquet", files, "--durations", '{"1": 60.0, "2": 60.0}')
+    (problem,) = schema.read_problems(tmp_path / "c.parquet")
+    assert (problem.half, problem.effect) == (1, MATCH_SET_ASIDE)
+
+
+def test_a_problem_never_quotes_a_whole_segment(file):
+    _, (problem,) = _read(file([0, 1, "a"], ["x" * 10**6, 2, "b"]))
+    assert len(str(problem)) < 1000

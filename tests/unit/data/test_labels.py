@@ -1,6 +1,7 @@
 """SoccerNet's labels become events; malformed annotations and files become problems."""
 
 import json
+import os
 
 import pytest
 
@@ -164,3 +165,59 @@ def test_on_problem_stop_names_every_problem_and_writes_nothing(file, tmp_path):
     with pytest.raises(InputError, match=r"(?s)row 1: unknown label.*row 3: position 'x'"):
         _main(tmp_path / "labels.parquet", "--file", str(path), "--on-problem", "stop")
     assert not (tmp_path / "labels.parquet").exists()
+
+
+@pytest.mark.parametrize("content", [{}, "", "Goal", 0, True, None])
+def test_annotations_that_are_no_list_set_the_match_aside(tmp_path, content):
+    (tmp_path / "Labels-v2.json").write_text(json.dumps({"annotations": content}))
+    events, (problem,) = _read(tmp_path / "Labels-v2.json")
+    assert events.is_empty()
+    assert "it has no list 'annotations'" in problem.problem
+    assert problem.effect == MATCH_SET_ASIDE
+
+
+def test_labels_in_utf_16_are_named_so_and_not_quoted(tmp_path):
+    entries = json.dumps({"annotations": [_entry()] * 2000})
+    (tmp_path / "Labels-v2.json").write_bytes(entries.encode("utf-16"))
+    _, (problem,) = _read(tmp_path / "Labels-v2.json")
+    assert "it is UTF-16, not UTF-8; save it as UTF-8" in str(problem)
+    assert len(str(problem)) < 400
+
+
+def test_positions_in_seconds_set_the_match_aside(file):
+    times = [("1 - 00:10", "10"), ("1 - 00:30", "30"), ("2 - 01:01", "61"), ("2 - 00:00", "0")]
+    path = file(*(_entry(gameTime=time, position=position) for time, position in times))
+    events, (problem,) = _read(path)
+    assert events.is_empty()
+    assert problem.effect == MATCH_SET_ASIDE
+    assert "in seconds" in problem.problem
+    assert problem.remedy == "Write positions in milliseconds."
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"gameTime": "1" * 5000 + " - 00:10"},
+        {"position": "1" * 5000},
+        {"label": "x" * 10**6},
+        {"team": ["y" * 10**6]},
+        {"gameTime": [[[[["deep"] * 50] * 50] * 50]]},
+    ],
+)
+def test_a_problem_never_quotes_a_whole_value(file, fields):
+    events, (problem,) = _read(file(_entry(), _entry(**fields)))
+    assert len(events) == 1
+    assert problem.effect == ROW_LEFT_OUT
+    assert len(str(problem)) < 700
+
+
+def test_a_pipe_in_place_of_the_labels_sets_the_match_aside(tmp_path):
+    os.mkfifo(tmp_path / "Labels-v2.json")
+    _, (problem,) = _read(tmp_path / "Labels-v2.json")
+    assert "it is a pipe or a device, not a file" in problem.problem
+
+
+def test_deeply_nested_labels_set_the_match_aside(tmp_path):
+    (tmp_path / "Labels-v2.json").write_text('{"annotations": [' + '{"a":' * 50_000)
+    _, (problem,) = _read(tmp_path / "Labels-v2.json")
+    assert "its JSON is nested too deeply" in problem.problem

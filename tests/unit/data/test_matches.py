@@ -1,5 +1,6 @@
 """Reading, validating and writing the sheet (matches.csv)."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -183,3 +184,67 @@ def test_an_unknown_column_is_named(tmp_path):
     sheet_file.write_text(",".join([*matches.SHEET, "notes"]) + "\n")
     with pytest.raises(InputError, match="unknown column notes"):
         matches.read_sheet(sheet_file)
+
+
+def test_a_quotation_mark_that_is_not_closed_names_the_lines_it_swallows(written):
+    rows = [f"m{number},1,train,,60,," for number in range(50)]
+    path = written(GOOD, 'bad,1,train,"none.mkv,60,,', *rows)
+    valid, (problem,) = matches.read_sheet(path)
+    assert valid["match"].to_list() == ["good"]
+    assert (problem.match, problem.row) == ("bad", 3)
+    assert "video: the cell goes on over lines 3 to " in problem.problem
+    assert "quotation mark that is not closed" in problem.remedy
+    assert len(str(problem)) < 700
+
+
+def test_a_quotation_mark_that_swallows_more_than_a_cell_holds_names_its_row(written):
+    rows = [f"m{number},1,train,,60,," for number in range(8000)]
+    path = written(GOOD, 'bad,1,train,"none.mkv,60,,', *rows)
+    with pytest.raises(InputError, match=r"row 3: cannot be read as CSV .* quotation mark"):
+        matches.read_sheet(path)
+
+
+@pytest.mark.parametrize("name", ["v" * 300 + ".mkv", "v/" * 3000, "a\0b"])
+def test_a_path_that_no_file_can_have_sets_its_match_aside(written, name):
+    rows, (problem,) = matches.read_sheet(written(GOOD, f"bad,1,train,{name},60,,"))
+    assert rows["match"].to_list() == ["good"]
+    assert problem.problem.startswith("video: no file '")
+    assert problem.row == 3
+    assert len(str(problem)) < 700
+
+
+def test_a_pipe_is_no_sheet_and_no_file_of_one(written, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    rows, (problem,) = matches.read_sheet(written(GOOD, f"bad,1,train,,60,{tmp_path}/pipe,"))
+    assert rows["match"].to_list() == ["good"]
+    assert problem.problem.startswith("labels: no file '")
+    with pytest.raises(InputError, match="it is a pipe or a device, not a file"):
+        matches.read_sheet(tmp_path / "pipe")
+
+
+def test_a_sheet_in_utf_16_is_named_so(tmp_path):
+    (tmp_path / "matches.csv").write_bytes(f"{HEADER}\n{GOOD}\n".encode("utf-16"))
+    with pytest.raises(InputError, match="it is UTF-16, not UTF-8"):
+        matches.read_sheet(tmp_path / "matches.csv")
+
+
+def test_a_column_that_is_there_twice_is_named(written):
+    with pytest.raises(InputError, match="two columns half"):
+        matches.read_sheet(written("a,1,train,,60,,,2", header=f"{HEADER},half"))
+
+
+@pytest.mark.parametrize("length", ["14401", "2700000", "1e12"])
+def test_a_typed_length_above_four_hours_is_refused(written, length):
+    rows, (problem,) = matches.read_sheet(written(GOOD, f"bad,1,train,,{length},,"))
+    assert rows["match"].to_list() == ["good"]
+    assert "at most four hours" in problem.remedy
+
+
+def test_a_video_whose_time_stamps_jump_for_hours_sets_its_match_aside(tmp_path):
+    times = [*timecode.steady(25, 3), *(20_000 + time for time in timecode.steady(25, 1))]
+    timecode.make(tmp_path / "jumps.mkv", times)
+    sheet_file = tmp_path / "matches.csv"
+    sheet_file.write_text(f"{HEADER}\nbad,1,test,{tmp_path}/jumps.mkv,,,\ngood,1,test,,60,,\n")
+    rows, (problem,) = matches.read_sheet(sheet_file)
+    assert rows["match"].to_list() == ["good"]
+    assert (problem.match, problem.effect) == ("bad", MATCH_SET_ASIDE)

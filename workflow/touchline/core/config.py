@@ -1,5 +1,6 @@
 """YAML files of settings: reading, validation against a schema, and renamed settings."""
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import jsonschema
 import yaml
 
 from touchline.core.problems import InputError
+from touchline.core.text_files import UnreadableError, read_text
 
 WORKFLOW = Path(__file__).parents[2]
 SCHEMAS = WORKFLOW / "schemas"
@@ -39,12 +41,28 @@ def read_yaml(path: Path, schema: str) -> Any:
 
     Raises `InputError` where it cannot be read or is not valid. `schema` is the name of one of workflow/schemas/*.schema.yaml.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: cannot be read as YAML ({error}). Correct it.") from error
+    content = _load(path)
     _validate(content, schema, str(path))
     return content
+
+
+def read_config(path: Path) -> dict:
+    """Return the configuration of a YAML file, with config.yaml's value for what it lacks.
+
+    Raises `InputError` where the file cannot be read or a setting is not valid.
+    """
+    content = _load(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: is no mapping of settings. Correct it.")
+    return complete(content)
+
+
+def _load(path: Path) -> Any:
+    try:
+        return yaml.safe_load(read_text(path))
+    except (UnreadableError, yaml.YAMLError, ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"{path}: cannot be read as YAML ({reason}). Correct it.") from error
 
 
 def complete(config: dict) -> dict:
@@ -71,10 +89,22 @@ def _update(default: dict, config: Mapping) -> dict:
 def _validate(content: Any, schema: str, where: str) -> None:
     if schema == "config":
         check_renamed(content)
+    if place := next(_not_finite(content), None):
+        raise InputError(f"{where}: {place} is infinite or not a number. Correct it.")
     rules = yaml.safe_load((SCHEMAS / f"{schema}.schema.yaml").read_text(encoding="utf-8"))
     if error := next(jsonschema.Draft202012Validator(rules).iter_errors(content), None):
         place = ".".join(map(str, error.path))
         raise InputError(f"{where}: {place}: {error.message}. Correct it.")
+
+
+def _not_finite(content: Any, place: str = "") -> Iterator[str]:
+    """Yield the place of each number that is infinite or NaN, which the limits of a schema let pass."""
+    if isinstance(content, float) and not math.isfinite(content):
+        yield place
+    elif isinstance(content, Mapping | list):
+        entries = content.items() if isinstance(content, Mapping) else enumerate(content)
+        for name, inner in entries:
+            yield from _not_finite(inner, f"{place}.{name}" if place else str(name))
 
 
 def check_renamed(config: object) -> None:

@@ -7,6 +7,9 @@ import polars as pl
 
 # Length of the interval that stands for an event, as in the reference paper.
 INTERVAL_S = 12.0
+# Longest half, typed or measured: four hours. A greater length is a wrong unit, or a time stamp that
+# jumps.
+MAX_HALF_S = 14400.0
 
 
 def chunk_spans(
@@ -16,9 +19,9 @@ def chunk_spans(
 
     Chunk i starts at i * (chunk_s - overlap_s). Without overlap there are ceil(duration_s /
     chunk_s) chunks; with overlap, no chunk lies wholly inside the one before. Raises ValueError
-    unless 0 <= overlap_s < chunk_s and duration_s > 0.
+    unless 0 <= overlap_s < chunk_s and 0 < duration_s <= MAX_HALF_S.
     """
-    if not (0 <= overlap_s < chunk_s and duration_s > 0):
+    if not (0 <= overlap_s < chunk_s and 0 < duration_s <= MAX_HALF_S):
         raise ValueError(f"no grid of {chunk_s} s chunks, {overlap_s} s overlap, {duration_s} s")
     length, overlap, duration = map(exact_fraction, (chunk_s, overlap_s, duration_s))
     step = length - overlap

@@ -5,8 +5,9 @@ The problems met while a table was made are stored in its file, as the key-value
 Times are float seconds from the start of the half's video (`_s`).
 """
 
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import polars as pl
 
 from touchline.core.files import atomic_file
 from touchline.core.problems import MATCH_SET_ASIDE, InputError, Problem
+from touchline.core.text_files import UnreadableError, check_regular
 
 
 def _columns(**columns: pl.DataType | type[pl.DataType]) -> pl.Schema:
@@ -159,12 +161,8 @@ def write(
 
 def read(path: Path | str, schema: pl.Schema) -> pl.DataFrame:
     """Read a table; raise `InputError` when the file is not a Parquet file with these columns."""
-    try:
+    with _readable(path):
         frame = pl.read_parquet(path, glob=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(
-            f"{path}: not a readable Parquet file ({error}). Delete it; it is made again."
-        ) from error
     if dict(frame.schema) != dict(schema):
         raise InputError(
             f"{path}: columns {list(frame.columns)} instead of {list(schema)}. "
@@ -180,9 +178,32 @@ def read_csv(path: Path | str) -> pl.DataFrame:
 
 
 def read_problems(path: Path | str) -> list[Problem]:
-    """Return the problems that were met while the table at `path` was made."""
-    entry = pl.read_parquet_metadata(path).get(_PROBLEMS_KEY, "[]")
-    return [Problem(**fields) for fields in json.loads(entry)]
+    """Return the problems that were met while the table at `path` was made.
+
+    Raises `InputError` when the file is not a Parquet file, or was written by another version.
+    """
+    with _readable(path):
+        entry = pl.read_parquet_metadata(path).get(_PROBLEMS_KEY, "[]")
+        return [Problem(**fields) for fields in json.loads(entry)]
+
+
+@contextlib.contextmanager
+def _readable(path: Path | str) -> Iterator[None]:
+    """Raise `InputError` for a table that is missing, cut, damaged or no regular file."""
+    try:
+        check_regular(path)
+        yield
+    except UnreadableError as error:
+        reason = str(error)
+    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+        reason = str(error).split("\n")[0]
+    except pl.exceptions.PanicException:  # of polars itself, on some damaged files
+        reason = "it is damaged"
+    else:
+        return
+    raise InputError(
+        f"{path}: not a readable Parquet file ({reason}). Delete it; it is made again."
+    )
 
 
 def is_set_aside(path: Path | str) -> bool:

@@ -3,61 +3,116 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from touchline.core import cli, schema
-from touchline.core.problems import MATCH_SET_ASIDE, NOTED, ROW_LEFT_OUT, Problem, raise_problems
+from touchline.core.intervals import MAX_HALF_S
+from touchline.core.problems import (
+    MATCH_SET_ASIDE,
+    NOTED,
+    ROW_LEFT_OUT,
+    Problem,
+    quoted,
+    raise_problems,
+)
+from touchline.core.text_files import UnreadableError, read_json
+
+# A segment may end this much after the half: of 1,326 halves of SoccerNet-Echoes, the latest 66 s.
+_OVERHANG_S = 120.0
 
 
-def read_commentary(path: Path | str, match: str, half: int) -> tuple[pl.DataFrame, list[Problem]]:
+def read_commentary(
+    path: Path | str, match: str, half: int, duration_s: float | None = None
+) -> tuple[pl.DataFrame, list[Problem]]:
     """Return a half's segments (columns `schema.COMMENTARY`) in order of time, and the problems.
 
     The file contains `{"segments": {"0": [start_s, end_s, "text"], …}}`, in seconds from the start
     of the half's video. Blank texts are left out and counted in one problem; segments past the end
-    of the half are kept.
+    of the half (`duration_s`, where it is known) are kept and counted in one. A file most of whose
+    segments start past the end, such as one in milliseconds, is not used.
     """
 
     def problem(text: str, remedy: str, effect: str, row: int | None = None) -> Problem:
         return Problem(match, "commentary", text, remedy, effect, half, str(path), row)
 
-    try:
-        segments = json.loads(Path(path).read_text(encoding="utf-8"))["segments"]
-        entries = list(segments.values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        unreadable = problem(
-            f"is not SoccerNet-Echoes' commentary JSON ({error!r}).",
-            "Fetch the file again, or leave the cell empty to go on without this commentary.",
-            MATCH_SET_ASIDE,
-        )
-        return pl.DataFrame(schema=schema.COMMENTARY), [unreadable]
+    def unusable(text: str, remedy: str) -> tuple[pl.DataFrame, list[Problem]]:
+        return pl.DataFrame(schema=schema.COMMENTARY), [problem(text, remedy, MATCH_SET_ASIDE)]
 
-    rows, problems, blank = [], [], 0
+    try:
+        entries = _entries(read_json(path))
+    except UnreadableError as error:
+        return unusable(
+            f"is not SoccerNet-Echoes' commentary JSON ({error}).",
+            "Fetch the file again, or leave the cell empty to go on without this commentary.",
+        )
+    end_s = MAX_HALF_S if duration_s is None else duration_s
+    late = sum(_starts_at_or_after(entry, end_s) for entry in entries)
+    if 2 * late > len(entries):
+        return unusable(
+            f"{late} of {len(entries)} segments start past the end of the half ({end_s} s).",
+            "Write times in seconds, or correct the half's duration_s in the sheet.",
+        )
+    rows, problems, blank, outside = [], [], 0, 0
     for row, entry in enumerate(entries, start=1):
         try:
-            start_s, end_s, text = float(entry[0]), float(entry[1]), entry[2]
-            if not 0 <= start_s <= end_s < float("inf"):
-                raise ValueError(f"times {start_s} to {end_s} are reversed, negative or no times")
-            if not isinstance(text, str):
-                raise TypeError(f"text {text!r} is no string")
-            text.encode()  # a lone surrogate (half an emoji) is valid JSON, but not UTF-8
+            start_s, segment_end_s, text = _segment(entry)
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             problems.append(
                 problem(
-                    f"segment '{str(entry)[:80]}': {error}.",
+                    f"segment '{quoted(entry)}': {error}.",
                     "Write [start in seconds, end in seconds, text].", ROW_LEFT_OUT, row,
                 )
             )  # fmt: skip
             continue
-        text = " ".join(text.split())
         blank += not text
-        rows += [(half, start_s, end_s, text)] if text else []
+        outside += bool(text) and (start_s >= end_s or segment_end_s > end_s + _OVERHANG_S)
+        rows += [(half, start_s, segment_end_s, text)] if text else []
     if blank:
         problems.append(problem(f"{blank} blank lines left out.", "Nothing to do.", NOTED))
+    if outside:
+        problems.append(
+            problem(
+                f"{outside} of {len(rows)} segments lie past the end of the half ({end_s} s).",
+                "Nothing to do, where the recogniser invented them; else correct their times.",
+                NOTED,
+            )
+        )
     if not rows:
         problems.append(problem("no commentary in the file.", "Nothing to do, or add it.", NOTED))
     frame = pl.DataFrame(rows, schema=schema.COMMENTARY, orient="row")
     return frame.sort("start_s", "end_s", maintain_order=True), problems
+
+
+def _entries(content: Any) -> list:
+    """Return the segments of a commentary file; raise `UnreadableError` where it has none."""
+    segments = content.get("segments") if isinstance(content, dict) else None
+    if not isinstance(segments, dict):
+        raise UnreadableError("it has no object 'segments'")
+    return list(segments.values())
+
+
+def _starts_at_or_after(entry: Any, end_s: float) -> bool:
+    """Return whether an entry has a start, and that is not before `end_s`."""
+    start = entry[0] if isinstance(entry, list) and entry else None
+    return isinstance(start, int | float) and end_s <= start
+
+
+def _segment(entry: Any) -> tuple[float, float, str]:
+    """Return (start_s, end_s, text) of an entry, which may be any JSON value.
+
+    Raises ValueError, TypeError, LookupError or OverflowError where it is not a segment.
+    """
+    start_s, end_s, text = float(entry[0]), float(entry[1]), entry[2]
+    if not 0 <= start_s <= end_s < float("inf"):
+        raise ValueError(f"times {start_s} to {end_s} are reversed, negative or no times")
+    if end_s > MAX_HALF_S:
+        raise ValueError(f"it ends at {end_s} s, and no half is longer than {MAX_HALF_S:.0f} s")
+    if not isinstance(text, str):
+        raise TypeError(f"text {quoted(text)} is no string")
+    text.encode()  # a lone surrogate (half an emoji) is valid JSON, but not UTF-8
+    return start_s, end_s, " ".join(text.split())
 
 
 def main(argv: list[str]) -> None:
@@ -68,10 +123,17 @@ def main(argv: list[str]) -> None:
         "--files", type=json.loads, default={}, metavar="JSON",
         help='commentary file of each half that has one, such as \'{"1": "1_asr.json"}\'',
     )  # fmt: skip
+    parser.add_argument(
+        "--durations", type=json.loads, default={}, metavar="JSON",
+        help='seconds of each half, such as \'{"1": 2700.0, "2": 2745.5}\'',
+    )  # fmt: skip
     parser.add_argument("--on-problem", choices=["set-aside", "stop"], default="set-aside")
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
-    halves = [read_commentary(path, args.match, int(half)) for half, path in args.files.items()]
+    halves = [
+        read_commentary(path, args.match, int(half), args.durations.get(half))
+        for half, path in args.files.items()
+    ]
     problems = [problem for _, listed in halves for problem in listed]
     cli.report(problems)
     if args.on_problem == "stop":

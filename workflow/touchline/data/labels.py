@@ -2,12 +2,23 @@
 
 import argparse
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from touchline.core import cli, schema
-from touchline.core.problems import MATCH_SET_ASIDE, ROW_LEFT_OUT, Problem, raise_problems
+from touchline.core.problems import (
+    MATCH_SET_ASIDE,
+    ROW_LEFT_OUT,
+    Problem,
+    quoted,
+    raise_problems,
+)
+from touchline.core.text_files import UnreadableError, read_json
+
+_GAME_TIME = re.compile(r"\d{1,3} - (\d{1,3}):(\d{2})")
 
 
 def read_labels(
@@ -18,20 +29,24 @@ def read_labels(
     `durations_s` maps a half to the seconds of its video, `actions` SoccerNet's label to the
     study's action; any other label is a problem. An event's time is its `position`, in milliseconds
     from the start of the half's video. An event after the end of the video is in no chunk, so it is
-    left out with a problem.
+    left out with a problem. A file whose positions are in seconds is not used.
     """
-    try:
-        annotations = json.loads(Path(path).read_text(encoding="utf-8"))["annotations"]
-        if not all(isinstance(annotation, dict) for annotation in annotations):
-            raise TypeError("an annotation is no object")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        problem = Problem(
-            match, "labels", f"is not SoccerNet's label JSON ({error!r}).",
-            "Fetch or write the file again, or leave the cell empty to answer the match unscored.",
-            MATCH_SET_ASIDE, file=str(path),
-        )  # fmt: skip
+
+    def unusable(text: str, remedy: str) -> tuple[pl.DataFrame, list[Problem]]:
+        problem = Problem(match, "labels", text, remedy, MATCH_SET_ASIDE, file=str(path))
         return pl.DataFrame(schema=schema.LABELS), [problem]
 
+    try:
+        annotations = _annotations(read_json(path))
+    except UnreadableError as error:
+        return unusable(
+            f"is not SoccerNet's label JSON ({error}).",
+            "Fetch or write the file again, or leave the cell empty to answer the match unscored.",
+        )
+    if 2 * sum(map(_is_in_seconds, annotations)) > len(annotations):
+        return unusable(
+            "the positions are those of gameTime in seconds.", "Write positions in milliseconds."
+        )
     events, problems = [], []
     for row, annotation in enumerate(annotations, start=1):
         try:
@@ -47,6 +62,23 @@ def read_labels(
     return frame.sort("half", "time_s", "label", maintain_order=True), problems
 
 
+def _annotations(content: Any) -> list[dict]:
+    """Return the annotations of a label file; raise `UnreadableError` where it has no list of them."""
+    annotations = content.get("annotations") if isinstance(content, dict) else None
+    if not isinstance(annotations, list):
+        raise UnreadableError("it has no list 'annotations'")
+    if not all(isinstance(annotation, dict) for annotation in annotations):
+        raise UnreadableError("an annotation is no object")
+    return annotations
+
+
+def _is_in_seconds(annotation: dict) -> bool:
+    """Return whether the position of a label is its gameTime in seconds, and not milliseconds."""
+    time = _GAME_TIME.fullmatch(str(annotation.get("gameTime", "")))
+    seconds = int(time[1]) * 60 + int(time[2]) if time else 0
+    return seconds > 0 and str(annotation.get("position")) == str(seconds)
+
+
 def _event(
     annotation: dict, durations_s: dict[int, float], actions: dict[str, str]
 ) -> tuple[int, float, str, str, str | None, str | None] | None:
@@ -60,10 +92,13 @@ def _event(
         raise ValueError(
             "it contains a lone surrogate (half a character).", "Correct it."
         ) from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply.", "Correct it.") from None
     half_text = str(annotation.get("gameTime", "")).split(" - ")[0]
-    if not half_text.isdecimal():
+    if not (half_text.isdecimal() and len(half_text) <= 3):
         raise ValueError(
-            f"gameTime '{annotation.get('gameTime')}' names no half.", "Write it as '1 - 05:30'."
+            f"gameTime '{quoted(annotation.get('gameTime'))}' names no half.",
+            "Write it as '1 - 05:30'.",
         )
     half = int(half_text)
     if half not in durations_s:
@@ -71,13 +106,14 @@ def _event(
     label = str(annotation.get("label", ""))
     if label not in actions:
         raise ValueError(
-            f"unknown label '{label}'.", "Correct it, or add it under labels: in the configuration."
+            f"unknown label '{quoted(label)}'.",
+            "Correct it, or add it under labels: in the configuration.",
         )
     try:
         time_s = int(annotation["position"]) / 1000
     except (KeyError, TypeError, ValueError, OverflowError):
         raise ValueError(
-            f"position '{annotation.get('position')}' is no whole number of milliseconds.",
+            f"position '{quoted(annotation.get('position'))}' is no whole number of milliseconds.",
             "Correct it.",
         ) from None
     if time_s < 0:
@@ -89,7 +125,7 @@ def _event(
         )
     for name in ("team", "visibility"):
         if not isinstance(annotation.get(name), str | None):
-            raise ValueError(f"{name} '{annotation[name]}' is no text.", "Correct it.")
+            raise ValueError(f"{name} '{quoted(annotation[name])}' is no text.", "Correct it.")
     return half, time_s, actions[label], label, annotation.get("team"), annotation.get("visibility")
 
 

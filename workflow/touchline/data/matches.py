@@ -2,11 +2,14 @@
 
 import contextlib
 import csv
+import io
 import math
+import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jsonschema
 import polars as pl
@@ -14,10 +17,16 @@ import yaml
 
 from touchline.core import cli
 from touchline.core.files import atomic_file
-from touchline.core.problems import InputError, Problem, raise_problems
+from touchline.core.intervals import MAX_HALF_S
+from touchline.core.problems import InputError, Problem, quoted, raise_problems
+from touchline.core.text_files import UnreadableError, read_text
+
+if TYPE_CHECKING:
+    from touchline.video.frame_reader import Video
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "sheet.schema.yaml"
 SPLITS = ("train", "valid", "test", "challenge")
+_TOO_MANY_CELLS = "(too many cells)"
 SHEET = pl.Schema(
     {
         "match": pl.String,
@@ -45,21 +54,28 @@ def read_sheet(path: Path | str) -> tuple[pl.DataFrame, list[Problem]]:
     Paths are relative to the working directory. Raises `InputError` when the file cannot be read or
     has other columns.
     """
+    rows, problems = read_rows(path)
+    for cells in rows:
+        if "duration_s" not in cells:
+            video, video_problems = probe_half(cells["video"], cells["match"], cells["half"])
+            cells["duration_s"] = video.duration_s if video else None
+            problems += video_problems
+    invalid = {problem.match for problem in problems}
+    rows = [cells for cells in rows if cells["match"] not in invalid]
+    return pl.DataFrame(rows, schema=SHEET, orient="row"), problems
+
+
+def read_rows(path: Path | str) -> tuple[list[dict], list[Problem]]:
+    """Return the non-empty cells of the rows of every valid match, and the problems of the others.
+
+    As `read_sheet`, but no video is opened.
+    """
     rows = list(_rows(path))
     validator = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
     problems = [problem for row in rows for problem in _row_problems(row, path, validator)]
     problems += _match_problems(rows, path)
     invalid = {problem.match for problem in problems}
-    valid_rows = [cells for _, cells in rows if str(cells.get("match", "")) not in invalid]
-    for cells in valid_rows:
-        if "duration_s" not in cells:
-            cells["duration_s"], video_problems = measure_duration(
-                cells["video"], cells["match"], cells["half"]
-            )
-            problems += video_problems
-    invalid = {problem.match for problem in problems}
-    valid_rows = [cells for cells in valid_rows if cells["match"] not in invalid]
-    return pl.DataFrame(valid_rows, schema=SHEET, orient="row"), problems
+    return [cells for _, cells in rows if str(cells.get("match", "")) not in invalid], problems
 
 
 def load_matches(path: Path | str, on_problem: str) -> dict[str, list[dict]]:
@@ -78,33 +94,56 @@ def load_matches(path: Path | str, on_problem: str) -> dict[str, list[dict]]:
     return {match: halves.to_dicts() for (match,), halves in by_match}
 
 
-def measure_duration(video: str, match: str, half: int) -> tuple[float | None, list[Problem]]:
-    """Return the duration of a half's video in seconds, or None and the video's problem."""
+def probe_half(path: str, match: str, half: int) -> tuple["Video | None", list[Problem]]:
+    """Return the properties of a half's video, or None and the video's problem."""
     from touchline.video import frame_reader  # slow to import, and rarely needed
 
+    def problem(text: str, remedy: str) -> Problem:
+        return Problem(match, "sheet", text, remedy, half=half, file=path)
+
     try:
-        return frame_reader.probe(video).duration_s, []
+        video = frame_reader.probe(path)
     except frame_reader.VideoError as error:
-        return None, [Problem(match, "sheet", error.problem, error.remedy, half=half, file=video)]
+        return None, [problem(error.problem, error.remedy)]
+    if not 0 < video.duration_s <= MAX_HALF_S:
+        return None, [
+            problem(
+                f"its pictures last {video.duration_s:.6g} s, and no half more than "
+                f"{MAX_HALF_S:.0f} s.",
+                "Correct its time stamps, or cut the half out of the recording.",
+            )
+        ]
+    return video, []
 
 
 def _rows(path: Path | str) -> Iterator[tuple[int, dict]]:
-    """Yield the line number and the non-empty cells of each row; cells of numbers are converted."""
+    """Yield the first line and the non-empty cells of each row; cells of numbers are converted.
+
+    Raises `InputError` where the file is no CSV file with the columns of a sheet.
+    """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restkey="(too many cells)")
-            header = reader.fieldnames or []
-            differences = [f"no column {name}" for name in SHEET if name not in header]
-            differences += [f"unknown column {name}" for name in header if name not in SHEET]
-            if differences:
-                raise InputError(
-                    f"{path}: row 1: {', '.join(differences)}. The sheet's columns are "
-                    f"{','.join(SHEET)}; `touchline sheet --help` says how to write one."
-                )
-            for row in reader:
-                cells = {name: cell for name, cell in row.items() if cell not in ("", None)}
-                yield reader.line_num, cells | _numbers(cells)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        lines = io.StringIO(read_text(path), newline="")
+        reader = csv.DictReader(lines, restkey=_TOO_MANY_CELLS)
+        header = reader.fieldnames or []
+        differences = [f"no column {name}" for name in SHEET if name not in header]
+        differences += [f"unknown column {quoted(name)}" for name in header if name not in SHEET]
+        differences += [f"two columns {name}" for name in SHEET if header.count(name) > 1]
+        if differences:
+            raise InputError(
+                f"{path}: row 1: {', '.join(differences)}. The sheet's columns are "
+                f"{','.join(SHEET)}; `touchline sheet --help` says how to write one."
+            )
+        line = reader.line_num + 1
+        for row in reader:
+            cells = {name: cell for name, cell in row.items() if cell not in ("", None)}
+            yield line, cells | _numbers(cells)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(
+            f"{path}: row {line}: cannot be read as CSV ({error}). "
+            "Look for a quotation mark that is not closed."
+        ) from error
+    except UnreadableError as error:
         raise InputError(
             f"{path}: cannot be read as a CSV file ({error}). "
             "Write it with `touchline sheet`, or by hand."
@@ -132,6 +171,14 @@ def _row_problems(
     def problem(text: str, remedy: str) -> Problem:
         return Problem(str(cells.get("match", "")), "sheet", text, remedy, file=str(path), row=line)
 
+    for column, cell in cells.items():
+        if isinstance(cell, str) and (breaks := len(cell.splitlines()) - 1 + cell.endswith("\n")):
+            where = f"lines {line} to {line + breaks}"
+            yield problem(
+                f"{column}: the cell goes on over {where}, whose rows are not read.",
+                f"Look for a quotation mark that is not closed. {_description(validator, column)}",
+            )
+            return
     for error in validator.iter_errors(cells):
         column = str(error.path[0]) if error.path else ""
         remedy = "Correct the row."
@@ -140,13 +187,31 @@ def _row_problems(
         where = f"{column}: " if column else ""
         yield problem(f"{where}{error.message}.", remedy)
     for column in ("video", "labels", "commentary"):
-        if column in cells and not Path(str(cells[column])).is_file():
+        if column not in cells:
+            continue
+        if text := _path_problem(str(cells[column])):
             yield problem(
-                f"{column}: no file '{cells[column]}'.",
+                f"{column}: {text}.",
                 "Correct the path (it is relative to where snakemake runs), or leave it empty.",
             )
     if "video" not in cells and "duration_s" not in cells:
         yield problem("neither video nor duration_s.", "Give one, so that the half has a length.")
+
+
+def _path_problem(path: str) -> str | None:
+    """Return what is wrong with the path of a file in the sheet, or None."""
+    try:
+        if not Path(path).is_file():
+            return f"no file '{quoted(path)}'"
+    except OSError as error:  # such as a name of more than 255 bytes
+        return f"no file '{quoted(path)}' ({error.strerror})"
+    return None if os.access(path, os.R_OK) else f"'{quoted(path)}' may not be read"
+
+
+def _description(validator: jsonschema.Draft202012Validator, column: str) -> str:
+    schema = validator.schema
+    properties = schema["properties"] if isinstance(schema, Mapping) else {}
+    return properties.get(column, {}).get("description", "")
 
 
 def _match_problems(rows: list[tuple[int, dict]], path: Path | str) -> Iterator[Problem]:

@@ -93,6 +93,6 @@ def main(argv: list[str]) -> None:
     except ValueError as error:
         raise InputError(
             f"{error}. Make the overlap in grid: smaller than the length, and correct durations "
-            "of 0."
+            "of 0 or of more than four hours."
         ) from error
     schema.write(args.out, samples, schema.SAMPLES)

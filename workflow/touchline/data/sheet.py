@@ -10,8 +10,9 @@ from tqdm import tqdm
 
 from touchline.core import cli
 from touchline.core.problems import NOTED, InputError, Problem
+from touchline.core.text_files import UnreadableError, read_text
 from touchline.data import matches
-from touchline.data.matches import SHEET, SPLITS, measure_duration, slug
+from touchline.data.matches import SHEET, SPLITS, probe_half, slug
 
 LABELS_FILE = "Labels-v2.json"
 
@@ -43,7 +44,8 @@ def from_soccernet(
             duration_s = lengths.get((game, half))
             video_problems: list[Problem] = []
             if video:
-                duration_s, video_problems = measure_duration(video, slug(game), half)
+                probed, video_problems = probe_half(video, slug(game), half)
+                duration_s = probed.duration_s if probed else None
             problems += video_problems
             commentary = _first_file(version / game / f"{half}_asr.json" for version in versions)
             rows.append(
@@ -88,10 +90,11 @@ def read_columns(path: Path, columns: list[str]) -> pl.DataFrame:
     """Return these columns of a CSV file; raise `InputError` where one is missing or malformed."""
     kinds = {"half": pl.Int64, "duration_s": pl.Float64}
     try:
-        table = pl.read_csv(path, infer_schema=False).select(columns)
+        text = read_text(path).encode()
+        table = pl.read_csv(text, infer_schema=False).select(columns)
         return table.select(pl.col(name).cast(kinds.get(name, pl.String)) for name in columns)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        reason = str(error).splitlines()[0]
+    except (UnreadableError, pl.exceptions.PolarsError) as error:
+        reason = (str(error).splitlines() or ["empty"])[0]
         raise InputError(
             f"{path}: not a CSV with columns {','.join(columns)} ({reason}). Correct it."
         ) from error

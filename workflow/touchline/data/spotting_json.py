@@ -5,7 +5,10 @@ file in each game's folder, all of them in a folder or a zip archive. A predicti
 label, a position in milliseconds from the start of the half, and a confidence from 0 to 1.
 """
 
+import functools
 import json
+import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -15,7 +18,8 @@ import polars as pl
 
 from touchline.core.clock import game_time
 from touchline.core.files import write_text
-from touchline.core.problems import InputError
+from touchline.core.problems import InputError, quoted
+from touchline.core.text_files import UnreadableError, check_regular, parse_json
 from touchline.data.matches import slug
 
 FILE = "results_spotting.json"
@@ -24,6 +28,12 @@ SPOTS = pl.Schema(
 )
 # A typical file has a thousand predictions of 150 bytes; that of a dense detector is below 10 MB.
 LARGEST_BYTES = 64 * 2**20
+# What zipfile raises for damaged archives, unknown compression (NotImplementedError is a
+# RuntimeError), encryption and undecodable names (a ValueError).
+_ZIP_ERRORS = (
+    OSError, RuntimeError, EOFError, ValueError, KeyError, OverflowError, MemoryError, struct.error,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 BIN_S = 0.5  # the evaluator keeps one prediction per label in each bin of this length
 
 
@@ -54,14 +64,12 @@ def find_file(path: Path, match: str) -> str:
     A game's folder belongs to the match of the same name, or of the name that `slug` makes of it.
     Raises `InputError` when there is no such file, or more than one.
     """
-    names = [
-        name for name in _names(path)
-        if match in (PurePosixPath(name).parent.name, slug(str(PurePosixPath(name).parent)))
-    ]  # fmt: skip
+    names = [name for name in _names(path) if match in _match_names(name)]
     if len(names) == 1:
         return names[0]
     if names:
-        raise InputError(f"{path}: {match} has {len(names)} files: {', '.join(names)}. Keep one.")
+        listed = ", ".join(quoted(name) for name in names[:5])
+        raise InputError(f"{path}: {match} has {len(names)} files: {listed}. Keep one.")
     raise InputError(
         f"{path}: no {FILE} for {match}. It needs one for every match that is scored, and for "
         "those of the valid split with `threshold: tuned`; without these, set a number instead."
@@ -75,29 +83,39 @@ def read_spots(path: Path, match: str) -> pl.DataFrame:
     file that is missing, too large or malformed.
     """
     name = find_file(path, match)
-    where = f"{path}: {name}"
+    where = f"{path}: {quoted(name)}"
     try:
         if path.is_dir():
+            check_regular(path / name)
             with open(path / name, "rb") as file:
-                content = file.read(LARGEST_BYTES + 1)
+                raw = file.read(LARGEST_BYTES + 1)
         else:
-            with zipfile.ZipFile(path) as archive, archive.open(name) as file:
-                content = file.read(LARGEST_BYTES + 1)
-    # An encrypted member is a RuntimeError, an unknown compression a NotImplementedError.
-    except (OSError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{where}: cannot be read ({error}). Write the file again.") from error
-    if len(content) > LARGEST_BYTES:
-        raise InputError(f"{where}: is over {LARGEST_BYTES} bytes. Leave out improbable spots.")
-    try:
-        predictions = json.loads(content)["predictions"]
+            with zipfile.ZipFile(path) as archive, archive.open(name) as member:
+                raw = member.read(LARGEST_BYTES + 1)
+        if len(raw) > LARGEST_BYTES:
+            raise InputError(f"{where}: is over {LARGEST_BYTES} bytes. Leave out improbable spots.")
+        content = parse_json(raw)
+        predictions = content.get("predictions") if isinstance(content, dict) else None
         if not isinstance(predictions, list):
-            raise TypeError("predictions is no list")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UnreadableError("it has no list 'predictions'")
+    except UnreadableError as error:
         raise InputError(
-            f"{where}: is not SoccerNet's JSON ({error!r}). Write it as the challenge asks for it."
+            f"{where}: is not SoccerNet's JSON ({error}). Write it as the challenge asks for it."
+        ) from error
+    except _ZIP_ERRORS as error:
+        raise InputError(
+            f"{where}: cannot be read ({quoted(str(error))}). Write the file again."
         ) from error
     rows = [_spot(prediction, row, where) for row, prediction in enumerate(predictions, start=1)]
     return pl.DataFrame(rows, schema=SPOTS, orient="row")
+
+
+@functools.lru_cache(maxsize=8)
+def _listed(path: Path, state: tuple[int, int]) -> list[str]:
+    """Return the names of the prediction files in a zip archive in a certain state."""
+    with zipfile.ZipFile(path) as archive:
+        names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
+    return sorted(name for name in names if _posix(name).name == FILE)
 
 
 def _names(path: Path) -> list[str]:
@@ -105,13 +123,24 @@ def _names(path: Path) -> list[str]:
     if path.is_dir():
         return sorted(file.relative_to(path).as_posix() for file in path.rglob(FILE))
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile) as error:
+        check_regular(path)
+        status = path.stat()
+        return _listed(path.absolute(), (status.st_mtime_ns, status.st_size))
+    except (UnreadableError, *_ZIP_ERRORS) as error:
         raise InputError(
-            f"{path}: neither a folder nor a zip ({error}). Correct `path`."
+            f"{path}: neither a folder nor a zip ({quoted(str(error))}). Correct `path`."
         ) from error
-    return sorted(name for name in names if PurePosixPath(name).name == FILE)
+
+
+def _posix(name: str) -> PurePosixPath:
+    """Return the path of a name in a zip archive; archives of Windows may have backslashes."""
+    return PurePosixPath(name.replace("\\", "/"))
+
+
+def _match_names(name: str) -> tuple[str, str]:
+    """Return the names of matches that a file's folder may stand for."""
+    folder = _posix(name).parent
+    return folder.name, slug(str(folder))
 
 
 def _spot(prediction: Any, row: int, where: str) -> tuple[int, float, str, float]:
@@ -120,9 +149,9 @@ def _spot(prediction: Any, row: int, where: str) -> tuple[int, float, str, float
         half, time_s = int(prediction["half"]), int(prediction["position"]) / 1000
         label, confidence = str(prediction["label"]), float(prediction["confidence"])
         label.encode()  # a lone surrogate (half a character) is an error
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(
-            f"{where}: prediction {row}: {error!r}. "
+            f"{where}: prediction {row}: {quoted(repr(error))}. "
             "It needs half, position in milliseconds, label and confidence."
         ) from error
     if not 1 <= half <= 4 or time_s < 0 or not 0 <= confidence <= 1:

@@ -44,8 +44,22 @@ class External:
                     "Nothing to do if the study does not ask for them.", NOTED, file=str(self.path),
                 )
             )  # fmt: skip
+        self._note_spots_past_the_end(match, spots)
         action = pl.col("label").replace_strict(action_of, default=None, return_dtype=pl.String)
         return to_predictions(match.samples, spots.with_columns(action=action).drop_nulls("action"))
+
+    def _note_spots_past_the_end(self, match: Match, spots: pl.DataFrame) -> None:
+        """Note how many spots are in no chunk; raise `InputError` where it is more than half."""
+        ends = match.samples.group_by("half").agg(end_s=pl.col("end_s").max())
+        in_study = spots.join(ends, on="half")
+        late = in_study.filter(pl.col("time_s") > pl.col("end_s")).height
+        if not late:
+            return
+        text = f"{late} of {in_study.height} spots lie past the end of their half."
+        remedy = "Correct the positions, which are milliseconds, or the durations in the sheet."
+        if 2 * late > in_study.height:
+            raise InputError(f"{self.path}: {match.name}: {text} {remedy}")
+        self.problems.append(Problem(match.name, "infer", text, remedy, NOTED, file=str(self.path)))
 
 
 def load(settings: dict, folder: Path | None) -> External:

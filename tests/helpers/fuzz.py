@@ -1,0 +1,40 @@
+"""Settings and strategies of the property-based tests of readers."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+# 2,000 examples in CI, where the four modules of the data readers take less than a minute.
+EXAMPLES = 2000 if os.environ.get("CI") == "true" else 200
+fuzz = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**20, -(10**400), 2**63])
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(["\ud83d", "\x1b[2J", "1e400", "9" * 5000, "²", "\0"])
+)
+any_json = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+def damaged(content: bytes, cut: int, at: int, byte: int) -> bytes:
+    """Return a file's content with one byte replaced, and cut to a length (both modulo its own)."""
+    if not content:
+        return content
+    at %= len(content)
+    changed = content[:at] + bytes([byte]) + content[at + 1 :]
+    return changed[: len(changed) - cut % (len(changed) + 1)]
