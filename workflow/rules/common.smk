@@ -19,6 +19,7 @@ from touchline.core.config import WORKFLOW, complete
 from touchline.evaluation import metrics
 from touchline.jobs import checkpoints, study_lock
 from touchline.study.job_arguments import checksums, code_of
+from touchline.study.library_internals import allow_braces
 from touchline.study.paths import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES
 from touchline.study.plan import Plan
 from touchline.study.reel_plan import Reels
@@ -31,8 +32,9 @@ reels = Reels(plan)
 
 
 def relative(path):
-    """A path that stays the same when the project is moved with its study."""
-    return os.path.relpath(path)
+    """A path that stays the same when the project is moved with its study, and is no option."""
+    path = os.path.relpath(path)
+    return f"./{path}" if path.startswith("-") else path
 
 
 # The workflow's own is read from a copy in Snakemake's cache, and comes last.
@@ -44,3 +46,11 @@ SNAKEFILES = [
     WORKFLOW / "Snakefile",
     *sorted(WORKFLOW.glob("rules/*.smk")),
 ]
+
+
+def settings_files(wildcards):  # a function: Snakemake looks for wildcards in a text
+    return shlex.join(SETTINGS)
+
+
+def main_snakefile(wildcards):
+    return shlex.quote(relative(workflow.main_snakefile))

@@ -89,6 +89,7 @@ rule highlights:
         runtime=30,
     params:
         code=code_of("highlights"),
+        state=reels.videos_state,
         arguments=reels.arguments,
     message:
         "Reel {wildcards.query} of {wildcards.match}"

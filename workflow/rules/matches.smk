@@ -6,7 +6,7 @@
 
 rule labels:
     input:
-        plan.labels_file,
+        plan.labels_input,
     output:
         "results/labels/{match}.parquet",
     log:
@@ -30,7 +30,7 @@ rule labels:
 
 rule commentary:
     input:
-        plan.commentary_files,
+        plan.commentary_input,
     output:
         "results/commentary/{match}.parquet",
     log:
@@ -54,7 +54,7 @@ rule commentary:
 
 rule chunks:
     input:
-        video=plan.video_file,
+        video=plan.video_input,
     output:
         manifest="results/chunks/{match}/{half}.parquet",
         folder=directory("results/chunks/{match}/{half}"),
@@ -70,10 +70,10 @@ rule chunks:
         runtime=60,
     params:
         code=code_of("chunks"),
+        state=plan.video_state,
         arguments=plan.chunks_arguments,
     message:
         "Chunks of half {wildcards.half} of {wildcards.match}"
     shell:
-        "touchline chunks --video={input.video:q} --match {wildcards.match}"
-        " --half {wildcards.half} {params.arguments} --folder {output.folder}"
-        " --manifest {output.manifest} 2>&1 | tee {log}"
+        "touchline chunks {params.arguments} --folder {output.folder} --manifest {output.manifest}"
+        " 2>&1 | tee {log}"

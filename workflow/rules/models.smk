@@ -52,7 +52,7 @@ rule infer:
         model=plan.trained_model,
         manifests=plan.watched_manifests,
         base=plan.made_base,
-        published=plan.published,
+        published=plan.published_input,
     output:
         "results/predictions/{model}/{match}.parquet",
     log:

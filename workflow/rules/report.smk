@@ -159,11 +159,11 @@ rule provenance:
     params:
         code=code_of("provenance"),
         arguments=plan.provenance_arguments,
-        settings=SETTINGS,
+        settings=settings_files,
     message:
         "What every file was made from"
     shell:
-        "touchline provenance {params.arguments} --settings {params.settings:q}"
+        "touchline provenance {params.arguments} --settings {params.settings}"
         " --record {output} > {log} 2>&1"
 
 
@@ -184,9 +184,9 @@ rule dag:
         code=code_of("dag"),
         rules=checksums(SNAKEFILES),
         arguments=plan.dag_arguments,
-        snakefile=relative(workflow.main_snakefile),
+        snakefile=main_snakefile,
     message:
         "Pictures of the workflow"
     shell:
-        "touchline dag {params.arguments} --snakefile {params.snakefile:q}"
+        "touchline dag {params.arguments} --snakefile {params.snakefile}"
         " --rules {output.rules} --match {output.match} > {log} 2>&1"

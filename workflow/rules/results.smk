@@ -36,7 +36,7 @@ rule score:
 
 rule metrics:
     input:
-        sheet=plan.config["sheet"],
+        sheet=plan.sheet_input,
         scores=expand("results/scores/{model}.parquet", model=plan.models),
         tallies=expand("results/scores/{model}.tally.parquet", model=plan.models),
         labels=expand(LABELS, match=plan.matches),
@@ -58,12 +58,13 @@ rule metrics:
         runtime=15,
     params:
         code=code_of("metrics"),
+        state=plan.sheet_state,
         arguments=plan.metrics_arguments,
     message:
         "Metrics of all models"
     shell:
-        "touchline metrics --sheet {input.sheet:q} {params.arguments}"
-        " --problems {output.problems} --answers {output.answers} --out {output.metrics} > {log} 2>&1"
+        "touchline metrics {params.arguments} --problems {output.problems}"
+        " --answers {output.answers} --out {output.metrics} > {log} 2>&1"
 
 
 rule loss_figure:

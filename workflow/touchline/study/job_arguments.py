@@ -4,6 +4,7 @@ Snakemake runs a job again when one of its parameters changes.
 """
 
 import contextlib
+import hashlib
 import json
 import shlex
 from collections.abc import Iterable, Mapping
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import yaml
 
-from touchline.core import commands
+from touchline.core import cli, commands
 from touchline.core.digest import digest
-from touchline.core.files import checksum
+from touchline.core.files import checksum, write_text
+from touchline.core.text_files import UnreadableError, check_regular
 from touchline.models.fit import TRAINING_DATA
 
+LONGEST_SETTING = 8192  # bytes; what is longer goes through a file
 ENVIRONMENTS = Path(__file__).parents[3] / "envs"
 
 
@@ -43,7 +46,8 @@ def flags(**settings: object) -> str:
 
     A rule passes this string to its command and carries it as a parameter, so that the command's
     arguments are also what makes the job run again. A name `length_s` becomes `--length-s`; None is
-    left out, a list gives several arguments, a mapping is JSON, a bool is `--x` or `--no-x`.
+    left out, a list gives several arguments, a mapping is JSON, a bool is `--x` or `--no-x`. The
+    values of a long setting are written into a file, since a shell command has at most 128 KiB.
     """
     words: list[str] = []
     for name, value in sorted(settings.items()):
@@ -51,17 +55,60 @@ def flags(**settings: object) -> str:
         if isinstance(value, bool):
             words.append(flag if value else flag.replace("--", "--no-", 1))
         elif isinstance(value, Mapping):
-            words += [flag, json.dumps(value, sort_keys=True)]
+            words += _with_values(flag, [json.dumps(value, sort_keys=True)])
         elif isinstance(value, list | tuple):
-            words += [flag, *map(str, value)]
+            words += _with_values(flag, [str(item) for item in value])
         elif value is not None:
-            words += [flag, str(value)]
+            words += _with_values(flag, [str(value)])
     return shlex.join(words)
 
 
+def _with_values(flag: str, values: list[str]) -> list[str]:
+    """Return the words of one setting; its values are in a file where they are long."""
+    if sum(len(value.encode()) for value in values) > LONGEST_SETTING:
+        return [flag, f"{cli.LIST_PREFIX}{_write_list(values)}"]
+    if len(values) == 1 and values[0].startswith(("-", cli.LIST_PREFIX)):
+        return [f"{flag}={values[0]}"]
+    return [flag, *values]
+
+
+def _write_list(values: list[str]) -> str:
+    """Write values into a file named by their content, so that other values are another parameter."""
+    content = json.dumps(values)
+    path = cli.LISTS / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
+    if not path.is_file():
+        write_text(path, content)
+    return str(path)
+
+
 def checksums(paths: Iterable[Path | str]) -> str:
-    """Return the checksums of a job's raw files, so that an edit counts even while the job runs."""
-    return " ".join(checksum(path) for path in paths)
+    """Return the checksums of a job's raw files, so that an edit counts even while the job runs.
+
+    A file that cannot be read has none: the job itself says why.
+    """
+    return " ".join(_checksum(path) for path in paths)
+
+
+def _checksum(path: Path | str) -> str:
+    try:
+        check_regular(path)
+        return checksum(path)
+    except (UnreadableError, OSError) as error:
+        return f"unreadable: {error}"
+
+
+def as_inputs(paths: Iterable[str]) -> list[str]:
+    """Return the paths that a rule can have as inputs: Snakemake takes {name} for a wildcard.
+
+    The state of the others is a parameter (`state_of_others`, or `checksums` of all).
+    """
+    return [path for path in paths if "{" not in path]
+
+
+def state_of_others(paths: Iterable[str]) -> str:
+    """Return size and time of the files that a rule cannot have as inputs (see `as_inputs`)."""
+    others = [(path, Path(path).stat()) for path in paths if "{" in path]
+    return " ".join(f"{path}:{status.st_size}:{status.st_mtime_ns}" for path, status in others)
 
 
 @cache

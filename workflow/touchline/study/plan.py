@@ -12,7 +12,13 @@ from touchline.core.problems import InputError
 from touchline.data import spotting_json
 from touchline.models import catalogue
 from touchline.study.definition import StudyDefinition
-from touchline.study.job_arguments import checksums, flags, versions
+from touchline.study.job_arguments import (
+    as_inputs,
+    checksums,
+    flags,
+    state_of_others,
+    versions,
+)
 from touchline.study.paths import (
     CHUNKS,
     COMMENTARY,
@@ -30,6 +36,10 @@ class Plan(StudyDefinition):
     def labels_file(self, wildcards: Wildcards) -> list[str]:
         """Return the label file of a match, or nothing where it has none."""
         return list(self.files("labels", wildcards.match).values())[:1]
+
+    def labels_input(self, wildcards: Wildcards) -> list[str]:
+        """Return the label file of a match as an input, where Snakemake can take it for one."""
+        return as_inputs(self.labels_file(wildcards))
 
     def labels_content(self, wildcards: Wildcards) -> str:
         """Return the checksum of a match's label file."""
@@ -49,6 +59,10 @@ class Plan(StudyDefinition):
         """Return the commentary files of a match."""
         return list(self.files("commentary", wildcards.match).values())
 
+    def commentary_input(self, wildcards: Wildcards) -> list[str]:
+        """Return the commentary files of a match as inputs, where Snakemake can take them for some."""
+        return as_inputs(self.commentary_files(wildcards))
+
     def commentary_content(self, wildcards: Wildcards) -> str:
         """Return the checksums of a match's commentary files."""
         return checksums(self.commentary_files(wildcards))
@@ -58,6 +72,7 @@ class Plan(StudyDefinition):
         return flags(
             match=wildcards.match,
             files=self.files("commentary", wildcards.match),
+            durations=self.durations(wildcards.match),
             on_problem=self.config["on_problem"],
         )
 
@@ -65,10 +80,25 @@ class Plan(StudyDefinition):
         """Return the video of a half."""
         return self.files("video", wildcards.match)[int(wildcards.half)]
 
+    def video_input(self, wildcards: Wildcards) -> list[str]:
+        """Return the video of a half as an input, where Snakemake can take it for one."""
+        return as_inputs([self.video_file(wildcards)])
+
+    def video_state(self, wildcards: Wildcards) -> str:
+        """Return the size and time of a video that is no input."""
+        return state_of_others([self.video_file(wildcards)])
+
     def chunks_arguments(self, wildcards: Wildcards) -> str:
-        """Return the arguments of `touchline chunks` that come from the configuration."""
+        """Return the video and the settings of `touchline chunks`."""
         settings = {key: value for key, value in self.config["chunks"].items() if key != "when"}
-        return flags(on_problem=self.config["on_problem"], **self.config["grid"], **settings)
+        return flags(
+            video=self.video_file(wildcards),
+            match=wildcards.match,
+            half=wildcards.half,
+            on_problem=self.config["on_problem"],
+            **self.config["grid"],
+            **settings,
+        )
 
     def samples_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline samples`."""
@@ -153,6 +183,10 @@ class Plan(StudyDefinition):
             # The job reports it: Snakemake ignores errors of input functions in some of its plans.
             return []
 
+    def published_input(self, wildcards: Wildcards) -> list[str]:
+        """Return `published` as an input, where Snakemake can take it for one."""
+        return as_inputs(self.published(wildcards))
+
     def published_content(self, wildcards: Wildcards) -> str:
         """Return the checksum of the file with another system's answers."""
         return checksums(self.published(wildcards))
@@ -192,9 +226,18 @@ class Plan(StudyDefinition):
             predictions=PREDICTIONS.replace("{model}", wildcards.model),
         )
 
+    def sheet_input(self, wildcards: Wildcards) -> list[str]:
+        """Return the sheet as an input, where Snakemake can take it for one."""
+        return as_inputs([self.config["sheet"]])
+
+    def sheet_state(self, wildcards: Wildcards) -> str:
+        """Return the size and time of a sheet that is no input."""
+        return state_of_others([self.config["sheet"]])
+
     def metrics_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline metrics`."""
         return flags(
+            sheet=self.config["sheet"],
             models=list(self.models),
             matches=list(self.matches),
             logs=[f"{folder}/log.parquet" for folder in self.logged_folders()] or None,

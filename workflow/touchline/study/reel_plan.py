@@ -8,7 +8,7 @@ from touchline.models import catalogue
 from touchline.reels import clips
 from touchline.reels.query import Query, parse_query
 from touchline.reels.vocabulary import Vocabulary, read_vocabulary
-from touchline.study.job_arguments import checksums, flags
+from touchline.study.job_arguments import as_inputs, checksums, flags, state_of_others
 from touchline.study.paths import (
     LABELS,
     OPEN_ANSWERS,
@@ -114,8 +114,12 @@ class Reels:
         return tuned_thresholds(self.plan, [query.model]) if uses_models else []
 
     def videos(self, wildcards: Wildcards) -> list[str]:
-        """Return the videos of a match."""
-        return list(self.plan.files("video", wildcards.match).values())
+        """Return the videos of a match as inputs, where Snakemake can take them for some."""
+        return as_inputs(self.plan.files("video", wildcards.match).values())
+
+    def videos_state(self, wildcards: Wildcards) -> str:
+        """Return the size and time of the videos that are no inputs."""
+        return state_of_others(self.plan.files("video", wildcards.match).values())
 
     def arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline highlights`."""
@@ -173,9 +177,11 @@ class Reels:
 
     def page_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline reel_page`."""
+        matches = self.matches(wildcards.query)
         return flags(
             name=wildcards.query,
-            matches=self.matches(wildcards.query),
+            matches=matches,
+            unlabelled=[match for match in matches if not self.plan.files("labels", match)],
             model=self.queries[wildcards.query].model,
             models=list(self.plan.models),
             baselines=self.plan.baselines(),
