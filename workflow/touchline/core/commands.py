@@ -5,15 +5,15 @@ stage without a neural network never loads torch.
 """
 
 import ast
-import importlib
 import sys
 from pathlib import Path
 
 from touchline.core import cli
+from touchline.core.problems import printable
 
 # Package → its commands; a command is the module of the same name in that package.
 COMMANDS = {
-    "data": ("sheet", "labels", "commentary", "samples"),
+    "data": ("sheet", "check", "labels", "commentary", "samples"),
     "video": ("chunks",),
     "models": ("fit", "infer", "estimate"),
     "models.lm": ("merge",),
@@ -60,5 +60,6 @@ def main() -> None:
         return
     module = module_of(command.replace("-", "_"))
     if module is None:
-        sys.exit(f"error: there is no command '{command}'. `touchline --help` lists them.")
-    cli.run(importlib.import_module(module).main, arguments)
+        known = f"there is no command '{command}'. `touchline --help` lists them."
+        sys.exit(f"error: {printable(known)}")
+    cli.run(module, arguments)

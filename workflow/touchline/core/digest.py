@@ -14,6 +14,7 @@ PACKAGE = "touchline"
 # What no result depends on, and all that is imported through it alone.
 BYSTANDERS = (
     "touchline.core.cli",  # prints errors and problems
+    "touchline.core.errors",  # the words of errors
     "touchline.jobs",  # Slurm, attempts, locks and checkpoints: when a job runs, not what it makes
     # A row about one backend says nothing of another; each backend's own code has its own digest.
     "touchline.models.catalogue",

@@ -12,12 +12,29 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-from touchline.core.files import write_text
+from touchline.core.files import read_control_file, write_text
 from touchline.jobs import checkpoints, slurm
 
 NAME = "attempts.json"
 KILLED = "it was killed, or its machine failed"
 DONE = "done"
+_TEXT, _TEXT_OR_NULL, _STEP = {"type": "string"}, {"type": ["string", "null"]}, {"type": "integer"}
+_FIELDS = {
+    "job": _TEXT,
+    "run": _TEXT_OR_NULL,
+    "node": _TEXT,
+    "began": _TEXT,
+    "from_step": _STEP,
+    "to_step": _STEP,
+    "saved_step": _STEP,
+    "ended": _TEXT_OR_NULL,
+    "why": _TEXT_OR_NULL,
+}
+SCHEMA = {
+    "type": "array",
+    "items": {"type": "object", "properties": _FIELDS, "required": list(_FIELDS)},
+}
+_COST = "The record of the attempts at this training is lost, and nothing else."
 
 
 def read_attempts(folder: Path) -> list[dict]:
@@ -25,10 +42,11 @@ def read_attempts(folder: Path) -> list[dict]:
 
     Each has `job` (Slurm's number, else the process), `run` (the Snakemake run, under Slurm),
     `node`, `began` and `ended` (UTC, ISO 8601), `from_step`, `to_step`, `saved_step` (0 for models
-    without steps) and `why` it ended. `ended` and `why` are None while it runs.
+    without steps) and `why` it ended. `ended` and `why` are None while it runs. Raises `InputError`
+    for a damaged file.
     """
     try:
-        return json.loads((folder / NAME).read_text(encoding="utf-8"))
+        return read_control_file(folder / NAME, SCHEMA, _COST)
     except FileNotFoundError:
         return []
 

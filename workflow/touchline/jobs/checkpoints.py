@@ -12,10 +12,24 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from touchline.core.files import checksum, write_text
+from touchline.core.files import checksum, inside, read_control_file, write_text
+from touchline.core.problems import InputError
 
 LIST = "complete.json"
 NAME = "checkpoint-"
+_LIST_SCHEMA = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "array",
+        "prefixItems": [{"type": "integer"}, {"type": "string"}],
+        "minItems": 2,
+        "maxItems": 2,
+    },
+}
+_TRAINED_ON_SCHEMA = {
+    "type": "object",
+    "properties": {"checkpoints": {"type": ["string", "null"]}},
+}
 
 
 def seal(written: Path, folder: Path, keep: int = 2) -> Path:
@@ -55,17 +69,17 @@ def step_of(checkpoint: Path) -> int:
 def find_damage(checkpoint: Path) -> str | None:
     """Return what is wrong with a checkpoint, or None for an undamaged one."""
     try:
-        listed = json.loads((checkpoint / LIST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        listed = read_control_file(checkpoint / LIST, _LIST_SCHEMA, "")
+        for name, (size, digest) in listed.items():
+            path = inside(checkpoint, name, LIST)
+            if not path.is_file():
+                return f"{name} is missing"
+            if path.stat().st_size != size:
+                return f"{name} has {path.stat().st_size} bytes instead of {size}"
+            if checksum(path) != digest:
+                return f"{name} has another content than was written"
+    except (OSError, InputError):
         return f"{LIST} is not readable"
-    for name, (size, digest) in listed.items():
-        path = checkpoint / name
-        if not path.is_file():
-            return f"{name} is missing"
-        if path.stat().st_size != size:
-            return f"{name} has {path.stat().st_size} bytes instead of {size}"
-        if checksum(path) != digest:
-            return f"{name} has another content than was written"
     return None
 
 
@@ -73,16 +87,22 @@ def drop_checkpoints(models: Path, checkpoints: Path) -> None:
     """Delete the checkpoints of all models in `models`, which are trained.
 
     To be called when Snakemake has recorded that they are done: if it is killed before, it trains
-    them again, and resumes from these checkpoints.
+    them again, and resumes from these checkpoints. A model whose record is damaged, or names
+    something that is no folder of checkpoints, is told on stderr, and nothing of it is deleted.
     """
-    for record in models.glob("*/trained_on.json"):
-        name = json.loads(record.read_text(encoding="utf-8")).get("checkpoints")
-        if name:
-            shutil.rmtree(checkpoints / name, ignore_errors=True)
+    for record in sorted(models.glob("*/trained_on.json")):
+        try:
+            cost = f"Nothing is lost: {checkpoints} can be deleted by hand after a study."
+            name = read_control_file(record, _TRAINED_ON_SCHEMA, cost).get("checkpoints")
+            if name:
+                folder = inside(checkpoints, name, record, links=False)
+                shutil.rmtree(folder, ignore_errors=True)
+        except (InputError, OSError) as error:
+            print(f"{error} Its checkpoints are kept.", file=sys.stderr)
 
 
 def _newest_first(folder: Path) -> Iterator[Path]:
-    saved = [path for path in folder.glob(f"{NAME}*") if path.name[len(NAME) :].isdigit()]
+    saved = [path for path in folder.glob(f"{NAME}*") if path.name[len(NAME) :].isdecimal()]
     yield from sorted(saved, key=step_of, reverse=True)
 
 

@@ -16,11 +16,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from touchline.core.files import write_text
+from touchline.core.files import read_control_file, write_text
 from touchline.core.problems import InputError
 from touchline.jobs import slurm
 
 NAME, LOCK = "holder.json", "lock"
+_TEXT_OR_NULL = {"type": ["string", "null"]}
+_SCHEMA = {
+    "type": "object",
+    "properties": {"job": _TEXT_OR_NULL, "runs": {"type": "array", "items": _TEXT_OR_NULL}},
+    "required": ["job", "runs"],
+}
+_COST = (
+    "Nothing is lost, but a job that still trains this model is no longer known: cancel it first, "
+    "if there is one (squeue)."
+)
 # A file system without locks. Then only the job that `holder.json` names is known.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
 
@@ -48,7 +58,7 @@ def hold(folder: Path, wait_s: float = 30) -> Iterator[None]:
 def _take_over(folder: Path, job: str | None, run: str | None) -> list[str | None]:
     """Cancel the job that holds a folder; return the Snakemake runs that held it, oldest first."""
     try:
-        holder = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        holder = read_control_file(folder / NAME, _SCHEMA, _COST)
     except FileNotFoundError:
         return []
     if holder["job"] in (None, job) or job is None or not slurm.is_alive(holder["job"]):

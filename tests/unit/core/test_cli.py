@@ -1,0 +1,236 @@
+"""Command lines: what becomes of errors, and of control characters, in every command."""
+
+import contextlib
+import io
+import os
+import resource
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+from tqdm import tqdm
+
+from project import ENVIRONMENT, PYTHON, stage
+from touchline.core import cli, schema
+from touchline.core.errors import explain
+from touchline.core.files import atomic_file, atomic_folder, write_text
+from touchline.core.problems import InputError, Problem
+
+HOSTILE = "Goal\x1b]0;owned\x07\x1b[2J\x9b31m\x08\x00\x7f"
+SHOWN = "Goal\\x1b]0;owned\\x07\\x1b[2J\\x9b31m\\x08\\x00\\x7f"
+
+
+def run(main, capfd) -> tuple[int, str, str]:
+    """Run a stage; return its exit status and what it printed."""
+    status = 0
+    try:
+        cli.run(main, [])
+    except SystemExit as ended:
+        status = ended.code
+    return status, *capfd.readouterr()
+
+
+def test_control_characters_of_whatever_is_printed_are_shown_as_escapes(capfd):
+    def main(_):
+        print(f"{HOSTILE}\tü\n⚽ é\r\nnext\rover")
+        print("\ud800 and \udcff", file=sys.stderr)
+        sys.stdout.writelines(["\x1b[A", HOSTILE])
+        cli.report([Problem(HOSTILE, "labels", "it is odd.", "Correct it.")])
+        raise InputError(f"{HOSTILE}: no.")
+
+    status, out, err = run(main, capfd)
+    assert status == 2
+    assert out == f"{SHOWN}\tü\n⚽ é\nnext\\x0dover\n\x1b[A{SHOWN}"
+    assert err.splitlines() == [
+        "\\ud800 and \\udcff",
+        f"problem: {SHOWN}: it is odd. Correct it. (match set aside)",
+        f"error: {SHOWN}: no.",
+    ]
+
+
+def test_a_bug_is_a_traceback_without_control_characters(capfd):
+    def main(_):
+        raise KeyError(HOSTILE + "\x1b")
+
+    status, _, err = run(main, capfd)
+    assert status == 1
+    assert "Traceback" in err
+    assert "\x1b" not in err
+
+
+def test_progress_bars_look_as_without_it():
+    def bars(file):
+        with tqdm(range(2), desc="outer", file=file) as outer:
+            for _ in outer:
+                for _ in tqdm(range(2), desc="inner", file=file, position=1, leave=False):
+                    pass
+
+    plain, wrapped = io.StringIO(), io.StringIO()
+    bars(plain)
+    bars(cli.PrintableStream(wrapped))
+    kept = [character for character in plain.getvalue() if character in "\r\n\x1b"]
+    assert "\x1b" in kept
+    assert [character for character in wrapped.getvalue() if character in "\r\n\x1b"] == kept
+
+
+def test_a_command_and_its_arguments_reach_the_terminal_without_control_characters(tmp_path):
+    for words in (("no\x1bcommand",), ("labels", "--match", HOSTILE.replace("\0", ""), "--x\x1b")):
+        done = subprocess.run(
+            [PYTHON, "-m", "touchline", *words], cwd=tmp_path, env=ENVIRONMENT, capture_output=True
+        )
+        assert done.returncode
+        assert b"\x1b" not in done.stdout + done.stderr
+        assert b"Traceback" not in done.stderr
+
+
+WRITERS = {
+    "text": lambda path: write_text(path, "x" * 300_000),
+    "table": lambda path: schema.write(
+        path, pl.DataFrame({"half": range(100_000)}).select(
+            half="half", start_s=pl.col("half").sqrt(), end_s=pl.col("half").sin(),
+            text=pl.col("half").hash().cast(pl.String),
+        ), schema.COMMENTARY,
+    ),
+    "csv": lambda path: _write_csv(path),
+    "weights": lambda path: _write_weights(path),
+    "torch": lambda path: _write_torch(path),
+    "folder": lambda path: _write_folder(path),
+    "sqlite": lambda path: _write_sqlite(path),
+    "video": lambda path: _write_video(path),
+}  # fmt: skip
+
+
+def _write_csv(path):
+    with atomic_file(path) as partial:
+        pl.DataFrame({"half": range(100_000)}).write_csv(partial)
+
+
+def _write_weights(path):
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    with atomic_file(path) as partial:
+        save_file({"w": np.zeros(200_000)}, partial)
+
+
+def _write_torch(path):
+    import torch
+
+    with atomic_file(path) as partial:
+        torch.save(torch.zeros(200_000), partial)
+
+
+def _write_folder(path):
+    with atomic_folder(path) as partial:
+        (partial / "text").write_text("x" * 300_000)
+
+
+def _write_sqlite(path):
+    import sqlite3
+
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("INSERT INTO t VALUES (zeroblob(300000))")
+
+
+def _write_video(path):
+    import av
+    import numpy as np
+
+    with atomic_file(path.with_suffix(".mkv")) as partial, av.open(str(partial), "w") as file:
+        stream = file.add_stream("rawvideo", rate=25)
+        stream.width = stream.height = 400
+        stream.pix_fmt = "yuv420p"
+        for _ in range(3):
+            picture = av.VideoFrame.from_ndarray(np.zeros((400, 400, 3), np.uint8), format="rgb24")
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode(None))
+
+
+@contextlib.contextmanager
+def small_disk(folder, options):
+    """Mount an empty disk of 64 KB in a folder."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder])
+    if done.returncode:
+        pytest.skip("only root mounts a disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def explained(write, path) -> str:
+    with pytest.raises(Exception) as raised:  # noqa: PT011
+        write(path)
+    sentence = explain(raised.value)
+    assert sentence is not None, repr(raised.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_one_sentence_whatever_library_writes(tmp_path, name):
+    with small_disk(tmp_path / "disk", "size=64k") as disk:
+        sentence = explained(WRITERS[name], disk / "out.bin")
+        assert "Free some space" in sentence
+        if name != "sqlite":  # which says neither file nor number, and is written in its own stage
+            assert str(disk / "out") in sentence
+            assert [file.name for file in disk.iterdir() if "partial" not in file.name] == []
+
+
+@pytest.mark.parametrize("name", [name for name in WRITERS if name != "sqlite"])
+def test_a_read_only_disk_is_one_sentence_whatever_library_writes(tmp_path, name):
+    with small_disk(tmp_path / "disk", "ro,size=64k") as disk:
+        sentence = explained(WRITERS[name], disk / "out.bin")
+        assert str(disk) in sentence
+        assert "Read-only file system. Write to another folder." in sentence
+
+
+def test_a_limit_on_the_size_of_files_is_one_sentence(tmp_path):
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    code = (
+        "from touchline.core import cli; from touchline.core.files import write_text;"
+        "cli.run(lambda _: write_text('out.txt', 'x' * 100_000), [])"
+    )
+    done = subprocess.run(
+        [PYTHON, "-c", code], cwd=tmp_path, env=ENVIRONMENT, text=True, capture_output=True,
+        preexec_fn=limit,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: out.txt: File too large. ")
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "disk_options"),
+    [
+        (("labels", "--match", "m", "--durations", '{"1": 10}', "--actions", "{}", "--out"), "ro"),
+        (("demo_matches", "--no-video", "--out"), "size=16k"),
+        (("demo_matches", "--no-video", "--out"), "ro"),
+    ],
+)
+def test_a_stage_that_cannot_write_says_where_and_leaves_nothing_half_done(
+    tmp_path, words, disk_options
+):
+    with small_disk(tmp_path / "disk", disk_options) as disk:
+        done = stage(*words, disk / "out", cwd=tmp_path, check=False)
+        assert done.returncode == 2, done.stderr
+        assert done.stderr.startswith(f"error: {disk}/out")
+        assert "Traceback" not in done.stderr
+        assert not [*disk.rglob("*.partial*")]
+
+
+def test_a_missing_file_and_a_folder_in_place_of_one_are_sentences(tmp_path, capfd):
+    for error, remedy in (
+        (lambda: (tmp_path / "none").read_text(), "No such file or directory. Correct the path"),
+        (lambda: tmp_path.read_text(), "Is a directory. Correct the path."),
+        (lambda: pl.read_csv(tmp_path / "none.csv"), "none.csv"),
+        (lambda: os.listdir(tmp_path / ("n" * 300)), "File name too long. Choose shorter names."),
+    ):
+        status, _, err = run(lambda _, error=error: error(), capfd)
+        assert (status, err.count("\n")) == (2, 1), err
+        assert remedy in err
