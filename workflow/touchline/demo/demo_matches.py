@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from touchline.core.clock import game_time
 from touchline.core.digest import digest
-from touchline.core.files import write_text
+from touchline.core.files import inside, read_control_file, write_text
 from touchline.core.problems import InputError
 from touchline.demo.broadcast import speech
 from touchline.demo.broadcast.script import HALVES, SHORTEST_HALF_S, Script, invent
@@ -31,6 +31,16 @@ from touchline.demo.drawing import contact_sheet, film
 
 FEWEST_MATCHES = 3
 STATE = ".made.json"
+_STATE_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "arguments": {"type": "object"},
+        "code": {"type": "string"},
+        "files": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["arguments", "code", "files"],
+}
+_STATE_COST = "The matches are made again; files of earlier ones stay where the new ones have none."
 _LEAGUE = "demo_coastal-league"
 _SEASON = "2024-2025"
 _FIRST_DAY = date(2024, 8, 17)
@@ -173,24 +183,21 @@ def _render(out: Path, halves: dict[str, tuple[Script, int]]) -> None:
 def _read_state(out: Path) -> dict:
     """Return the arguments, code and files of the last call for this folder; empty without one."""
     try:
-        return json.loads((out / STATE).read_text(encoding="utf-8"))
+        return read_control_file(out / STATE, _STATE_SCHEMA, _STATE_COST)
     except FileNotFoundError:
         return {}
-    except ValueError as error:
-        raise InputError(
-            f"{out / STATE}: not JSON ({error}). Delete it to start afresh."
-        ) from error
 
 
 def _all_exist(out: Path, state: dict) -> bool:
-    return all((out / path).is_file() for path in state["files"])
+    return all(inside(out, path, out / STATE).is_file() for path in state["files"])
 
 
 def _remove(out: Path, paths: list[str]) -> None:
     """Delete the files of an earlier call, and the folders that they leave empty."""
+    files = [inside(out, path, out / STATE, links=False) for path in paths]
     (out / STATE).unlink(missing_ok=True)
-    for path in paths:
-        (out / path).unlink(missing_ok=True)
+    for path, file in zip(paths, files, strict=True):
+        file.unlink(missing_ok=True)
         for folder in list(Path(path).parents)[:-1]:
             if (out / folder).is_dir() and not any((out / folder).iterdir()):
                 (out / folder).rmdir()

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from touchline.core import clock, schema
 from touchline.core.actions import action_name
-from touchline.core.files import write_text
+from touchline.core.files import inside, read_control_file, write_text
 from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import apply_thresholds, read_thresholds
 from touchline.report import html
@@ -22,6 +22,46 @@ from touchline.report.plot_style import TRUTH, TRUTH_COLOUR, colours
 
 # Rows of a timeline: name → (colour, moments); moments have half, action, time_s and note, a text.
 Rows = dict[str, tuple[str, pl.DataFrame]]
+_TEXT, _NUMBER, _OPTIONAL = {"type": "string"}, {"type": "number"}, {"type": ["number", "null"]}
+_TEXTS = {"type": "array", "items": _TEXT}
+
+
+def _record(**fields: dict) -> dict:
+    return {"type": "object", "properties": fields, "required": list(fields)}
+
+
+# What this page reads of reel.json (`highlights.write_reel`).
+_REEL = _record(
+    match=_TEXT,
+    query=_TEXT,
+    understood=_TEXT,
+    messages=_TEXTS,
+    actions=_TEXTS,
+    reel={"type": ["string", "null"]},
+    halves={
+        "type": "object",
+        "propertyNames": {"pattern": "^[1-9]$"},
+        "additionalProperties": _record(
+            video={"type": ["string", "null"]},
+            duration_s={"type": "number", "exclusiveMinimum": 0},
+            start_s=_NUMBER,
+        ),
+    },
+    clips={
+        "type": "array",
+        "items": _record(
+            title=_TEXT,
+            half={"type": "integer"},
+            start_s=_NUMBER,
+            end_s=_NUMBER,
+            start_timecode=_TEXT,
+            end_timecode=_TEXT,
+            reel_start_s=_OPTIONAL,
+            reel_end_s=_OPTIONAL,
+            hits={"type": "array", "items": _record(confidence=_OPTIONAL, lines=_TEXTS)},
+        ),
+    },
+)
 # A mark on a timeline is played from this much before its moment.
 LEAD_S = 3.0
 
@@ -109,10 +149,11 @@ def source_of(clip: dict, content: dict) -> str:
 
 def describe_match(folder: Path, page: Path, rows: Rows) -> dict:
     """Return a match's section of the page for the template, from the folder of its reel."""
-    content = json.loads((folder / "reel.json").read_text(encoding="utf-8"))
+    record = folder / "reel.json"
+    content = read_control_file(record, _REEL, f"Delete {folder} too: the reel is made again.")
     sources = []
     if content["reel"]:
-        file = relative_link(folder / content["reel"], page)
+        file = relative_link(inside(folder, content["reel"], record), page)
         sources.append({"name": "reel", "label": "Reel", "file": file})
     for number, half in content["halves"].items():
         if half["video"] and Path(half["video"]).is_file():
@@ -174,6 +215,11 @@ def write_page(page: Path, model: str, matches: Sequence[dict]) -> None:
     write_text(page, render(content | {"matches": matches}))
 
 
+def label_rows(path: Path) -> Rows:
+    """Return the row of a match's events; none where its labels could not be read."""
+    return {} if schema.is_set_aside(path) else {TRUTH: (TRUTH_COLOUR, label_moments(path))}
+
+
 def label_moments(path: Path) -> pl.DataFrame:
     """Return the events of a match as a row of a timeline (see `Rows`)."""
     note = pl.when(pl.col("team").is_null()).then(pl.lit("")).otherwise(", " + pl.col("team"))
@@ -193,6 +239,9 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline reel_page", description=__doc__)
     parser.add_argument("--name", required=True, help="the query's name, that of its folder")
     parser.add_argument("--matches", nargs="*", default=[])
+    parser.add_argument(
+        "--unlabelled", nargs="*", default=[], help="matches that have no labels to show"
+    )
     parser.add_argument("--model", required=True, help="the model of the reels")
     parser.add_argument(
         "--models", nargs="*", default=[], help="models with a row on the timelines"
@@ -217,7 +266,9 @@ def main(argv: list[str]) -> None:
     }
     matches = []
     for match in args.matches:
-        rows = {TRUTH: (TRUTH_COLOUR, label_moments(results / f"labels/{match}.parquet"))}
+        # Without labels there is no row: an empty one says that nothing happened.
+        is_labelled = match not in args.unlabelled
+        rows = label_rows(results / f"labels/{match}.parquet") if is_labelled else {}
         for model in args.models:
             predictions = results / "predictions/{model}/{match}.parquet"
             intervals = read_answers(model, match, predictions, thresholds.get(model, 0.0))

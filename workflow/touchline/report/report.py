@@ -2,7 +2,6 @@
 
 import argparse
 import base64
-import json
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +13,7 @@ from touchline.core.schema import ALL
 from touchline.evaluation import table_format
 from touchline.evaluation.ground_truth import read_ground_truth
 from touchline.evaluation.matching import with_ratios
+from touchline.jobs import attempts
 from touchline.report import html, qualitative, verdict
 from touchline.report.plot_style import colours
 
@@ -39,11 +39,8 @@ def select_matches(scores: pl.DataFrame) -> list[tuple[str, str]]:
 
 def read_attempts(results: Path, models: list[str]) -> list[tuple[str, list[dict]]]:
     """Return (model, training attempts) for each model that has a record of them."""
-    files = [(model, results / f"models/{model}/attempts.json") for model in models]
-    return [
-        (model, json.loads(path.read_text(encoding="utf-8")))
-        for model, path in files if path.is_file()
-    ]  # fmt: skip
+    records = [(model, attempts.read_attempts(results / f"models/{model}")) for model in models]
+    return [(model, rows) for model, rows in records if rows]
 
 
 def answer_table(path: Path) -> table_format.Table:

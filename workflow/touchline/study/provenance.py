@@ -8,7 +8,6 @@ prints the part of it that led to one file.
 import argparse
 import base64
 import getpass
-import hashlib
 import json
 import os
 import platform
@@ -22,16 +21,35 @@ from pathlib import Path
 
 from touchline.core import commands
 from touchline.core.digest import digest
-from touchline.core.files import checksum, write_text
+from touchline.core.files import read_control_file, write_text
 from touchline.core.problems import InputError
 from touchline.jobs import attempts
 from touchline.models import catalogue
-from touchline.study.job_arguments import ENVIRONMENTS, modules_of, versions
+from touchline.study.job_arguments import modules_of
+from touchline.study.lineage import (
+    RECORD_SCHEMA,
+    TEXT,
+    TEXT_OR_NULL,
+    TEXTS,
+    describe,
+    fingerprint,
+    installed,
+    object_schema,
+)
 
 RECORD = Path("results/provenance.json")
 OTHER_CODE = "another version than the present one"  # in place of a digest
 METADATA = Path(".snakemake/metadata")
-LARGE = 100 * 2**20  # bytes; larger files, such as videos, are compared by size and time
+_COST = "Snakemake writes it again, with the files as they are then."
+# What is read of Snakemake's record of a job.
+_JOB_SCHEMA = object_schema(
+    rule=TEXT,
+    input=TEXTS,
+    params=TEXTS,
+    shellcmd=TEXT_OR_NULL,
+    starttime={"type": "number"},
+    endtime={"type": "number"},
+)
 _SHELL_OPERATORS = frozenset("();<>|&")
 
 
@@ -43,28 +61,11 @@ def snakemake_records(folder: Path) -> Iterator[tuple[str, dict]]:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             parts = [part.removeprefix("@") for part in path.relative_to(folder).parts]
-            name = base64.urlsafe_b64decode("".join(parts)).decode()
-            yield name, json.loads(path.read_text(encoding="utf-8"))
-
-
-def fingerprint(path: Path) -> str | None:
-    """Return a checksum of a file or of a folder's files, or None if nothing is there.
-
-    In place of the content of more than `LARGE` bytes it is the size and, of a file, the time.
-    """
-    if path.is_file():
-        status = path.stat()
-        large = status.st_size > LARGE
-        return f"{status.st_size} bytes, {status.st_mtime_ns}" if large else checksum(path)
-    if not path.is_dir():
-        return None
-    sizes = {file: file.stat().st_size for file in sorted(path.rglob("*")) if file.is_file()}
-    large = sum(sizes.values()) > LARGE
-    lines = [
-        f"{file.relative_to(path)} {size if large else checksum(file)}"
-        for file, size in sizes.items()
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+            try:
+                name = base64.urlsafe_b64decode("".join(parts)).decode()
+            except ValueError as error:
+                raise InputError(f"{path}: is no record of Snakemake's. Delete it.") from error
+            yield name, read_control_file(path, _JOB_SCHEMA, f"Snakemake makes {name} again.")
 
 
 def owner(path: Path) -> str:
@@ -115,12 +116,6 @@ def executed_code(module: str, params: list[str]) -> str:
     """
     present = digest(module)
     return present if repr(present) in params else OTHER_CODE
-
-
-def installed() -> dict[str, str]:
-    """Return the versions of all packages that the environments name."""
-    pairs = " ".join(versions(path.stem) for path in sorted(ENVIRONMENTS.glob("*.yaml"))).split()
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def commit() -> str | None:
@@ -185,70 +180,6 @@ def iso_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def ancestors(record: dict, name: str) -> dict[str, None]:
-    """Return all files that a file was made from, raw and made, each after its own inputs."""
-    seen: dict[str, None] = {}
-
-    def visit(path: str) -> None:
-        for source in record["made"].get(path, {}).get("inputs", []):
-            if source not in seen:
-                visit(source)
-                seen[source] = None
-
-    visit(name)
-    return seen
-
-
-def describe(record: dict, name: str) -> Iterator[str]:
-    """Yield lines of text: what a file was made from, and what has changed since."""
-    made = record["made"][name]
-    sources = ancestors(record, name)
-    yield f"{name} was made by the rule {made['rule']}, {made['ended']}, by {made['by']}, from:"
-    by_rule: dict[str, list[str]] = {}
-    for source in sources:
-        by_rule.setdefault(record["made"].get(source, {}).get("rule", "raw files"), []).append(
-            source
-        )
-    for rule, paths in by_rule.items():
-        shown = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-        yield f"  {rule}: {shown}"
-        jobs = [record["made"][path] for path in paths if path in record["made"]]
-        if jobs:
-            makers = ", ".join(sorted({job["by"] for job in jobs}))
-            ends = sorted(job["ended"] for job in jobs)
-            code = {module: value for job in jobs for module, value in job["code"].items()}
-            yield f"    {ends[0]} to {ends[-1]}, by {makers}"
-            yield f"    code: {', '.join(f'{module} {value}' for module, value in code.items())}"
-    for model, rows in record["attempts"].items():
-        if f"results/models/{model}" in sources and rows:
-            yield f"  {model} was trained in {len(rows)} attempt{'s' * (len(rows) > 1)}:"
-            for row in rows:
-                steps = f"steps {row['from_step']} to {row['to_step']}; " * bool(row["to_step"])
-                yield f"    {row['began']}, job {row['job']} on {row['node']}: {steps}{row['why']}"
-    yield f"Settings: {', '.join(record['settings'])}; all of them are in {RECORD}."
-    yield f"Git commit of the code: {record['commit'] or 'not known'}. Python {record['python']}."
-    changed = list(changes(record, [*sources, name]))
-    yield "Since then:" if changed else "Nothing of this has changed since."
-    yield from (f"  {line}" for line in changed)
-
-
-def changes(record: dict, names: list[str]) -> Iterator[str]:
-    """Yield a sentence for each file, module and package changed since these files were made."""
-    known = record["raw"] | {name: made["content"] for name, made in record["made"].items()}
-    for path in [*record["settings"], *names]:
-        content = fingerprint(Path(path))
-        if content != known[path]:
-            yield f"{path} {'is gone' if content is None else 'has another content'}."
-    used = [record["made"][name]["code"] for name in names if name in record["made"]]
-    for module, value in sorted({pair for code in used for pair in code.items()}):
-        if digest(module) != value:
-            yield f"the code of {module} has changed what it computes."
-    present = installed()
-    for package, version in record["packages"].items():
-        if present.get(package) != version:
-            yield f"{package} was {version} and is {present.get(package, 'not installed')}."
-
-
 def main(argv: list[str]) -> None:
     """Print what a file of a study was made from, or write the record of all files."""
     parser = argparse.ArgumentParser(prog="touchline provenance", description=__doc__)
@@ -264,16 +195,16 @@ def main(argv: list[str]) -> None:
         return
     if args.file is None:
         raise InputError("name a file, such as results/metrics.csv.")
-    if not args.record.is_file():
+    if not args.record.exists():
         raise InputError(
             f"there is no {args.record} in this folder. Run the command in the study's folder, "
             "after snakemake has finished."
         )
-    record = json.loads(args.record.read_text(encoding="utf-8"))
+    record = read_control_file(args.record, RECORD_SCHEMA, _COST)
     name = os.path.relpath(args.file)
     if name not in record["made"]:
         raise InputError(
             f"{args.record} has no entry for {name}: no rule made it, or one did after the record "
             "was written."
         )
-    print("\n".join(describe(record, name)))
+    print("\n".join(describe(record, name, args.record)))

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from touchline.core import schema
+from touchline.core.files import inside
 from touchline.core.problems import CHUNK_SET_ASIDE, Problem
 from touchline.video.frame_reader import VideoError, read_frames
 
@@ -24,7 +25,7 @@ class ChunkStore:
 
     def __init__(self, manifests: Sequence[Path]) -> None:
         self._chunks = {
-            (row["half"], row["chunk"]): (Path(manifest).parent, row)
+            (row["half"], row["chunk"]): (Path(manifest), row)
             for manifest in manifests
             for row in schema.read(manifest, schema.CHUNKS).iter_rows(named=True)
         }
@@ -36,8 +37,15 @@ class ChunkStore:
 
     def paths(self, half: int, chunk: int, sources: Sequence[str]) -> list[str]:
         """Return the files of a chunk, of which `has` is true."""
-        folder, row = self._chunks[half, chunk]
-        return [str(folder / row[_FILES[source][0]]) for source in sources]
+        manifest, row = self._chunks[half, chunk]
+        return [
+            str(inside(manifest.parent, row[_FILES[source][0]], manifest)) for source in sources
+        ]
+
+    def frame_count(self, half: int, chunk: int) -> int:
+        """Return the number of frames in the files of a chunk."""
+        _, row = self._chunks[half, chunk]
+        return len(row["frame_s"])
 
     def read_frames(
         self, half: int, chunk: int, sources: Sequence[str], fps: float | None = None
@@ -53,11 +61,12 @@ class ChunkStore:
                 "no video of it was made.",
                 "Give the match a video, or see what the stage chunks has listed.",
             )
-        folder, row = self._chunks[half, chunk]
+        manifest, row = self._chunks[half, chunk]
         frames, times_s = {}, np.empty(0)
         for source in sources:
             file, digest = _FILES[source]
-            frames[source], times_s = read_frames(folder / row[file], fps=fps, sha256=row[digest])
+            path = inside(manifest.parent, row[file], manifest)
+            frames[source], times_s = read_frames(path, fps=fps, sha256=row[digest])
         return frames, (row["start_s"] + times_s).tolist()
 
 
