@@ -13,7 +13,7 @@ import timecode
 from chunk_cutting import cut, ffmpeg, packets
 from touchline.core import problems, schema
 from touchline.core.problems import InputError
-from touchline.video import cutter
+from touchline.video import cutter, frame_reader
 from touchline.video.chunks import chunk_half
 from touchline.video.frame_reader import read_frames
 from touchline.video.grid import Box, ChunkSettings
@@ -54,12 +54,12 @@ def test_sound_without_a_picture_sets_the_match_aside(tmp_path):
 def test_sizes_and_durations_beyond_the_limits_set_the_match_aside(
     steady_video, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(cutter, "MAX_DURATION_S", 19)
+    monkeypatch.setattr(frame_reader, "MAX_HALF_S", 19)
     assert_set_aside(steady_video, tmp_path / "long", "the limit is")
     monkeypatch.setattr(cutter, "MAX_BYTES", 1000)
     assert_set_aside(steady_video, tmp_path / "big", "the limit is 0 GB")
     monkeypatch.setattr(cutter, "MAX_BYTES", 10**9)
-    monkeypatch.setattr(cutter, "MAX_DURATION_S", 10**9)
+    monkeypatch.setattr(frame_reader, "MAX_HALF_S", 10**9)
     monkeypatch.setattr(cutter, "MAX_PIXELS", 1000)
     assert_set_aside(steady_video, tmp_path / "wide", "beyond the limit")
 

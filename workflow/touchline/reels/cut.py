@@ -7,6 +7,7 @@ the reel as in the video. Only the part from the key frame before a clip to its 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,20 +16,27 @@ from typing import TypeVar
 import av
 import numpy as np
 from av.container import OutputContainer
-from av.filter import Graph
 from av.video.frame import PictureType
 
+from touchline.core.errors import disk_errno
 from touchline.core.files import atomic_file
-from touchline.reels.source import DEFAULT_FPS, Source
+from touchline.reels.source import DEFAULT_FPS, LONGEST_STILL_S, Picture, Source
 from touchline.reels.title_overlay import COLOUR_FIELDS, Title
 from touchline.video.frame_reader import VideoError, local_url
+from touchline.video.picture_fitter import (
+    FORMAT,
+    LIMITED_RANGE,
+    PictureFitter,
+    matrix_of,
+    shown_size,
+)
 
 TICKS = 90_000  # of the reel's clock in a second: whole frames of every usual rate
 SOUND_RATE = 48_000  # Hz
 TITLE_S = 3.0
-# The fastest preset: files of about twice the size of the source, of the same visual quality. A key
-# frame every 2 s makes seeking in a player quick.
-_ENCODING = {"preset": "ultrafast", "crf": "21", "g": "50"}
+# x264's default quality at its fastest preset with all tools for compression; the sizes are in
+# `benchmarks/README.md`. A key frame every 2 s makes seeking in a player quick.
+_ENCODING = {"preset": "veryfast", "crf": "23", "g": "50"}
 # Without the coding tools that only help at low bit rates: a fifth of the encoding time.
 _SOUND_ENCODING = {"aac_coder": "fast", "b": "160k"}
 _SOUND_ENCODING |= dict.fromkeys(("aac_tns", "aac_is", "aac_ms", "aac_pns"), "0")
@@ -72,13 +80,28 @@ def splice(
     """
     if not pieces:
         raise ValueError("a reel needs pieces")
+    remedy = "Convert the videos to mp4 with H.264 and AAC."
     with atomic_file(out) as partial_path:
-        with av.open(local_url(partial_path), "w", options={"fflags": "+bitexact"}) as file:
-            reel = _ReelWriter(file, sources_of(pieces), fade_s, threads)
+        with (
+            coding_errors(out, "the pictures or the sound cannot be encoded", remedy),
+            av.open(local_url(partial_path), "w", options={"fflags": "+bitexact"}) as file,
+        ):
+            reel = _ReelWriter(file, pieces, fade_s, threads)
             cuts = [reel.add(piece, titles) for piece in pieces]
             reel.flush()
         check_any(cuts, out)
     return cuts
+
+
+@contextmanager
+def coding_errors(path: Path, problem: str, remedy: str) -> Iterator[None]:
+    """Raise FFmpeg's errors in the block as a `VideoError`, but those of the disk as they are."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        if disk_errno(error) is not None:
+            raise
+        raise VideoError(path, f"{problem} ({error}).", remedy) from error
 
 
 def sources_of(pieces: Sequence[Piece]) -> list[Source]:
@@ -93,23 +116,26 @@ def check_any(cuts: Sequence[Cut | None], out: Path) -> None:
 
 
 class _ReelWriter:
-    """An mp4 that is being written, with the size, rate and colours of the first source."""
+    """An mp4 that is being written, with the size, rate and colours of its first picture."""
 
     def __init__(
-        self, file: OutputContainer, sources: list[Source], fade_s: float, threads: int
+        self, file: OutputContainer, pieces: Sequence[Piece], fade_s: float, threads: int
     ) -> None:
         self.file, self.fade_s = file, fade_s
-        first = sources[0]
+        sources = sources_of(pieces)
+        picture, aspect = _first_picture(pieces)
+        width, height = (side // 2 * 2 for side in shown_size(picture, aspect))
+        self.size, self.matrix = (max(2, width), max(2, height)), matrix_of(picture)
         self.video = file.add_stream("libx264", options=_ENCODING)
-        self.video.width, self.video.height = (
-            side // 2 * 2 for side in _display_size(first, first.first_picture)
-        )
-        self.video.pix_fmt = "yuv420p"
+        self.video.width, self.video.height = self.size
+        self.video.pix_fmt = FORMAT
         self.video.time_base = self.video.codec_context.time_base = Fraction(1, TICKS)
-        self.video.codec_context.framerate = first.video.average_rate or Fraction(DEFAULT_FPS)
+        self.video.codec_context.framerate = sources[0].video.average_rate or Fraction(DEFAULT_FPS)
         self.video.codec_context.thread_count = threads
         for name in COLOUR_FIELDS:
-            setattr(self.video.codec_context, name, getattr(first.video.codec_context, name))
+            setattr(self.video.codec_context, name, getattr(picture, name))
+        self.video.codec_context.color_range = LIMITED_RANGE
+        self.video.codec_context.colorspace = self.matrix
         self.sound: av.AudioStream | None = None
         sounds = [source.sound for source in sources if source.sound]
         self.layout = "mono" if all(sound.channels == 1 for sound in sounds) else "stereo"
@@ -119,37 +145,43 @@ class _ReelWriter:
             )
         self.end_s = Fraction(0)
         self.samples = 0
+        self.durations: dict[int, int] = {}  # of pictures in the encoder, by their time, in ticks
 
     def add(self, piece: Piece, titles: bool) -> Cut | None:
         """Encode a piece; return what was cut, None where the source has no picture of it."""
-        source, size = piece.source, (self.video.width, self.video.height)
-        start_s, end_s = Fraction(piece.start_s), Fraction(piece.end_s)
-        title = Title(piece.title, size) if titles else None
-        fitter = _Fitter(source, *size)
+        title = Title(piece.title, self.size) if titles else None
+        fitter = PictureFitter(self.size, self.matrix)
         reel_start_s = self.end_s
         first_s: Fraction | None = None
-        last_s = start_s
-        pictures = source.pictures_from(max(start_s, Fraction(0)))
-        for (time_s, picture), following in _with_next(pictures):
-            if time_s >= end_s:
-                break
-            first_s = time_s if first_s is None else first_s
-            last_s = following[0] if following else time_s + source.duration_s(picture)
-            fitted = fitter.fit(picture)
-            if title and time_s - first_s < TITLE_S:
-                fitted = title.draw(fitted)
-            self._encode(fitted, reel_start_s + time_s - first_s, time_s == first_s)
+        last_s = Fraction(0)
+        for (shown_s, until_s), picture in fitter.fit(_pictures_of(piece)):
+            first_s = shown_s if first_s is None else first_s
+            last_s = until_s
+            if title and shown_s - first_s < TITLE_S:
+                picture = title.draw(picture)
+            self._encode(
+                picture, reel_start_s + shown_s - first_s, until_s - shown_s, shown_s == first_s
+            )
         if first_s is None:
             return None
         self.end_s = reel_start_s + last_s - first_s
         if self.sound:
-            self._encode_sound(self.sound, source, first_s, last_s)
+            self._encode_sound(self.sound, piece.source, first_s, last_s)
         return Cut(first_s, last_s, reel_start_s, self.end_s)
 
-    def _encode(self, picture: av.VideoFrame, time_s: Fraction, is_key: bool) -> None:
+    def _encode(
+        self, picture: av.VideoFrame, time_s: Fraction, duration_s: Fraction, is_key: bool
+    ) -> None:
         picture.pts, picture.time_base = round(time_s * TICKS), Fraction(1, TICKS)
+        self.durations[picture.pts] = round(duration_s * TICKS)
         picture.pict_type = PictureType.I if is_key else PictureType.NONE
-        self.file.mux(self.video.encode(picture))
+        self._mux(self.video.encode(picture))
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            if packet.pts is not None:  # x264 does not say how long the last picture lasts
+                packet.duration = self.durations.pop(packet.pts)
+            self.file.mux(packet)
 
     def _encode_sound(
         self, stream: av.AudioStream, source: Source, start_s: Fraction, end_s: Fraction
@@ -158,13 +190,13 @@ class _ReelWriter:
         count = round(self.end_s * SOUND_RATE) - self.samples
         sound = np.zeros((1 if self.layout == "mono" else 2, count), np.float32)
         if source.sound:
-            resampler = av.AudioResampler("fltp", self.layout, SOUND_RATE)
+            resample = _Resampler(self.layout)
             for time_s, frame in source.sound_from(start_s):
                 if time_s >= end_s:
                     break
                 position = round((time_s - start_s) * SOUND_RATE)
-                for resampled in resampler.resample(frame):
-                    position = _paste(sound, resampled.to_ndarray(), position)
+                for part in resample(frame):
+                    position = _paste(sound, part, position)
         fade = min(int(self.fade_s * SOUND_RATE), count // 2)
         ramp = np.linspace(0, 1, fade, endpoint=False, dtype=np.float32)
         sound[:, :fade] *= ramp
@@ -177,9 +209,49 @@ class _ReelWriter:
 
     def flush(self) -> None:
         """Write what the encoders still hold."""
-        self.file.mux(self.video.encode(None))
+        self._mux(self.video.encode(None))
         if self.sound:
             self.file.mux(self.sound.encode(None))
+
+
+def _first_picture(pieces: Sequence[Piece]) -> Picture:
+    """Return the first picture of the reel; that of the first source where no piece has one."""
+    for piece in pieces:
+        for _, picture in piece.source.pictures_from(max(Fraction(piece.start_s), Fraction(0))):
+            return picture
+    return pieces[0].source.first_picture
+
+
+def _pictures_of(
+    piece: Piece,
+) -> Iterator[tuple[tuple[Fraction, Fraction], av.VideoFrame, Fraction]]:
+    """Yield ((from, until) in the source, picture, aspect of its pixels) of a piece.
+
+    A picture that stays for long before or after the piece is shown within it alone.
+    """
+    start_s, end_s = max(Fraction(piece.start_s), Fraction(0)), Fraction(piece.end_s)
+    for (time_s, picture), following in _with_next(piece.source.pictures_from(start_s)):
+        if time_s >= end_s:
+            break
+        until_s = following[0] if following else time_s + piece.source.picture_s
+        shown_s = start_s if time_s < start_s - LONGEST_STILL_S else time_s
+        until_s = end_s if until_s > end_s + LONGEST_STILL_S else until_s
+        yield (shown_s, until_s), picture.frame, picture.pixel_aspect
+
+
+class _Resampler:
+    """Converts sound to the reel's layout and rate; the sound may change its own on the way."""
+
+    def __init__(self, layout: str) -> None:
+        self.layout = layout
+        self.form: tuple[str, str, int] | None = None
+
+    def __call__(self, frame: av.AudioFrame) -> list[np.ndarray]:
+        """Return the (channels, n) samples that a frame makes available."""
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if form != self.form:
+            self.form, self.resampler = form, av.AudioResampler("fltp", self.layout, SOUND_RATE)
+        return [part.to_ndarray() for part in self.resampler.resample(frame)]
 
 
 def _with_next(items: Iterable[Item]) -> Iterator[tuple[Item, Item | None]]:
@@ -199,58 +271,3 @@ def _paste(sound: np.ndarray, part: np.ndarray, position: int) -> int:
     if first < last:
         sound[:, first:last] = part[:, first - position : last - position]
     return position + part.shape[1]
-
-
-def _display_size(source: Source, picture: av.VideoFrame) -> tuple[int, int]:
-    """Return (width, height) of a picture upright and with square pixels."""
-    width = round(picture.width * (source.video.sample_aspect_ratio or 1))
-    size = width, picture.height
-    return size if picture.rotation % 180 == 0 else size[::-1]
-
-
-class _Fitter:
-    """Rotates pictures upright and scales and pads them to the reel's size."""
-
-    def __init__(self, source: Source, width: int, height: int) -> None:
-        self.source, self.width, self.height = source, width, height
-        # The filter graph for pictures of one (width, height, format, rotation).
-        self.graph: tuple[tuple[int, int, str, int], Graph] | None = None
-
-    def fit(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """Return the picture in the reel's size; the picture itself where it has that already."""
-        layout = (picture.width, picture.height, picture.format.name, picture.rotation)
-        size = _display_size(self.source, picture)
-        if layout[2:] == ("yuv420p", 0) and layout[:2] == size == (self.width, self.height):
-            return picture
-        if self.graph is None or self.graph[0] != layout:  # a file may change its size on the way
-            self.graph = layout, self._build_graph(picture, *size)
-        self.graph[1].vpush(picture)
-        return self.graph[1].vpull()
-
-    def _build_graph(self, picture: av.VideoFrame, width: int, height: int) -> Graph:
-        scale = min(self.width / width, self.height / height)
-        inner = [max(2, round(side * scale) // 2 * 2) for side in (width, height)]
-        graph = Graph()
-        nodes = [graph.add_buffer(
-            width=picture.width, height=picture.height, format=picture.format,
-            time_base=picture.time_base,
-        )]  # fmt: skip
-        rotation = _ROTATION_FILTERS[picture.rotation % 360]
-        nodes += [graph.add(name, arguments) for name, arguments in rotation]
-        nodes += [
-            graph.add("scale", f"{inner[0]}:{inner[1]}:flags=bicubic"),
-            graph.add("pad", f"{self.width}:{self.height}:(ow-iw)/2:(oh-ih)/2"),
-            graph.add("format", "yuv420p"),
-            graph.add("buffersink"),
-        ]
-        graph.link_nodes(*nodes).configure()
-        return graph
-
-
-# A file's display rotation in degrees counterclockwise → the FFmpeg filters that apply it.
-_ROTATION_FILTERS: dict[int, tuple[tuple[str, str | None], ...]] = {
-    0: (),
-    90: (("transpose", "cclock"),),
-    180: (("hflip", None), ("vflip", None)),
-    270: (("transpose", "clock"),),
-}

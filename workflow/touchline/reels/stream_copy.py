@@ -13,19 +13,21 @@ import av
 from av.container import OutputContainer
 
 from touchline.core.files import atomic_file
-from touchline.reels.cut import TICKS, Cut, Piece, check_any, sources_of
-from touchline.reels.source import Source, Stream, Timed
+from touchline.reels.cut import TICKS, Cut, Piece, check_any, coding_errors, sources_of
+from touchline.reels.source import MAX_REORDERING, Source, Stream, Timed
 from touchline.video.frame_reader import VideoError, local_url
+from touchline.video.orientation import orientation_filters
 
-# Upper bound of how far the coding order may differ from the order of display, in pictures.
-MAX_REORDERING = 16
+# Many players show HEVC in an mp4 only under this tag, whatever tag it has in the source.
+TAGS = {"hevc": "hvc1"}
+REMEDY = "Set stream_copy to false: then the reel is encoded."
 
 
 def copy_pieces(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
     """Write the reel of the pieces, in order, without encoding; return what was copied of each.
 
-    Raises `VideoError` for sources of different coding, for a coding that mp4 cannot hold, and
-    where no piece has a picture; then nothing is written.
+    Raises `VideoError` for sources of different coding, for a coding that mp4 cannot hold, for a
+    file without display times, and where no piece has a picture; then nothing is written.
     """
     first, *others = sources_of(pieces)
     for source in others:
@@ -33,30 +35,35 @@ def copy_pieces(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
             raise VideoError(
                 source.path,
                 f"it is coded in another way than {first.path}.",
-                "Set stream_copy to false: then the reel is encoded.",
+                REMEDY,
+            )
+    for source in (first, *others):
+        if source.lacks_display_times and source.video.codec_context.reorder_depth:
+            raise VideoError(
+                source.path, "the file does not say in which order its pictures are shown.", REMEDY
             )
     cuts: list[Cut | None] = []
     with atomic_file(out) as partial:
-        try:
-            with av.open(local_url(partial), "w", options={"fflags": "+bitexact"}) as file:
-                video = _Track(file, first.video)
-                sound = _Track(file, first.sound) if first.sound else None
-                end_s = Fraction(0)
-                for piece in pieces:
-                    cut = _copy_piece(video, sound, piece, end_s)
-                    cuts.append(cut)
-                    end_s = cut.reel_end_s if cut else end_s
-        except av.FFmpegError as error:
-            raise VideoError(
-                first.path, f"its streams do not fit into an mp4 ({error}).", "Encode the reel."
-            ) from error
+        with (
+            coding_errors(first.path, "its streams do not fit into an mp4", REMEDY),
+            av.open(local_url(partial), "w", options={"fflags": "+bitexact"}) as file,
+        ):
+            video = _Track(file, first.video, first.path)
+            sound = _Track(file, first.sound, first.path) if first.sound else None
+            end_s = Fraction(0)
+            for piece in pieces:
+                cut = _copy_piece(video, sound, piece, end_s)
+                cuts.append(cut)
+                end_s = cut.reel_end_s if cut else end_s
         check_any(cuts, out)
     return cuts
 
 
-def _coding(source: Source) -> tuple[tuple[str, bytes | None], ...]:
+def _coding(source: Source) -> tuple:
+    """Return what an mp4 states once for all pictures, and once for all sound."""
     contexts = [stream.codec_context for stream in (source.video, source.sound) if stream]
-    return tuple((context.name, context.extradata) for context in contexts)
+    shown = orientation_filters(source.first_picture.frame), source.video.sample_aspect_ratio
+    return *((context.name, context.extradata) for context in contexts), shown
 
 
 def _copy_piece(
@@ -84,12 +91,10 @@ def _duration_s(source: Source, packet: av.Packet) -> Fraction:
 
 
 def _until(packets: Iterator[Timed[av.Packet]], end_s: Fraction) -> list[Timed[av.Packet]]:
-    """Return (time, packet) from the first key frame to `end_s`, in the order of the file."""
+    """Return the (time, packet) up to `end_s`, in the order of the file."""
     kept: list[Timed[av.Packet]] = []
     needed = after_end = 0
     for time_s, packet in packets:
-        if not (kept or packet.is_keyframe):
-            continue
         after_end = after_end + 1 if time_s >= end_s else 0
         if after_end > MAX_REORDERING or (after_end and packet.is_keyframe):
             break
@@ -101,8 +106,17 @@ def _until(packets: Iterator[Timed[av.Packet]], end_s: Fraction) -> list[Timed[a
 class _Track:
     """A stream of the reel that packets are copied to."""
 
-    def __init__(self, file: OutputContainer, template: Stream) -> None:
-        self.file, self.stream = file, file.add_stream_from_template(template)
+    def __init__(self, file: OutputContainer, template: Stream, source: Path) -> None:
+        self.file = file
+        try:
+            # `opaque`: with the source's decoder; for AV1, VP9 and others there is no encoder of
+            # that name, which is looked for otherwise.
+            self.stream = file.add_stream_from_template(template, opaque=True)
+        except ValueError as error:
+            name = template.codec_context.codec.canonical_name
+            raise VideoError(source, f"{name} does not fit into an mp4.", REMEDY) from error
+        if template.codec_context.codec.canonical_name in TAGS:
+            self.stream.codec_context.codec_tag = TAGS[template.codec_context.codec.canonical_name]
         self.stream.time_base = Fraction(1, TICKS)
         self.last_dts: int | None = None  # decoding time of the last packet, in ticks
 
@@ -125,7 +139,7 @@ class _Track:
                 dts = max(dts, self.last_dts + 1)
             packet.duration = round((packet.duration or 0) * packet.time_base * TICKS)
             packet.time_base = Fraction(1, TICKS)
-            packet.pts, packet.dts = pts, min(dts, pts)
+            packet.pts, packet.dts = max(pts, dts), dts
             packet.stream = self.stream
             self.last_dts = packet.dts
             self.file.mux(packet)

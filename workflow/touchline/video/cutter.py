@@ -11,10 +11,7 @@ from touchline.video.encoder import Encode, open_encoder
 from touchline.video.frame_reader import Video, VideoError, probe
 from touchline.video.grid import Box, Chunk, ChunkSettings, plan_chunks
 
-# A half with stoppages, and with the break and the studio around it, stays under 2 hours. A longer
-# file is not one half, and would occupy a job for nothing.
-MAX_DURATION_S = 4 * 3600
-# 4 hours at 50 Mbit/s, above the bit rate of any delivered broadcast.
+# `MAX_HALF_S`, 4 hours, at 50 Mbit/s, above the bit rate of any delivered broadcast.
 MAX_BYTES = 100 * 10**9
 # 8K. Scaling holds 12 bytes per pixel: 400 MB.
 MAX_PIXELS = 7680 * 4320
@@ -31,13 +28,7 @@ def check_size(path: Path) -> None:
 
 
 def check_limits(path: Path, video: Video, score_bug: Box | None) -> None:
-    """Raise `VideoError` for a video that is too long or large, or lacks the score bug's place."""
-    if video.duration_s > MAX_DURATION_S:
-        raise VideoError(
-            path,
-            f"it lasts {video.duration_s / 3600:.1f} hours; the limit is {MAX_DURATION_S // 3600}.",
-            "Cut it to one half per file.",
-        )
+    """Raise `VideoError` for a video that is too large, or lacks the score bug's place."""
     picture = f"{video.width}x{video.height} picture"
     if video.width * video.height > MAX_PIXELS:
         raise VideoError(path, f"its {picture} is beyond the limit of 7680x4320.", "Scale it down.")

@@ -16,10 +16,13 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.stream import Disposition
 
 from touchline.core.files import checksum
+from touchline.core.intervals import MAX_HALF_S
 from touchline.core.problems import InputError
+from touchline.video.orientation import is_sideways, orientation_filters
+from touchline.video.stream_choice import choose_streams
+from touchline.video.time_stamps import RESTART_S
 
 # FFmpeg options of every reader: only local files are opened, and no formats that refer to other
 # files (playlists, image sequences).
@@ -71,7 +74,7 @@ def probe(path: Path | str) -> Video:
     """Return the properties of a video file, from all its packets and its first picture.
 
     Takes about 3 % of the time of decoding the file. Raises `VideoError` for a file that does not
-    exist, is not a video, or has no video stream or no picture.
+    exist, is not a video, has no video stream or no picture, or is longer than `MAX_HALF_S`.
     """
     if not Path(path).is_file():
         raise VideoError(path, "there is no such file.", "Correct the path or fetch the file.")
@@ -84,12 +87,19 @@ def probe(path: Path | str) -> Video:
             "Fetch it again, or convert it to mkv or mp4.",
         ) from error
     with container:
-        videos = [
-            s for s in container.streams.video if not s.disposition & Disposition.attached_pic
-        ]
-        if not videos:
+        stream, _ = choose_streams(container, lambda: av.open(local_url(path), options=LOCAL_ONLY))
+        if stream is None:
             raise VideoError(path, "it has no video stream.", "Use the file that has the picture.")
-        return _read_through(Path(path), container, videos[0])
+        video = _read_through(Path(path), container, stream)
+    if video.duration_s > MAX_HALF_S:
+        raise VideoError(
+            path,
+            f"it lasts {video.duration_s / 3600:.1f} hours by its time stamps; the limit is "
+            f"{MAX_HALF_S / 3600:g}.",
+            "Cut it to one half per file; if it is shorter, its time stamps jump: write them "
+            "anew, by converting it to mp4 or mkv.",
+        )
+    return video
 
 
 def _read_through(
@@ -98,6 +108,7 @@ def _read_through(
     stream.codec_context.thread_count = 1
     first = None
     video_end = file_end = Fraction(0)
+    late = _LatePictures()
     for packet in _packets(container):
         if packet.stream_index == stream.index:
             first = first or _first_picture(packet)
@@ -110,6 +121,9 @@ def _read_through(
             if not packet.duration and stream.average_rate:
                 end += 1 / stream.average_rate
             video_end = max(video_end, end)
+            late.count(start * packet.time_base)
+    if stream.average_rate and not stream.codec_context.reorder_depth:
+        video_end += late.number / stream.average_rate
     if first is None:
         raise VideoError(
             path, "no picture in it can be decoded.", "Fetch it again, or convert it to mkv or mp4."
@@ -117,8 +131,9 @@ def _read_through(
     if first.pts is None or first.time_base is None:
         raise VideoError(path, "its first picture has no time stamp.", "Convert it to mkv or mp4.")
     duration = video_end - first.pts * first.time_base
-    upright = (first.width, first.height)
-    width, height = upright if first.rotation % 180 == 0 else upright[::-1]
+    width, height = first.width, first.height
+    if is_sideways(orientation_filters(first)):
+        width, height = height, width
     return Video(
         float(duration),
         float(stream.average_rate or stream.guessed_rate or 0),
@@ -127,6 +142,24 @@ def _read_through(
         stream.index,
         _is_truncated(path, container, float(file_end)),
     )
+
+
+class _LatePictures:
+    """Counts the last pictures of a file whose time stamps repeat or step back a little."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.latest_s: Fraction | None = None
+        self.has_restarted = False  # time stamps after that mean something else
+
+    def count(self, time_s: Fraction) -> None:
+        """Take the time stamp of the next picture, in the order of display."""
+        if self.latest_s is None or time_s > self.latest_s:
+            self.latest_s, self.number = time_s, 0
+        elif time_s < self.latest_s - RESTART_S:
+            self.has_restarted = True
+        elif not self.has_restarted:
+            self.number += 1
 
 
 def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
