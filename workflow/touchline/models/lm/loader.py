@@ -7,21 +7,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, PeftType, get_peft_model
 from torch import nn
 from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
     AutoProcessor,
     AutoTokenizer,
     BitsAndBytesConfig,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     ProcessorMixin,
 )
 
 from touchline.core.problems import InputError
+from touchline.models.lm import weights
+from touchline.models.lm.attention_masks import check_attention
 
 # On a CPU with bf16, bitsandbytes logs an error that a package, which would fetch code, is missing.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
@@ -63,32 +67,39 @@ def load_base(
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is cuda, but torch finds no GPU here: use auto or cpu, or a GPU.")
     gpu = device != "cpu" and torch.cuda.is_available()
-    _check_family(base, vision)
+    implementation = _check_family(base, read_config(base), vision)
     processor = _processor(base, vision)
     dtype = torch.bfloat16 if gpu and torch.cuda.is_bf16_supported() else torch.float32
+    quantization = _quantization(quantize, dtype)
+    weights.check_base_files(base)
     kind = AutoModelForImageTextToText if vision else AutoModelForCausalLM
     try:
-        model = kind.from_pretrained(
+        model, loading = kind.from_pretrained(
             base,
             dtype=dtype,
             device_map={"": int(os.environ.get("LOCAL_RANK", 0)) if gpu else "cpu"},
-            attn_implementation="sdpa",
-            quantization_config=_quantization(quantize, dtype),
+            attn_implementation=implementation,
+            quantization_config=quantization,
             use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # they are in the loading information
+            output_loading_info=True,
         )
-    except OSError as error:
-        raise InputError(
-            f"base {base}: no safetensors weights there. Weights in other files, which can run "
-            "code when they are read, are refused: convert them, or use another base."
-        ) from error
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, *weights.LOADING_ERRORS) as error:
+        raise InputError(f"base {base}: transformers cannot load it{_reason(error)}.") from error
+    weights.check_loaded(base, loading)
     return model, processor
 
 
 def add_adapter(model: PreTrainedModel, lora: LoraSettings, seed: int) -> PeftModel:
     """Return the model with a new adapter, the only trainable weights.
 
-    Raises `InputError` where the base has none of its layers.
+    Raises `InputError` where the base has none of its layers, or the rank is none.
     """
+    if lora.rank < 1:
+        raise InputError(f"lora rank is {lora.rank}; it is 1 or more.")
     names = [
         name
         for name, module in model.named_modules()
@@ -111,51 +122,103 @@ def add_adapter(model: PreTrainedModel, lora: LoraSettings, seed: int) -> PeftMo
 
 
 def load_adapter(model: PreTrainedModel, base: str, folder: Path) -> PeftModel:
-    """Return the model with the adapter in `folder`; raise `InputError` for one of another base."""
+    """Return the model with the adapter in `folder`.
+
+    Raises `InputError` for one of another base, and for one whose weights are damaged or are not
+    those that its configuration says.
+    """
     trained_on = base_of(folder)
     if trained_on != base:
         raise InputError(f"{folder}: the adapter was trained on base {trained_on}, not on {base}.")
-    return PeftModel.from_pretrained(model, str(folder))
+    shapes = weights.read_shapes(
+        folder / weights.ADAPTER, "Delete the adapter's folder, and it is trained again."
+    )
+    try:
+        adapted = PeftModel.from_pretrained(model, str(folder))
+    except torch.OutOfMemoryError:
+        raise
+    except (OSError, *weights.LOADING_ERRORS) as error:
+        raise InputError(
+            f"{folder}: the adapter does not fit base {base}, or its weights not its "
+            f"adapter_config.json{_reason(error)}. Delete it; it is trained again."
+        ) from error
+    weights.check_adapter(folder, adapted, shapes)
+    return adapted
 
 
 def base_of(folder: Path) -> str:
     """Return the name of an adapter's base model; raise `InputError` where there is no adapter."""
     try:
-        name = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
-    except (ValueError, OSError) as error:
+        config = PeftConfig.from_pretrained(str(folder))
+    except (OSError, *weights.LOADING_ERRORS) as error:
         raise InputError(f"{folder}: no adapter there. Delete it; it is trained again.") from error
-    if name is None:
-        raise InputError(f"{folder}: the adapter's configuration names no base model.")
-    return name
-
-
-def _check_family(base: str, vision: bool) -> None:
-    try:
-        family = AutoConfig.from_pretrained(base).model_type
-    except (OSError, ValueError) as error:
+    if config.peft_type != PeftType.LORA or config.task_type not in (None, "CAUSAL_LM"):
         raise InputError(
-            f"base {base}: no readable config.json, neither as a folder nor on the model hub."
+            f"{folder}: the adapter is of the type {config.peft_type} for the task "
+            f"{config.task_type}; only LORA for CAUSAL_LM is supported. Delete it; it is trained "
+            "again."
+        )
+    if config.base_model_name_or_path is None:
+        raise InputError(f"{folder}: the adapter's configuration names no base model.")
+    return str(config.base_model_name_or_path)
+
+
+def read_config(base: str) -> PreTrainedConfig:
+    """Return a base's configuration; raise `InputError` where none is readable or it brings code."""
+    weights.check_no_code(base)
+    try:
+        return AutoConfig.from_pretrained(base, trust_remote_code=False)
+    except Exception as error:  # whatever the validation of a stranger's file raises
+        raise InputError(
+            f"base {base}: no readable config.json, neither as a folder nor on the model hub"
+            f"{_reason(error)}."
         ) from error
+
+
+def _check_family(base: str, config: PreTrainedConfig, vision: bool) -> str:
+    """Return the attention implementation of a base; raise `InputError` for another family."""
+    family = config.model_type
     if vision and family not in VISION_FAMILIES:
         known = ", ".join(VISION_FAMILIES)
         raise InputError(f"base {base}: its family is {family}; this backend knows {known}.")
-    if not vision and family in VISION_FAMILIES:
+    if vision:
+        return "sdpa"
+    if family in VISION_FAMILIES:
         raise InputError(f"base {base}: its family is {family}, which is for the backend vlm.")
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise InputError(f"base {base}: its family, {family}, does not generate text.")
+    model = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    check_attention(base, config, model)
+    return "sdpa" if model._supports_sdpa else "eager"
 
 
 def _processor(base: str, vision: bool) -> ProcessorMixin | PreTrainedTokenizerBase:
     loader, name = (AutoProcessor, "processor") if vision else (AutoTokenizer, "tokenizer")
-    missing = InputError(f"base {base}: no {name} there; copy its files beside the weights.")
+    remedy = "Copy its files beside the weights."
     try:
-        processor = loader.from_pretrained(base)
-    except (OSError, ValueError, TypeError) as error:
-        raise missing from error
+        processor = loader.from_pretrained(base, trust_remote_code=False)
+    except Exception as error:  # the tokenizers library raises plain exceptions
+        raise InputError(
+            f"base {base}: no {name} there that can be read{_reason(error)}. {remedy}"
+        ) from error
     # Where files are missing, transformers returns a tokenizer instead, or an empty tokenizer.
     if vision and not isinstance(processor, ProcessorMixin):
-        raise missing
-    if len(processor.tokenizer if vision else processor) < MIN_VOCABULARY:
-        raise InputError(f"base {base}: no tokenizer there; copy its files beside the weights.")
+        raise InputError(f"base {base}: no {name} there. {remedy}")
+    tokenizer = processor.tokenizer if vision else processor
+    if len(tokenizer) < MIN_VOCABULARY:
+        raise InputError(f"base {base}: no tokenizer there. {remedy}")
+    if tokenizer.eos_token_id is None:
+        raise InputError(
+            f"base {base}: its tokenizer has no token that ends an answer. Set eos_token in its "
+            "tokenizer_config.json."
+        )
     return processor
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of a library's error in brackets, shortened."""
+    lines = str(error).strip().splitlines()
+    return f" ({lines[0][:200].rstrip('.:')})" if lines else ""
 
 
 def _quantization(quantize: str | None, dtype: torch.dtype) -> BitsAndBytesConfig | None:

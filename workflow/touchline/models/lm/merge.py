@@ -9,8 +9,6 @@ PRODUCES a base: weights (safetensors) and a processor or tokenizer.
 import argparse
 from pathlib import Path
 
-from transformers import AutoConfig
-
 from touchline.core.files import write_text
 from touchline.models.lm import loader
 
@@ -18,7 +16,7 @@ from touchline.models.lm import loader
 def merge(folder: Path, out: Path) -> None:
     """Merge the adapter in `folder` into its base, and write the result into `out`."""
     name = loader.base_of(folder)
-    vision = AutoConfig.from_pretrained(name).model_type in loader.VISION_FAMILIES
+    vision = loader.read_config(name).model_type in loader.VISION_FAMILIES
     model, processor = loader.load_base(name, quantize=None, device="cpu", vision=vision)
     merged = loader.load_adapter(model, name, folder).merge_and_unload()
     merged.save_pretrained(str(out))
