@@ -8,7 +8,8 @@ The prompts of a chunk differ only in the question at their end, so their common
 Each branch (a question and its answer) attends to the prefix and to itself, and its positions
 continue those of the prefix, so its outputs equal those of [prefix, question, answer] alone. In
 inference the prefix is in a key-value cache, and the answers are decoded in parallel after it,
-separated by the same attention mask.
+separated by the same attention mask. Layers with a sliding window get a mask of their own
+(`attention_masks`).
 
 The code is the same for Qwen2-VL, Qwen2.5-VL, Qwen3-VL (three position axes) and text-only causal
 models (one). Shapes: B chunks, L tokens of a sequence, P of a prefix, N questions, A position axes.
@@ -16,16 +17,24 @@ models (one). Shapes: B chunks, L tokens of a sequence, P of a prefix, N questio
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
+from touchline.models.lm.attention_masks import (
+    PADDING,
+    PREFIX,
+    Attention,
+    attention_of,
+    branch_mask,
+    layer_masks,
+)
 from touchline.models.lm.loader import LanguageModel
 from touchline.models.lm.positions import prompt_positions
 
 IGNORED = -100  # label of a token without a loss
-PREFIX, PADDING = 0, -1  # owners of tokens; branches are 1, 2, …
 GREEDY = -1  # in place of a forced token: the most probable one is decoded
 
 # The processor's outputs that a forward pass takes besides token ids: patches and their grids.
@@ -34,11 +43,15 @@ VISION = ("pixel_values", "image_grid_thw", "pixel_values_videos", "video_grid_t
 
 @dataclass(frozen=True)
 class Prefix:
-    """An encoded prefix: token ids (P,), positions (A, P) and the inputs named in `VISION`."""
+    """An encoded prefix: token ids (P,), positions (A, P) and the inputs named in `VISION`.
+
+    `attention` says how the model that it is for attends.
+    """
 
     ids: Tensor
     positions: Tensor
     vision: dict[str, Tensor] = field(default_factory=dict)
+    attention: Attention = field(default_factory=Attention)
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,7 @@ class Packed:
     positions: Tensor
     labels: Tensor
     vision: dict[str, Tensor]
+    attention: Attention = field(default_factory=Attention)
 
 
 @dataclass
@@ -68,7 +82,7 @@ def encode_prefix(encoded: Mapping[str, Tensor], model: PreTrainedModel) -> Pref
     """
     vision = {name: encoded[name] for name in VISION if name in encoded}
     positions = prompt_positions(encoded, model, bool(vision))
-    return Prefix(encoded["input_ids"][0], positions, vision)
+    return Prefix(encoded["input_ids"][0], positions, vision, attention_of(model))
 
 
 def pack(prefix: Prefix, branches: Sequence[tuple[list[int], list[int]]]) -> Packed:
@@ -88,10 +102,11 @@ def pack(prefix: Prefix, branches: Sequence[tuple[list[int], list[int]]]) -> Pac
         torch.cat(positions, dim=1),
         torch.cat(labels),
         prefix.vision,
+        prefix.attention,
     )
 
 
-def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Tensor]:
+def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Any]:
     """Return the model's inputs for a batch of chunks, padded on the right."""
     length = max(len(chunk.ids) for chunk in chunks)
 
@@ -101,9 +116,10 @@ def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Tensor]:
         )
 
     positions = stack([chunk.positions for chunk in chunks], 0).transpose(0, 1)  # (A, B, L)
+    owner = stack([chunk.owner for chunk in chunks], PADDING)  # (B, L)
     return {
         "input_ids": stack([chunk.ids for chunk in chunks], pad_id),  # (B, L)
-        "attention_mask": branch_mask(stack([chunk.owner for chunk in chunks], PADDING)),
+        "attention_mask": layer_masks(branch_mask(owner), owner, chunks[0].attention),
         "position_ids": _for_model(positions),
         "labels": stack([chunk.labels for chunk in chunks], IGNORED),  # (B, L)
         **{
@@ -112,20 +128,6 @@ def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Tensor]:
             if any(name in chunk.vision for chunk in chunks)
         },
     }
-
-
-def branch_mask(owner: Tensor, last: int | None = None) -> Tensor:
-    """Return the attention mask of the last `last` tokens (by default all): (B, 1, last, L).
-
-    `owner` (B, L) is `PREFIX`, the number of a branch, or `PADDING`. A token attends to the tokens
-    before it in the prefix and in its own branch. Only padding attends to padding; it attends to
-    the prefix too, since a row that attends to nothing has no softmax.
-    """
-    length = owner.shape[1]
-    last = last or length
-    before = torch.ones(last, length, dtype=torch.bool, device=owner.device).tril(length - last)
-    keys, queries = owner[:, None, :], owner[:, -last:, None]
-    return (before & ((keys == PREFIX) | (keys == queries)))[:, None]
 
 
 @torch.inference_mode()
@@ -174,7 +176,9 @@ def decode_answers(
         cached = torch.cat([cached, owner])
         logits = model(
             input_ids=ids[None],
-            attention_mask=branch_mask(cached[None], len(ids)),
+            attention_mask=layer_masks(
+                branch_mask(cached[None], len(ids)), cached[None], prefix.attention
+            ),
             position_ids=_for_model(positions.expand(len(prefix.positions), 1, -1)),
             past_key_values=cache,
             use_cache=True,

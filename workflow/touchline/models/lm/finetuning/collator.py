@@ -3,10 +3,9 @@
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
-from torch import Tensor
 from torch.utils.data import get_worker_info
 
 from touchline.models.lm.shared_prefix import Packed, collate, pack
@@ -14,6 +13,7 @@ from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.video.frame_reader import VideoError
 
 NO_CHUNK = -1  # a number that pads the last batches, so that all processes have as many
+LAYER_MASKS = "layer_masks"  # key of a batch's attention masks, where a model takes several
 UNREAD = "unread"  # key of the chunks that could not be read, in batches and in the log
 
 
@@ -63,7 +63,7 @@ class Collator:
     def __init__(self, encoder: Encoder, examples: Examples) -> None:
         self.encoder, self.examples = encoder, examples
 
-    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Tensor | list]:
+    def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
         """Return a batch, and under `UNREAD` the (number, problem, remedy) of chunks not in it."""
         if get_worker_info():
             # SIGTERM reaches all processes of a job, but the trainer needs its workers still.
@@ -78,8 +78,11 @@ class Collator:
             except VideoError as error:
                 unread.append((row["chunk"], error.problem, error.remedy))
         # A batch without a loss replaces an empty one, so that the processes stay synchronous.
-        batch: dict[str, Tensor | list] = {UNREAD: unread}
-        return collate(packed or [self._blank()], self.encoder.tokenizer.pad_token_id) | batch
+        batch: dict[str, Any] = {UNREAD: unread}
+        batch |= collate(packed or [self._blank()], self.encoder.tokenizer.pad_token_id)
+        if isinstance(batch["attention_mask"], dict):
+            batch[LAYER_MASKS] = batch.pop("attention_mask")
+        return batch
 
     def _pack(self, example: Example) -> Packed:
         """Return the training sequence of an example."""

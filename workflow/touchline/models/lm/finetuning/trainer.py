@@ -31,6 +31,7 @@ from touchline.jobs import attempts, checkpoints, slurm
 from touchline.jobs.unfinished import Unfinished
 from touchline.models.lm.finetuning.callbacks import Progress, StepRecorder, StopInTime
 from touchline.models.lm.finetuning.collator import (
+    LAYER_MASKS,
     NO_CHUNK,
     UNREAD,
     Collator,
@@ -132,6 +133,7 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
             callbacks=[stop, Progress(), StepRecorder(folder)],
         )
         self.remove_callback(PrinterCallback)
+        self.pass_layer_masks(LAYER_MASKS)
         self.normalise_loss_by_tokens()
         self.restore_adapter_precision()
         self._logged_step, self._wait_s = 0, 0.0
