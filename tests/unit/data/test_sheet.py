@@ -196,3 +196,11 @@ def test_the_command_writes_the_sheet_and_prints_each_problem(soccernet):
     assert ended.stdout.endswith("matches.csv: 1 train, 1 valid matches\n")
     assert f"problem: {MALAGA}, half 2: " in ended.stderr
     assert len((soccernet / "matches.csv").read_text(encoding="utf-8").splitlines()) == 5
+
+
+@pytest.mark.parametrize("length", ["2700040", "0", "-5", "inf"])
+def test_a_length_that_no_half_has_is_listed(soccernet, length, capsys):
+    lengths = soccernet / "lengths.csv"
+    lengths.write_text(lengths.read_text().replace("2700.04", length))
+    sheet.main(_arguments(soccernet))
+    assert f"the length {float(length)} s is not one of a half." in capsys.readouterr().err

@@ -9,6 +9,7 @@ import polars as pl
 from tqdm import tqdm
 
 from touchline.core import cli
+from touchline.core.intervals import MAX_HALF_S
 from touchline.core.problems import NOTED, InputError, Problem
 from touchline.core.text_files import UnreadableError, read_text
 from touchline.data import matches
@@ -52,13 +53,16 @@ def from_soccernet(
                 (slug(game), half, split, video, duration_s,
                  str(labels) if labels.is_file() else None, commentary)
             )  # fmt: skip
+            text = None
             if duration_s is None and not video_problems:
+                text, remedy = "no video and no length.", "Add the half to the file of --lengths."
+            elif duration_s is not None and not 0 < duration_s <= MAX_HALF_S:
+                text = f"the length {duration_s} s is not one of a half."
+                remedy = f"Write seconds, at most {MAX_HALF_S:.0f}, in the file of --lengths."
+            if text:
                 problems.append(
-                    Problem(
-                        slug(game), "sheet", "no video and no length.",
-                        "Add the half to the file of --lengths.", half=half, file=str(folder),
-                    )
-                )  # fmt: skip
+                    Problem(slug(game), "sheet", text, remedy, half=half, file=str(folder))
+                )
             if commentary is None:
                 problems.append(
                     Problem(
