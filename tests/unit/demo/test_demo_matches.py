@@ -272,3 +272,23 @@ def test_the_video_has_sound_that_swells_at_a_goal(rendered):
 
     after = loudness(goal.time_s + 1.5, goal.time_s + 3)
     assert after > 2 * loudness(goal.time_s - 4, goal.time_s - 2) > 0
+
+
+@pytest.mark.parametrize("name", ["../precious", "{0}/precious", "link/precious", "..", "\0"])
+def test_a_name_in_the_state_file_never_deletes_anything_outside_the_demo(tmp_path, name):
+    (tmp_path / "precious").write_text("kept")
+    out = tmp_path / "demo"
+    out.mkdir()
+    (out / "link").symlink_to(tmp_path)
+    state = {"arguments": {}, "code": "", "files": [name.replace("{0}", str(tmp_path))]}
+    (out / demo_matches.STATE).write_text(json.dumps(state))
+    with pytest.raises(InputError, match=r"\.made\.json: .* is no file in "):
+        demo_matches.make(out, 3, SHORT_S, 1, video=False)
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": [3]}', "[" * 100_000])
+def test_a_damaged_state_file_is_named_with_what_deleting_it_costs(tmp_path, content):
+    (tmp_path / demo_matches.STATE).write_text(content)
+    with pytest.raises(InputError, match=r"\.made\.json: .*Delete it\. The matches are made again"):
+        demo_matches.make(tmp_path, 3, SHORT_S, 1, video=False)

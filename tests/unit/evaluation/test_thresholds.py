@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import brute_force
+from touchline.core.problems import InputError
 from touchline.evaluation import thresholds
 from touchline.evaluation.score import apply_tuned_thresholds, tune_on
 
@@ -85,3 +86,15 @@ def test_of_equally_good_thresholds_the_highest_is_taken():
     x = KEYS[0]
     tables = answered([(x, 0, 12, 0.5), (x, 0, 12, 0.25), (x, 30, 42, 0.1)], [(x, 0, 12)])
     assert tune_on(tables)["x"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"action,threshold\ngoal\n", b"action,threshold\ngoal,x\n", b"a,b\n1,2\n", b"\xff\0"],
+)
+def test_a_damaged_file_of_thresholds_is_one_sentence(tmp_path, content):
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(
+        InputError, match=r"x\.csv: is no table of thresholds by action\. Delete it"
+    ):
+        thresholds.read_thresholds(tmp_path / "x.csv")

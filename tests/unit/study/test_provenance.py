@@ -9,6 +9,7 @@ import pytest
 from code_changes import add_code
 from project import PYTHON, ROOT, run, stage
 from touchline.core.files import checksum
+from touchline.core.problems import InputError
 from touchline.study import provenance
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -81,6 +82,46 @@ def test_a_file_that_no_rule_made_and_a_missing_record_are_errors(demo):
     assert done.stderr.startswith("error: results/provenance.json has no entry for matches.csv")
     done = stage("provenance", "matches.csv", cwd=ROOT, check=False)
     assert done.stderr.startswith("error: there is no results/provenance.json in this folder.")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"made": {"a": {}}}', "[" * 100_000, '"' + "x" * 10_000]
+)
+def test_a_damaged_record_is_named_with_what_deleting_it_costs(tmp_path, content):
+    (tmp_path / "record.json").write_text(content)
+    with pytest.raises(
+        InputError, match=r"record\.json: .*Delete it\. Snakemake writes it again"
+    ) as e:
+        provenance.main(["a", "--record", str(tmp_path / "record.json")])
+    assert len(str(e.value)) < 500
+
+
+def test_a_damaged_record_of_snakemake_is_named(tmp_path):
+    (tmp_path / "no base64 é").write_text("{}")
+    with pytest.raises(InputError, match=r"is no record of Snakemake's\. Delete it\."):
+        list(provenance.snakemake_records(tmp_path))
+    (tmp_path / "no base64 é").unlink()
+    (tmp_path / "YQ==").write_text("{")
+    with pytest.raises(InputError, match=r"YQ==: .*Delete it\. Snakemake makes a again\."):
+        list(provenance.snakemake_records(tmp_path))
+
+
+def test_a_record_of_files_that_were_made_from_each_other_is_described(tmp_path, capsys):
+    made = {
+        name: {
+            "rule": "r", "ended": "e", "by": "b", "inputs": [f"{number + 1}", "0"], "content": None,
+            "code": {"touchline.no_such_module": "1"},
+        }
+        for number, name in enumerate(map(str, range(3000)))
+    }  # fmt: skip
+    record = {key: {} for key in ("packages", "attempts", "raw")} | {"commit": None, "python": "3"}
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(record | {"settings": ["a.yaml"], "made": made}))
+    provenance.main(["0", "--record", str(path)])
+    printed = capsys.readouterr().out
+    assert "0 was made by the rule r" in printed
+    assert "  a.yaml is not in the record" in printed
+    assert "the code of touchline.no_such_module has changed" in printed
 
 
 def test_a_shell_commands_stage_and_backend_are_found():

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from touchline.core.files import atomic_file
+from touchline.core.problems import InputError
 from touchline.evaluation.matching import pairs
 
 COUNTS = ("tp", "fp", "matched_events")
@@ -99,5 +100,17 @@ def write_thresholds(path: Path, thresholds: dict[str, float]) -> None:
 
 
 def read_thresholds(path: Path) -> dict[str, float]:
-    """Return the threshold of each action from a file of `write_thresholds`."""
-    return dict(pl.read_csv(path, schema=THRESHOLDS).iter_rows())
+    """Return the threshold of each action from a file of `write_thresholds`.
+
+    Raises `InputError` for a damaged file.
+    """
+    try:
+        table = pl.read_csv(path, schema_overrides=THRESHOLDS)
+        is_whole = table.schema == THRESHOLDS and not sum(table.null_count().row(0))
+    except pl.exceptions.PolarsError:
+        is_whole = False
+    if not is_whole:
+        raise InputError(
+            f"{path}: is no table of thresholds by action. Delete it; it is made again."
+        )
+    return dict(table.iter_rows())

@@ -13,9 +13,13 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
+
 from touchline.core.actions import action_name
 from touchline.core.problems import InputError
 from touchline.reels import query_times
+from touchline.reels.query_schema import QUERY_SCHEMA
 from touchline.reels.query_times import Window
 from touchline.reels.vocabulary import FILLERS, NUMBERS, Vocabulary, words_of
 
@@ -100,14 +104,13 @@ class Query:
     @classmethod
     def from_dict(cls, content: dict) -> "Query":
         """Return the query of `to_dict`, from JSON; raise `InputError` for anything else."""
-        try:
-            lists = {name: tuple(content.get(name, ())) for name in ("halves", "ignored")}
-            lists["actions"] = tuple(content["actions"])
-            lists["windows"] = tuple(Window(**window) for window in content.get("windows", ()))
-            lists["corrections"] = tuple(map(tuple, content.get("corrections", ())))
-            return cls(**content | lists)
-        except (AttributeError, KeyError, TypeError) as error:
-            raise InputError(f"--query: not a parsed query ({error}).") from error
+        error = best_match(Draft202012Validator(QUERY_SCHEMA).iter_errors(content))
+        if error is not None:
+            raise InputError(f"--query: not a parsed query ({error.json_path[:80]} is wrong).")
+        lists = {name: tuple(content.get(name, ())) for name in ("actions", "halves", "ignored")}
+        lists["windows"] = tuple(Window(**window) for window in content.get("windows", ()))
+        corrections = tuple(map(tuple, content.get("corrections", ())))
+        return cls(**content | lists | {"corrections": corrections})
 
 
 def parse_query(text: str, vocabulary: Vocabulary, clubs: Collection[str] = ()) -> Query:

@@ -65,13 +65,16 @@ def chunk_half(
     """Write the chunks and then the manifest of a half; return the problems.
 
     `span_s` says where in the video the half starts and how long it is, in seconds; without it the
-    half is the whole video. A video that cannot be used gives an empty manifest with the problem. Raises `InputError` on a
-    full disk, and on any problem if `stop_on_problem`.
+    half is the whole video. A video that cannot be used gives an empty manifest with the problem.
+    Raises `InputError` on a full disk, for a folder that is not below the manifest's, and on any
+    problem if `stop_on_problem`.
     """
 
     def problem(text: str, remedy: str, effect: str) -> Problem:
         return Problem(match, "chunks", text, remedy, effect, half, str(path))
 
+    if not Path(os.path.abspath(folder)).is_relative_to(os.path.abspath(manifest.parent)):
+        raise InputError(f"{folder}: put the chunks into a folder below {manifest.parent}.")
     delete_outputs(folder, manifest)
     folder.mkdir(parents=True, exist_ok=True)
     try:
