@@ -10,7 +10,7 @@ import pytest
 from chat_server import ChatServer, answer
 from questions import KEY, SAMPLES, answers_of, content, entry, match
 from touchline.core.problems import InputError
-from touchline.models.api import ask, journal, openai_api
+from touchline.models.api import ask, journal, journal_tables, openai_api
 from touchline.models.api.server import journal_path, parse_settings
 
 
@@ -162,7 +162,7 @@ def test_a_wrong_key_takes_nothing_from_the_budget():
 
     server = stopped(refuse, "does not accept", budget={"max_usd": 1})
     opened = journal.Journal(journal_path(parse_settings(entry(server))))
-    assert opened.apply(journal.read_spending) == (0, pytest.approx(0.0))
+    assert opened.apply(journal_tables.read_spending) == (0, pytest.approx(0.0))
 
 
 def test_a_server_that_is_down_is_not_asked_for_ever():

@@ -8,7 +8,7 @@ import pytest
 from chat_server import ChatServer
 from questions import ACTIONS, KEY, content, entry, match
 from touchline.core.problems import InputError
-from touchline.models.api import batches, journal, openai_api
+from touchline.models.api import batches, journal, journal_tables, openai_api
 from touchline.models.api.server import journal_path, parse_settings
 
 
@@ -31,10 +31,10 @@ def wait(server, capsys, *arguments, **settings) -> str:
     return capsys.readouterr().err
 
 
-def spent(server) -> journal.Spending:
+def spent(server) -> journal_tables.Spending:
     opened = journal.Journal(journal_path(parse_settings(entry(server))))
     try:
-        return opened.apply(journal.read_spending)
+        return opened.apply(journal_tables.read_spending)
     finally:
         opened.close()
 

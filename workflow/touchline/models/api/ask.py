@@ -11,7 +11,7 @@ from functools import partial
 import openai
 
 from touchline.core.problems import InputError
-from touchline.models.api import journal as journal_db
+from touchline.models.api import journal_tables as journal_db
 from touchline.models.api.completions import (
     CompletionError,
     Request,
@@ -118,9 +118,11 @@ class RequestSender:
         start_s = time.perf_counter()
         try:
             async with asyncio.timeout(self.settings.timeout_s):
-                # The raw body, since the client would accept any JSON as a completion.
+                # The raw body, since the client would accept any JSON as a completion. As
+                # `extra_body`, parameters that OpenAI does not know are sent too.
+                sent = request.sent_body
                 response = await self._client.chat.completions.with_raw_response.create(
-                    **request.body
+                    model=sent["model"], messages=sent["messages"], extra_body=sent
                 )
                 body = json.loads(response.content)
             record = parse_completion(body, round(time.perf_counter() - start_s, 3))
@@ -147,7 +149,7 @@ class RequestSender:
                 journal_db.settle,
                 key=request.key,
                 sample=request.sample,
-                record=record,
+                record=self.server.strike_record(record),
                 reserved_usd=reserved_usd,
                 usd=reserved_usd if paid_usd is None else paid_usd,
             )

@@ -18,7 +18,7 @@ import openai
 from openai.types import Batch
 
 from touchline.core.problems import InputError
-from touchline.models.api import journal as journal_db
+from touchline.models.api import journal_tables as journal_db
 from touchline.models.api.ask import budget_message
 from touchline.models.api.completions import (
     REFUSAL_CODES,
@@ -28,6 +28,7 @@ from touchline.models.api.completions import (
     parse_completion,
     refusal_record,
 )
+from touchline.models.api.http_client import MAX_BATCH_FILE
 from touchline.models.api.journal import Journal
 from touchline.models.api.server import Server
 
@@ -37,13 +38,17 @@ NAME_KEY = "touchline"  # of the batch's name in its metadata
 _ENDED = ("completed", "failed", "expired", "cancelled")
 
 
+class NotABatchError(Exception):
+    """The server's response is not a batch or a file."""
+
+
 async def advance(server: Server, journal: Journal, requests: list[Request]) -> str | None:
     """Collect the batches that have ended, and submit the requests that are in no batch.
 
     Returns None when all requests have answers, else a message about the open batches. Raises
     `InputError` where the server rejects the batch or the budget has no room for it.
     """
-    async with server.connect(retries=server.settings.retries) as client:
+    async with server.connect(server.settings.retries, MAX_BATCH_FILE) as client:
         try:
             states = await _collect(server, journal, client)
             missing = _missing(journal, requests)
@@ -54,6 +59,17 @@ async def advance(server: Server, journal: Journal, requests: list[Request]) -> 
         except openai.APIConnectionError as error:
             raise InputError(
                 f"{server.settings.base_url}: {server.describe_error(error)}. Run again."
+            ) from None
+        except (
+            openai.OpenAIError,
+            NotABatchError,
+            json.JSONDecodeError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:
+            raise InputError(
+                f"{server.settings.base_url} did not answer in the form of the Batch API "
+                f"({server.describe_error(error)}). Use a server that has it, or batch: false."
             ) from None
     if all(journal.apply(partial(journal_db.find_answer, key=request.key)) for request in requests):
         return None
@@ -78,32 +94,45 @@ async def _collect(server: Server, journal: Journal, client: openai.AsyncOpenAI)
         if id_ is None:  # it was never sent
             journal.apply(partial(journal_db.close_batch, name=name))
             continue
-        batch = await client.batches.retrieve(id_)
+        batch = _check(await client.batches.retrieve(id_))
         if batch.status not in _ENDED:
-            counts = batch.request_counts
-            progress = f", {counts.completed} of {counts.total} answered" if counts else ""
-            states.append(f"batch {id_} ({batch.status}{progress})")
+            done, total = (
+                getattr(batch.request_counts, name, None) for name in ("completed", "total")
+            )
+            progress = f", {done} of {total} answered" if total is not None else ""
+            states.append(server.redact(f"batch {id_} ({batch.status}{progress})"))
             continue
         lines: list[bytes] = []
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
             content = await client.files.content(file)
             lines += content.content.strip().split(b"\n")
-        records = dict(filter(None, map(_parse_line, lines)))
+        parsed = dict(filter(None, map(_parse_line, lines)))
+        records = {key: server.strike_record(record) for key, record in parsed.items()}
         journal.apply(partial(_store, server=server, name=name, records=records))
         if not records:
-            reason = server.redact(_failure_reason(batch, lines))
-            raise InputError(
-                f"batch {id_} {batch.status}: {reason}. Run again to submit its requests once more."
-            )
-        print(f"batch {id_} {batch.status}: {len(records)} answers", file=sys.stderr)
+            reason = server.redact(f"batch {id_} {batch.status}: {_failure_reason(batch, lines)}")
+            raise InputError(f"{reason}. Run again to submit its requests once more.")
+        ended = server.redact(f"batch {id_} {batch.status}")
+        print(f"{ended}: {len(records)} answers", file=sys.stderr)
     return states
+
+
+def _check(batch: object) -> Batch:
+    """Return a batch of the server; the client takes other JSON for one, too."""
+    texts = [getattr(batch, name, None) for name in ("id", "status")]
+    files = [getattr(batch, name, None) for name in ("output_file_id", "error_file_id")]
+    are_names = all(isinstance(name, str) for name in texts + [file for file in files if file])
+    if not isinstance(batch, Batch) or not are_names:
+        raise NotABatchError("no batch")
+    return batch
 
 
 async def _find_batch(client: openai.AsyncOpenAI, name: str) -> str | None:
     """Return the identifier of the batch with this name in its metadata."""
     async for batch in client.batches.list(limit=100):
-        if (batch.metadata or {}).get(NAME_KEY) == name:
-            return batch.id
+        metadata = getattr(batch, "metadata", None)
+        if isinstance(metadata, dict) and metadata.get(NAME_KEY) == name:
+            return _check(batch).id
     return None
 
 
@@ -111,28 +140,34 @@ def _parse_line(line: bytes) -> tuple[str, dict] | None:
     """Return the (key, record) of a line of an output or error file; None without an answer."""
     try:
         entry = json.loads(line)
-        body = entry["response"]["body"]
-        code = (body.get("error") or {}).get("code")
-        if entry["response"]["status_code"] == 400 and code in REFUSAL_CODES:
-            return entry["custom_id"], refusal_record(str(body["error"].get("message")))
-        return entry["custom_id"], {**parse_completion(body), "batch": True}
-    except (ValueError, LookupError, TypeError, AttributeError, CompletionError):
+        key, response = entry["custom_id"], entry["response"]
+        if not isinstance(key, str):
+            return None
+        error = response["body"].get("error") or {}
+        if response["status_code"] == 400 and error.get("code") in REFUSAL_CODES:
+            return key, refusal_record(str(error.get("message")))
+        return key, {**parse_completion(response["body"]), "batch": True}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, CompletionError):
         return None
 
 
 def _store(file: sqlite3.Connection, server: Server, name: str, records: dict[str, dict]) -> None:
     """Store a batch's answers and delete the batch, in one transaction."""
-    for key, sample in journal_db.samples_of_batch(file, name).items():
+    samples = journal_db.samples_of_batch(file, name)
+    share_usd = journal_db.reserve_of_batch(file, name) / max(1, len(samples))
+    for key, sample in samples.items():
         if key in records:
-            usd = cost_usd(records[key], server.settings.prices) or 0.0
+            cost = cost_usd(records[key], server.settings.prices)
+            usd = share_usd if cost is None else cost  # an unknown cost stays at its maximum
             journal_db.settle(file, key, sample, records[key], reserved_usd=0.0, usd=usd)
     journal_db.close_batch(file, name)
 
 
 def _failure_reason(batch: Batch, lines: list[bytes]) -> str:
     """Return the server's error messages for a batch without any answer."""
-    errors = batch.errors.data if batch.errors and batch.errors.data else []
-    messages = [error.message for error in errors if error.message]
+    errors = getattr(batch.errors, "data", None)
+    errors = errors if isinstance(errors, list) else []
+    messages = [str(message) for error in errors if (message := getattr(error, "message", None))]
     first_line = b"".join(lines[:1]).decode(errors="replace")
     return "; ".join(messages[:3]) or first_line or "no reason given"
 
@@ -156,18 +191,27 @@ async def _submit(
         raise InputError(budget_message(settings, journal))
     lines = (
         json.dumps(
-            {"custom_id": request.key, "method": "POST", "url": ENDPOINT, "body": request.body}
+            {
+                "custom_id": request.key,
+                "method": "POST",
+                "url": ENDPOINT,
+                "body": request.sent_body,
+            }
         )
         for request in requests
     )
     content = io.BytesIO("".join(f"{line}\n" for line in lines).encode())
     file = await client.files.create(file=(f"{name}.jsonl", content), purpose="batch")
+    if not isinstance(getattr(file, "id", None), str):
+        raise NotABatchError("no file")
     # Without retries: a failed try may have created the batch, for which the next job looks.
-    batch = await client.with_options(max_retries=0).batches.create(
-        input_file_id=file.id,
-        endpoint=ENDPOINT,
-        completion_window=COMPLETION_WINDOW,
-        metadata={NAME_KEY: name},
+    batch = _check(
+        await client.with_options(max_retries=0).batches.create(
+            input_file_id=file.id,
+            endpoint=ENDPOINT,
+            completion_window=COMPLETION_WINDOW,
+            metadata={NAME_KEY: name},
+        )
     )
     journal.apply(partial(journal_db.set_batch_id, name=name, id_=batch.id))
-    return f"batch {batch.id} ({batch.status}, {len(requests)} requests)"
+    return server.redact(f"batch {batch.id} ({batch.status}, {len(requests)} requests)")

@@ -14,6 +14,11 @@ from typing import Any
 
 import openai
 
+from touchline.prompts.token_alignment import align_tokens
+
+# A server's count of tokens above this is none, and so is a price or a budget: no answer has them.
+MAX_TOKENS = 10**9
+MAX_USD = 1e12
 # A token has at least one byte of text, except the special tokens around a message.
 TOKENS_PER_MESSAGE = 16
 BYTES_PER_TOKEN = 4.0  # of English text, for estimates
@@ -27,6 +32,11 @@ class Request:
     sample: str
     body: dict
 
+    @property
+    def sent_body(self) -> dict:
+        """The JSON that is sent: the parameters in `extra_body` are parameters like the others."""
+        return flatten(self.body)
+
     def estimated_tokens(self) -> int:
         """Return the approximate number of tokens of the prompt."""
         return math.ceil(self._bytes() / BYTES_PER_TOKEN)
@@ -37,6 +47,12 @@ class Request:
 
     def _bytes(self) -> int:
         return sum(len(message["content"].encode()) for message in self.body["messages"])
+
+
+def flatten(parameters: dict) -> dict:
+    """Return request parameters with those of `extra_body` among them, as OpenAI's client does."""
+    rest = {name: value for name, value in parameters.items() if name != "extra_body"}
+    return rest | (parameters.get("extra_body") or {})
 
 
 def make_request(address: str, sample: str, body: dict) -> Request:
@@ -58,6 +74,11 @@ class Prices:
     cached: float | None = None
     batch: float = 0.5
 
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if value is not None or name != "cached":
+                check_amount(f"prices.{name}", value)
+
     def usd(self, prompt_tokens: int, answer_tokens: int, cached_tokens: int = 0) -> float:
         """Return the price of a request in US dollars."""
         cached = self.input if self.cached is None else self.cached
@@ -66,14 +87,27 @@ class Prices:
         return total / 1e6
 
 
+def check_amount(name: str, value: Any) -> None:
+    """Raise `ValueError` where a price or a budget in US dollars is none, as NaN is."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and 0 <= value <= MAX_USD):
+        raise ValueError(f"{name} is {value!r:.50}: give a number from 0 to {MAX_USD:g}.")
+
+
 def cost_usd(record: dict, prices: Prices | None) -> float | None:
     """Return the cost of an answer; None without prices or the server's count of tokens."""
     if prices is None or record["prompt_tokens"] is None or record["answer_tokens"] is None:
         return None
-    usd = prices.usd(
-        record["prompt_tokens"], record["answer_tokens"], record.get("cached_tokens") or 0
-    )
+    cached_tokens = record.get("cached_tokens") or 0
+    if cached_tokens > record["prompt_tokens"]:  # nonsense, so the full price counts
+        cached_tokens = 0
+    usd = prices.usd(record["prompt_tokens"], record["answer_tokens"], cached_tokens)
     return usd * (prices.batch if record.get("batch") else 1)
+
+
+# Types of the parts of a message that are its answer.
+TEXT_PARTS = ("text", "output_text")
+TOKEN_COUNTS = ("prompt_tokens", "cached_tokens", "answer_tokens")
 
 
 class CompletionError(Exception):
@@ -83,32 +117,80 @@ class CompletionError(Exception):
 def parse_completion(body: Any, seconds: float | None = None) -> dict:
     """Return the record of a completion; raise `CompletionError` for other JSON.
 
-    `tokens` has the [length in characters, log-probability] of each token, where the server
-    returns them.
+    An answer is paid for, so it is a completion where it has a text, whatever else is odd. `tokens`
+    has the [length in characters, log-probability] of each token, where the server returns them
+    and they spell the text.
     """
     try:
         choice = body["choices"][0]
         message = choice["message"]
-        refused = message.get("refusal")
-        text = message.get("content") or refused or ""
-        usage = body.get("usage") or {}
-        details = usage.get("prompt_tokens_details") or {}
-        record = {
-            "text": _text(text),
-            "finish_reason": "refusal" if refused else choice.get("finish_reason"),
-            "prompt_tokens": _count(usage.get("prompt_tokens")),
-            "cached_tokens": _count(details.get("cached_tokens")),
-            "answer_tokens": _count(usage.get("completion_tokens")),
-            "seconds": seconds,
-        }
-        if logprobs := choice.get("logprobs"):
-            record["tokens"] = [
-                [len(_text(token["token"])), min(0.0, float(token["logprob"]))]
-                for token in logprobs.get("content") or []
-            ]
+        text, refusal = _read_content(message.get("content"))
+        refusal = message.get("refusal") or refusal
+        text = _text(text or refusal or "")
+        reason = choice.get("finish_reason")
+        usage = body.get("usage")
+    except (LookupError, TypeError, AttributeError) as error:
+        raise CompletionError(f"no chat completion: {body}") from error
+    usage = usage if isinstance(usage, dict) else {}
+    details = usage.get("prompt_tokens_details")
+    record = {
+        "text": text,
+        "finish_reason": "refusal"
+        if refusal
+        else _text(reason)
+        if isinstance(reason, str)
+        else None,
+        "prompt_tokens": _count(usage.get("prompt_tokens")),
+        "cached_tokens": _count(details.get("cached_tokens"))
+        if isinstance(details, dict)
+        else None,
+        "answer_tokens": _count(usage.get("completion_tokens")),
+        "seconds": seconds,
+    }
+    tokens = align_tokens(choice.get("logprobs"), text)
+    return record if tokens is None else {**record, "tokens": tokens}
+
+
+def _read_content(content: Any) -> tuple[Any, ...]:
+    """Return the (text, refusal) of a message's content: a text, or a list of parts.
+
+    Parts that are not the answer, such as a model's thoughts, are left out.
+    """
+    if not isinstance(content, list):
+        return content, None
+    parts = [part for part in content if isinstance(part, dict)]
+    texts = [part.get("text") for part in parts if part.get("type") in TEXT_PARTS]
+    refusals = [part.get("refusal") for part in parts if part.get("type") == "refusal"]
+    return tuple(
+        "".join(text for text in group if isinstance(text, str)) for group in (texts, refusals)
+    )
+
+
+def check_record(record: Any) -> dict:
+    """Return the record of an answer that was stored; raise `ValueError` where it is none.
+
+    Counts of tokens that no answer can have are left out, and so are tokens that do not spell the
+    text: earlier versions stored both.
+    """
+    try:
+        text, reason, seconds = record["text"], record["finish_reason"], record["seconds"]
+        tokens = record.get("tokens") or []
+        counts = {name: _count(record.get(name)) for name in TOKEN_COUNTS}
+        lengths = [length for length, _ in tokens]
+        logprobs = [logprob for _, logprob in tokens]
+        is_valid = (
+            isinstance(text, str)
+            and (reason is None or isinstance(reason, str))
+            and (seconds is None or (isinstance(seconds, int | float) and 0 <= seconds < 1e9))
+            and all(isinstance(length, int) and length >= 0 for length in lengths)
+            and all(isinstance(logprob, float) and logprob <= 0 for logprob in logprobs)
+        )
+        text.encode()
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise CompletionError(f"no chat completion: {str(body)[:100]}") from error
-    return record
+        raise ValueError("no record of an answer") from error
+    if not is_valid:
+        raise ValueError("no record of an answer")
+    return {**record, **counts, "tokens": tokens if sum(lengths) == len(text) else []}
 
 
 def _text(text: object) -> str:
@@ -119,13 +201,15 @@ def _text(text: object) -> str:
 
 
 def _count(number: Any) -> int | None:
-    return None if number is None else max(0, int(number))
+    """Return a count of tokens; None for what can be none, such as 1e400, NaN or -1."""
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    return int(number) if is_number and 0 <= number <= MAX_TOKENS else None
 
 
 def refusal_record(text: str) -> dict:
     """Return the record of a prompt that the server's content filter rejected."""
-    counts = dict.fromkeys(("prompt_tokens", "cached_tokens", "answer_tokens", "seconds"))
-    return {"text": _text(text), "finish_reason": "content_filter", **counts}
+    counts = dict.fromkeys(TOKEN_COUNTS)
+    return {"text": _text(text), "finish_reason": "content_filter", **counts, "seconds": None}
 
 
 # Error codes of a prompt that the server's content filter rejects: a refusal, not a user error.
@@ -164,5 +248,5 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     try:
         date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
         return max(0.0, date.timestamp() - time.time())
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, OSError):
         return None

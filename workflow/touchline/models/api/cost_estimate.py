@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from touchline.models.api import journal as journal_db
+from touchline.models.api import journal_tables as journal_db
 from touchline.models.api.completions import Request
 from touchline.models.api.journal import Journal
 from touchline.models.api.server import ApiSettings

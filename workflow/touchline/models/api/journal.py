@@ -12,44 +12,27 @@ locks.
 import asyncio
 import contextlib
 import fcntl
-import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from touchline.core.files import atomic_file
 from touchline.core.problems import InputError
+from touchline.models.api.journal_tables import NAMES, TABLES, DamageError
 
 Result = TypeVar("Result")
 Transaction = Callable[[sqlite3.Connection], Result]
 
 # How long a job waits for the commit of another one.
 BUSY_TIMEOUT_S = 120.0
-# Tolerance of a budget for rounding errors in sums of costs.
-ROUNDING_USD = 1e-9
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, sample TEXT, record TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS spending (requests INTEGER, usd REAL);
-CREATE TABLE IF NOT EXISTS batches (name TEXT PRIMARY KEY, id TEXT, usd REAL);
-CREATE TABLE IF NOT EXISTS batched (key TEXT PRIMARY KEY, sample TEXT, batch TEXT) WITHOUT ROWID;
-INSERT INTO spending SELECT 0, 0.0 WHERE NOT EXISTS (SELECT * FROM spending);
-"""
-
-
-class Spending(NamedTuple):
-    """The requests sent so far, and their cost in US dollars, unanswered ones at their maximum."""
-
-    requests: int
-    usd: float
-
-
-class StoredAnswer(NamedTuple):
-    """An answer: the sample whose request was sent, and the record of its completion."""
-
-    sample: str
-    record: dict
+# Errors that say nothing about the file's content, by the start of their names.
+_LOCKED = ("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")
+_NOT_USABLE = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM",
+               "SQLITE_AUTH", "SQLITE_NOMEM", "SQLITE_NOLFS")  # fmt: skip
+# Of a file that cannot be used; UnicodeDecodeError where SQLite's message quotes damaged text.
+_ERRORS = (sqlite3.Error, UnicodeDecodeError, DamageError)
 
 
 class Journal:
@@ -64,20 +47,69 @@ class Journal:
         self._writer: asyncio.Task[None] | None = None
         try:
             self._connection = self._thread.submit(self._open).result()
-        except sqlite3.Error as error:
-            raise InputError(
-                f"{path}: not a readable journal ({error}). It holds the answers that were paid "
-                "for: restore it, or move it away to ask everything again."
-            ) from error
+        except _ERRORS as error:
+            self._thread.shutdown()
+            raise self._explain(error) from error
 
     def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        connection.execute("PRAGMA synchronous = EXTRA")
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+        if not self.path.exists():
+            self._create()
+        if not self.path.is_file():
+            raise DamageError("it is not a file")
+        if not self.path.stat().st_size:  # SQLite would take it as a new database
+            raise DamageError("it is empty")
+        # `mode=rw`: a journal that disappears now is not replaced by an empty one.
+        uri = f"{self.path.resolve().as_uri()}?mode=rw"
+        connection = sqlite3.connect(uri, BUSY_TIMEOUT_S, isolation_level=None, uri=True)
+        try:
+            connection.execute("PRAGMA synchronous = EXTRA")
+            connection.execute("BEGIN IMMEDIATE")
+            rows = connection.execute("SELECT name FROM sqlite_master").fetchall()
+            connection.execute("COMMIT")
+            if missing := NAMES - {name for (name,) in rows}:
+                raise DamageError(f"it has no table {min(missing)}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
+    def _create(self) -> None:
+        """Make an empty journal, which appears with its tables or not at all."""
+        with self.exclusive():
+            if self.path.exists():  # another job was faster
+                return
+            with atomic_file(self.path) as partial:
+                connection = sqlite3.connect(partial, isolation_level=None)
+                try:
+                    connection.executescript(f"BEGIN; {TABLES} COMMIT;")
+                finally:
+                    connection.close()
+
+    def _explain(self, error: Exception) -> InputError:
+        """Return the message for an error of SQLite: what is wrong, and what to do."""
+        name = getattr(error, "sqlite_errorname", None) or ""
+        if name.startswith(_LOCKED):
+            return InputError(
+                f"{self.path}: another process has locked the journal for more than "
+                f"{BUSY_TIMEOUT_S:g} s ({error}). Leave the file where it is, wait until the other "
+                "one has ended, and run again. Its answers are kept."
+            )
+        if name.startswith(_NOT_USABLE):
+            return InputError(
+                f"{self.path}: the journal cannot be opened or written ({error}). Leave the file "
+                "where it is, see whether the disk is full or may not be written, and run again."
+            )
+        return InputError(
+            f"{self.path}: not a readable journal ({error}). It holds the answers that were paid "
+            "for and what was spent: restore it from a copy. Without it, or if it is deleted, all "
+            "prompts of this model are asked and paid again, and its budget starts from zero."
+        )
+
     def apply(self, transaction: Transaction[Result]) -> Result:
-        """Run a function of this module with its other arguments bound, and return its result."""
+        """Run a function of this module with its other arguments bound, and return its result.
+
+        Raises `InputError` where the file is damaged, locked, or cannot be written.
+        """
         (result,) = self._thread.submit(self._commit, [transaction]).result()
         if isinstance(result, Exception):
             raise result
@@ -100,10 +132,7 @@ class Journal:
         while self._queue:
             group, self._queue = self._queue, []
             transactions = [transaction for transaction, _ in group]
-            try:
-                results = await loop.run_in_executor(self._thread, self._commit, transactions)
-            except sqlite3.Error as error:
-                results = [InputError(f"{self.path}: cannot be written ({error}).")] * len(group)
+            results = await loop.run_in_executor(self._thread, self._commit, transactions)
             for (_, done), result in zip(group, results, strict=True):
                 if isinstance(result, Exception):
                     done.set_exception(result)
@@ -118,25 +147,36 @@ class Journal:
     def _commit(self, transactions: list[Transaction[Any]]) -> list[Any]:
         """Return the results of transactions that are committed together.
 
-        One that raises is rolled back alone, and its error is its result.
+        One that raises is rolled back alone, and its error is its result; where nothing could be
+        committed, each result is the error.
         """
         results: list[Any] = []
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             for transaction in transactions:
                 self._connection.execute("SAVEPOINT single")
                 try:
                     results.append(transaction(self._connection))
                 except Exception as error:
+                    if not self._connection.in_transaction:
+                        raise  # SQLite rolled all back, as on a full disk
                     self._connection.execute("ROLLBACK TO single")
-                    results.append(error)
+                    is_ours = isinstance(error, _ERRORS)
+                    results.append(self._explain(error) if is_ours else error)
                 self._connection.execute("RELEASE single")
             self._connection.execute("COMMIT")
+        except _ERRORS as error:
+            self._roll_back()
+            return [self._explain(error)] * len(transactions)
         except BaseException:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
             raise
         return results
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # the first error is the one to report
+                self._connection.execute("ROLLBACK")
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -149,97 +189,3 @@ class Journal:
         """Close the file and end its thread."""
         self._thread.submit(self._connection.close).result()
         self._thread.shutdown()
-
-
-# Transactions: functions of the open file, for `Journal.apply`.
-
-
-def find_answer(file: sqlite3.Connection, key: str) -> StoredAnswer | None:
-    """Return the answer to a request, or None where there is none yet."""
-    row = file.execute("SELECT sample, record FROM answers WHERE key = ?", (key,)).fetchone()
-    return StoredAnswer(row[0], json.loads(row[1])) if row else None
-
-
-def read_spending(file: sqlite3.Connection) -> Spending:
-    """Return the requests and the cost so far."""
-    return Spending(*file.execute("SELECT requests, usd FROM spending").fetchone())
-
-
-def reserve(
-    file: sqlite3.Connection,
-    usd: float,
-    max_usd: float | None,
-    max_requests: int | None,
-    requests: int = 1,
-) -> bool:
-    """Reserve the cost of requests, and return whether the budget has room for them."""
-    so_far = read_spending(file)
-    if max_requests is not None and so_far.requests + requests > max_requests:
-        return False
-    if max_usd is not None and so_far.usd + usd > max_usd + ROUNDING_USD:
-        return False
-    _add(file, requests, usd)
-    return True
-
-
-def release(file: sqlite3.Connection, usd: float, requests: int = 1) -> None:
-    """Release the reserve of requests that were not charged."""
-    _add(file, -requests, -usd)
-
-
-def settle(
-    file: sqlite3.Connection, key: str, sample: str, record: dict, reserved_usd: float, usd: float
-) -> None:
-    """Store an answer, and replace its reserve by its cost."""
-    file.execute("REPLACE INTO answers VALUES (?, ?, ?)", (key, sample, json.dumps(record)))
-    _add(file, 0, usd - reserved_usd)
-
-
-def _add(file: sqlite3.Connection, requests: int, usd: float) -> None:
-    file.execute("UPDATE spending SET requests = requests + ?, usd = usd + ?", (requests, usd))
-
-
-def is_known(file: sqlite3.Connection, key: str) -> bool:
-    """Return whether a request has an answer or is in an open batch."""
-    for table in ("answers", "batched"):
-        if file.execute(f"SELECT 1 FROM {table} WHERE key = ?", (key,)).fetchone():
-            return True
-    return False
-
-
-def open_batch(
-    file: sqlite3.Connection, name: str, samples: Iterable[tuple[str, str]], usd: float
-) -> None:
-    """Store a batch before it is sent: the (key, sample) of its requests, and their reserve."""
-    file.execute("INSERT INTO batches VALUES (?, NULL, ?)", (name, usd))
-    file.executemany(
-        "INSERT INTO batched VALUES (?, ?, ?)", ((key, sample, name) for key, sample in samples)
-    )
-
-
-def set_batch_id(file: sqlite3.Connection, name: str, id_: str) -> None:
-    """Store the identifier that the server gave to a batch."""
-    file.execute("UPDATE batches SET id = ? WHERE name = ?", (id_, name))
-
-
-def list_batches(file: sqlite3.Connection) -> list[tuple[str, str | None]]:
-    """Return the (name, identifier) of all open batches; None where it is not stored yet."""
-    return file.execute("SELECT name, id FROM batches ORDER BY name").fetchall()
-
-
-def samples_of_batch(file: sqlite3.Connection, name: str) -> dict[str, str]:
-    """Return the samples of a batch's requests by the requests' keys."""
-    return dict(file.execute("SELECT key, sample FROM batched WHERE batch = ?", (name,)))
-
-
-def close_batch(file: sqlite3.Connection, name: str) -> None:
-    """Delete a batch, and release the reserve: requests without an answer were not charged."""
-    (usd,) = file.execute("SELECT usd FROM batches WHERE name = ?", (name,)).fetchone()
-    (unanswered,) = file.execute(
-        "SELECT count(*) FROM batched LEFT JOIN answers USING (key)"
-        " WHERE batch = ? AND record IS NULL",
-        (name,),
-    ).fetchone()
-    file.execute("DELETE FROM batched WHERE batch = ?", (name,))
-    file.execute("DELETE FROM batches WHERE name = ?", (name,))
-    release(file, usd, unanswered)

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from touchline.core import schema
 from touchline.core.problems import ROW_LEFT_OUT, InputError, Problem
 from touchline.jobs.unfinished import UNFINISHED
-from touchline.models.api import batches, journal, local_server
+from touchline.models.api import batches, journal_tables, local_server
 from touchline.models.api.ask import RequestSender
 from touchline.models.api.completions import Request, cost_usd, make_request
 from touchline.models.api.cost_estimate import Estimate, estimate_cost
@@ -84,7 +84,7 @@ class ApiModel:
                 failures = sender.failures
             if failures:
                 self._note_failures(match, settings, failures)
-            return _predictions(match, requests, answers, settings)
+            return _predictions(match, requests, answers, server)
         finally:
             answers.close()
 
@@ -137,18 +137,18 @@ def build_requests(match: Match, settings: ApiSettings) -> list[Request]:
 
 
 def _predictions(
-    match: Match, requests: list[Request], answers: Journal, settings: ApiSettings
+    match: Match, requests: list[Request], answers: Journal, server: Server
 ) -> pl.DataFrame:
     """Return a match's predictions (columns `schema.PREDICTIONS`) from the journal's answers."""
-    rows = []
+    rows, settings = [], server.settings
     for sample, request in zip(match.samples.iter_rows(named=True), requests, strict=True):
-        answer = answers.apply(partial(journal.find_answer, key=request.key))
+        answer = answers.apply(partial(journal_tables.find_answer, key=request.key))
         key = {name: sample[name] for name in ("half", "chunk", "action")}
         if answer is None:
             skipped = {"intervals": [], "status": "skipped"}
             rows.append(dict.fromkeys(schema.PREDICTIONS) | key | skipped)
             continue
-        record = answer.record
+        record = server.strike_record(answer.record)  # earlier versions stored answers as they came
         cost = cost_usd(record, settings.prices)
         # Samples with the same prompt share an answer, whose cost counts for the first one alone.
         is_payer = answer.sample == request.sample
