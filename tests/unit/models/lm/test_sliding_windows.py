@@ -51,7 +51,10 @@ def test_loss_and_gradients_equal_those_of_separate_sequences(encoder):
     for number in range(2):  # of different lengths, in one padded batch
         prefix, questions = encoder.encode_prompt(chunk(number, lines=1 + number), ACTIONS[:2])
         assert len(prefix.ids) > 2 * WINDOW
-        pairs = [(question, encoder.answer_ids(text)) for question, text in zip(questions, ANSWERS)]
+        pairs = [
+            (question, encoder.answer_ids(text))
+            for question, text in zip(questions, ANSWERS, strict=True)
+        ]
         shared.append(pack(prefix, pairs))
         alone += [separate(pack(prefix, [pair])) for pair in pairs]
     loss, actual = gradients(encoder.model, [collate(shared, pad_id=0)])

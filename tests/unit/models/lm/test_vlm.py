@@ -49,6 +49,15 @@ def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_
         assert prefix.vision["video_grid_thw"].tolist() == [[pairs, 4, 8]]
 
 
+def test_a_single_frame_is_shown_twice(tiny):
+    """The last chunk of a half may have one frame, and processors merge frames in pairs."""
+    encoder = vlm.load(entry(tiny), None).encoder
+    prefix, _ = encoder.encode_prompt(chunk(frames=1), ACTIONS)
+    assert prefix.vision["video_grid_thw"].tolist() == [[1, 4, 8]]
+    patches = prefix.vision["pixel_values_videos"].reshape(4 * 8, 3, 2, 14, 14)
+    assert (patches[:, :, 0] == patches[:, :, 1]).all()
+
+
 def test_a_text_model_answers_from_the_commentary(mistral):
     model = causal_lm.load(entry(mistral, prompt={"inputs": ["commentary"]}), None)
     answered = model.answer(Match("a_match", samples(2)))

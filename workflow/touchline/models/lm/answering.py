@@ -34,6 +34,7 @@ class Spotter:
         self.model, self.encoder, self.settings = model.eval(), encoder, settings
         stops = model.generation_config.eos_token_id
         self.stop_ids = set(stops if isinstance(stops, list) else [stops])
+        self.stop_ids = (self.stop_ids - {None}) | {encoder.tokenizer.eos_token_id}
         self.problems: list[Problem] = []
 
     def answer(self, match: Match) -> pl.DataFrame:
@@ -131,6 +132,7 @@ def load(entry: dict, folder: Path | None, vision: bool) -> Spotter:
     model: LanguageModel
     model, processor = loader.load_base(settings.base, settings.quantize, settings.device, vision)
     encoder = Encoder(model, processor, (), settings.prompt)
+    encoder.check_template()
     if folder is not None:
         model = loader.load_adapter(model, settings.base, folder)
     return Spotter(model, encoder, settings)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, PeftType, get_peft_model
@@ -74,7 +75,7 @@ def load_base(
     weights.check_base_files(base)
     kind = AutoModelForImageTextToText if vision else AutoModelForCausalLM
     try:
-        model, loading = kind.from_pretrained(
+        loaded: Any = kind.from_pretrained(
             base,
             dtype=dtype,
             device_map={"": int(os.environ.get("LOCAL_RANK", 0)) if gpu else "cpu"},
@@ -89,6 +90,7 @@ def load_base(
         raise
     except (OSError, *weights.LOADING_ERRORS) as error:
         raise InputError(f"base {base}: transformers cannot load it{_reason(error)}.") from error
+    model, loading = loaded
     weights.check_loaded(base, loading)
     return model, processor
 
@@ -187,7 +189,7 @@ def _check_family(base: str, config: PreTrainedConfig, vision: bool) -> str:
         raise InputError(f"base {base}: its family is {family}, which is for the backend vlm.")
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise InputError(f"base {base}: its family, {family}, does not generate text.")
-    model = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    model: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     check_attention(base, config, model)
     return "sdpa" if model._supports_sdpa else "eager"
 

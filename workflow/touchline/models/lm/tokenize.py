@@ -4,20 +4,37 @@ The processor gets all frames with their true times, and samples none of them ag
 questions are tokenised separately, in training as in inference.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import numpy as np
-from jinja2 import TemplateError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, ProcessorMixin, Qwen3VLProcessor
 from transformers.video_utils import VideoMetadata
 
 from touchline.core import clock
+from touchline.core.problems import InputError
 from touchline.models.lm.shared_prefix import Prefix, encode_prefix
 from touchline.prompts import prompt_text
 from touchline.prompts.prompt_text import PromptSettings
+
+# The chat template of a base without one (pretrained, not instruct): the messages, each with a
+# blank line after it, then "Answer:" and a line end. A video stands as in Qwen's prompts.
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message.content is string %}{{ message.content }}"
+    "{% else %}{% for part in message.content %}"
+    "{% if part.type == 'text' %}{{ part.text }}"
+    "{% else %}<|vision_start|><|{{ part.type }}_pad|><|vision_end|>{% endif %}"
+    "{% endfor %}{% endif %}{{ '\n\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}Answer:\n{% endif %}"
+)
+RENDERING_S = 10  # longest time in which a chat template writes one prompt
+LONGEST_TEMPLATE_TEXT = 100_000  # characters that a template adds to the messages
 
 
 @dataclass(frozen=True)
@@ -64,29 +81,43 @@ class Encoder:
             processor.tokenizer if isinstance(processor, ProcessorMixin) else processor
         )
         self._has_system_role = True
+        self._template = None if processor.chat_template else self._default_template()
+
+    def check_template(self) -> None:
+        """Raise `InputError` for a chat template that no prompt can be written with.
+
+        Called before the work, since data loaders hide an error's sentence in a traceback.
+        """
+        chunk = Chunk("", 1, 0, 0.0, 60.0)
+        self._split(self._messages(chunk, frame_s=(0.0, 1.0)), "goal")
 
     def encode_prompt(self, chunk: Chunk, actions: Sequence[str]) -> tuple[Prefix, list[list[int]]]:
         """Return the prefix of a chunk and the token ids of the question on each action.
 
-        Raises ValueError for a chat template that writes the prefix differently per question.
+        Raises `InputError` for a chat template that writes the prefix differently per question,
+        leaves out a part of the prompt, fails or does not end.
         """
-        messages = prompt_text.build_prefix(
+        messages = self._messages(chunk, chunk.frame_s)
+        heads, tails = zip(*(self._split(messages, action) for action in actions), strict=True)
+        if len(set(heads)) > 1:
+            raise self._template_error("writes a chunk's prefix differently per question")
+        return self._prefix(heads[0], messages, chunk), [self.tokenize(tail) for tail in tails]
+
+    def answer_ids(self, text: str) -> list[int]:
+        """Return the token ids of an answer, with the stop token."""
+        return [*self.tokenize(text), self.tokenizer.eos_token_id]
+
+    def _messages(self, chunk: Chunk, frame_s: Sequence[float]) -> list[dict]:
+        """Return the prefix of a chunk's prompts as chat messages."""
+        return prompt_text.build_prefix(
             chunk.half,
             chunk.start_s,
             chunk.end_s,
             chunk.lines,
             self.actions,
             self.settings,
-            chunk.frame_s,
+            frame_s,
         )
-        heads, tails = zip(*(self._split(messages, action) for action in actions), strict=True)
-        if len(set(heads)) > 1:
-            raise ValueError("the chat template writes a chunk's prefix differently per question")
-        return self._prefix(heads[0], messages, chunk), [self.tokenize(tail) for tail in tails]
-
-    def answer_ids(self, text: str) -> list[int]:
-        """Return the token ids of an answer, with the stop token."""
-        return [*self.tokenize(text), self.tokenizer.eos_token_id]
 
     def _split(self, messages: list[dict], action: str) -> tuple[str, str]:
         """Return a rendered prompt in two parts: before the question, and from it on."""
@@ -100,22 +131,76 @@ class Encoder:
         Templates without a system role (Mistral's first ones, Gemma's) raise an error or omit the
         system message; then the instructions are at the start of the user's message.
         """
-
-        def render(chat: list[dict]) -> str:
-            messages = chat if self.is_multimodal else prompt_text.as_text(chat)
-            return str(
-                self.processor.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=True
-                )
-            )
-
         if self._has_system_role:
-            with suppress(TemplateError):
-                rendered = render(chat)
-                if chat[0]["content"][0]["text"].strip() in rendered:
+            with suppress(_TemplateFailure):
+                rendered = self._apply_template(chat)
+                if not self._left_out(chat, rendered):
                     return rendered
             self._has_system_role = False
-        return render(prompt_text.without_system(chat))
+        chat = prompt_text.without_system(chat)
+        try:
+            rendered = self._apply_template(chat)
+        except _TemplateFailure as error:
+            raise self._template_error(f"fails ({error})") from error
+        if left_out := self._left_out(chat, rendered):
+            raise self._template_error(f"leaves out {left_out}")
+        return rendered
+
+    def _apply_template(self, chat: list[dict]) -> str:
+        """Return chat messages as the template writes them, within bounds of time and length.
+
+        Raises `_TemplateFailure` where the template raises an error, `InputError` out of bounds.
+        """
+        messages = chat if self.is_multimodal else prompt_text.as_text(chat)
+        given = sum(len(part.get("text", "")) for message in chat for part in message["content"])
+        try:
+            with _time_limit(RENDERING_S):
+                rendered = str(
+                    self.processor.apply_chat_template(
+                        messages,
+                        chat_template=self._template,
+                        tokenize=False,
+                        add_generation_prompt=True,
+                    )
+                )
+        except _TimeLimitError as error:
+            raise self._template_error(f"does not end within {RENDERING_S} s") from error
+        except Exception as error:  # whatever a stranger's program in Jinja raises
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise _TemplateFailure(lines[0][:200].rstrip(".")) from error
+        if len(rendered) > 2 * given + LONGEST_TEMPLATE_TEXT:
+            raise self._template_error(f"writes {len(rendered)} characters for {given}")
+        return rendered
+
+    def _left_out(self, chat: list[dict], rendered: str) -> str:
+        """Return what of the messages is not in the rendered prompt, in words; empty if all is."""
+        *before, question = [part for message in chat for part in message["content"]]
+        if question["text"].strip() not in rendered:
+            return "the question"
+        if before[0]["text"].strip() not in rendered:
+            return "the instructions"
+        if any(part.get("text", "").strip() not in rendered for part in before):
+            return "the commentary or the times"
+        videos = sum(part["type"] == "video" for part in before)
+        token = getattr(self.processor, "video_token", None)  # of the Qwen-VL processors
+        if token and rendered.count(token) != videos:
+            return "the video"
+        return ""
+
+    def _template_error(self, problem: str) -> InputError:
+        base = self.model.config.name_or_path
+        return InputError(
+            f"base {base}: its chat template {problem}. Correct or delete it (chat_template.jinja, "
+            "or chat_template in tokenizer_config.json); without one a plain template is used."
+        )
+
+    def _default_template(self) -> str:
+        """Return the tokenizer's template, or a plain one that begins as the tokenizer does."""
+        if isinstance(self.tokenizer.chat_template, str):
+            return self.tokenizer.chat_template
+        begin = self.tokenizer.bos_token_id
+        begins = begin is not None and self.tokenizer("A").input_ids[:1] == [begin]
+        return ("{{ bos_token }}" if begins else "") + PLAIN_TEMPLATE
 
     def tokenize(self, text: str) -> list[int]:
         """Return the token ids of a text after the prefix."""
@@ -163,3 +248,30 @@ def frame_rate(times_s: Sequence[float]) -> float:
     if len(times_s) < 2:
         return 1.0
     return (len(times_s) - 1) / (times_s[-1] - times_s[0])
+
+
+class _TemplateFailure(Exception):  # noqa: N818
+    """A chat template raised an error, which the text says."""
+
+
+class _TimeLimitError(BaseException):
+    """The time is over. No `Exception`, which the code that is interrupted might handle."""
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise `_TimeLimitError` in the block after so many seconds; in the main thread alone."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _TimeLimitError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

@@ -7,14 +7,18 @@ import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn.functional import cross_entropy
 
-from chunks import labels, samples
+from chunks import ACTIONS, labels, samples
 from lm_cases import entry
+from sliding_bases import sliding_base
 from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.jobs import slurm
 from touchline.models.backend import Match
-from touchline.models.lm.finetuning import collator, vlm_fit
+from touchline.models.lm import causal_lm
+from touchline.models.lm.finetuning import causal_lm_fit, collator, dataset, vlm_fit
+from touchline.models.lm.shared_prefix import collate, pack
 
 
 @pytest.fixture
@@ -88,3 +92,33 @@ def test_a_run_that_goes_on_still_lists_what_was_left_out_before(
 def test_a_split_without_samples_is_said(tiny, tmp_path):
     with pytest.raises(InputError, match="the train split has no samples"):
         vlm_fit.fit([], entry(tiny), tmp_path, tmp_path / "checkpoints")
+
+
+def test_training_gives_each_kind_of_layer_its_own_mask(tmp_path):
+    """Gemma 3: the loss of the first step is that of separate sequences."""
+    base = sliding_base(tmp_path / "base", "gemma3_text")
+    settings = entry(
+        base,
+        prompt={"inputs": ["commentary"]},
+        lora={"rank": 4, "dropout": 0},
+        training={"batch_size": 2, "micro_batch_size": 2, "dataloader_workers": 0},
+    )
+    study = [Match("a_match", samples(2), labels((30.0, "goal")))]
+    (tmp_path / "model").mkdir()
+    causal_lm_fit.fit(study, settings, tmp_path / "model", tmp_path / "checkpoints")
+    log = pl.read_parquet(tmp_path / "model/log.parquet")
+
+    spotter = causal_lm.load(settings, None)
+    spotter.encoder.actions = list(ACTIONS)
+    losses: list[torch.Tensor] = []
+    for item in dataset.select_training_items(study, spotter.settings.prompt, 1.0, 0):
+        prefix, questions = spotter.encoder.encode_prompt(item.chunk, list(item.answers))
+        for question, text in zip(questions, item.answers.values(), strict=True):
+            batch = collate([pack(prefix, [(question, spotter.encoder.answer_ids(text))])], 0)
+            labels_, _ = batch.pop("labels")[0], batch.pop("attention_mask")
+            with torch.no_grad():
+                logits = spotter.model(**batch).logits[0]
+            losses.append(cross_entropy(logits[:-1], labels_[1:], reduction="none"))
+    tokens = torch.cat(losses)
+    assert log["loss"].to_list() == pytest.approx([tokens[tokens > 0].mean().item()], rel=1e-4)
+    assert causal_lm.load(settings, tmp_path / "model").answer(Match("a_match", samples(1))).height

@@ -58,6 +58,7 @@ def _train(
     """Train on the items in this process; the main process writes the adapter."""
     model, processor = loader.load_base(settings.base, settings.quantize, settings.device, vision)
     encoder = Encoder(model, processor, actions, settings.prompt)
+    encoder.check_template()
     adapted = loader.add_adapter(model, settings.lora, settings.training.seed)
     examples = TrainingSet(items, lambda chunk: with_frames(chunk, videos[chunk.match], settings))
     log = trainer.train(adapted, encoder, examples, settings.training, checkpoints)
