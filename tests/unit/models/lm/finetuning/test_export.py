@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from chunks import ACTIONS, labels, samples
@@ -40,3 +41,28 @@ def test_the_training_set_is_exported_as_conversations(manifests, tmp_path):
     argv[1] = json.dumps(settings | {"prompt": {"time_marks": True}})
     with pytest.raises(InputError, match="cannot show a video in pieces"):
         export.main(argv)
+
+
+def test_a_chunk_with_a_single_frame_is_listed_and_not_exported(manifests, tmp_path, capsys):
+    """qwen-vl-utils, which Qwen's own scripts read videos with, refuses fewer than two frames."""
+    results = tmp_path / "results"
+    schema.write(results / "samples/a_match.parquet", samples(2), schema.SAMPLES)
+    schema.write(results / "labels/a_match.parquet", labels((70.0, "foul")), schema.LABELS)
+    shutil.copytree(manifests[0].parent, results / "chunks/a_match")
+    manifest = results / "chunks/a_match/1.parquet"
+    chunks = schema.read(manifest, schema.CHUNKS)
+    times_s = [row[: 1 if number == 1 else 7] for number, row in enumerate(chunks["frame_s"])]
+    schema.write(manifest, chunks.with_columns(pl.Series("frame_s", times_s)), schema.CHUNKS)
+    argv = ["--settings", json.dumps({"base": "none"}), "--matches", "a_match"]
+    argv += ["--results", str(results), "--out", str(tmp_path / "train.json")]
+    export.main(argv)
+    entries = json.loads((tmp_path / "train.json").read_text())
+    assert {entry["id"].split("/")[2] for entry in entries} == {"000"}
+    assert (
+        "a_match, half 1: chunk 1: its video has 1 frame; other tools read 2 or more. "
+        "Nothing is to be done. Its samples are not exported. (chunk set aside)"
+    ) in capsys.readouterr().err
+
+    argv[1] = json.dumps({"base": "none", "prompt": {"inputs": ["commentary"]}})
+    export.main(argv)  # without video, the number of frames does not matter
+    assert len(json.loads((tmp_path / "train.json").read_text())) == 2 * len(ACTIONS)

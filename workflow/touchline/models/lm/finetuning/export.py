@@ -7,7 +7,8 @@ REQUIRES results/samples and results/labels of the matches and, where the settin
 PRODUCES the JSON that LLaMA-Factory (`formatting: sharegpt` with the columns `conversations`,
     `videos`, `system`) and Qwen's fine-tuning scripts (`conversations`, `video`) read: an entry per
     sample, with `<video>` where its chunk's video goes. Those tools sample the frames by their own
-    settings.
+    settings. A chunk whose video has a single frame, at a half's end, is listed and left out, since
+    Qwen's video reader (qwen-vl-utils) refuses it; fit and infer show such a frame twice.
 """
 
 import argparse
@@ -16,13 +17,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from touchline.core import schema
+from touchline.core.cli import report
 from touchline.core.files import write_text
 from touchline.core.problems import InputError
 from touchline.models.backend import Match
 from touchline.models.lm.finetuning.dataset import TrainingItem, select_training_items
 from touchline.models.lm.lm_settings import LanguageModelSettings, parse_settings, video_sources
 from touchline.prompts import prompt_text
-from touchline.video.chunk_store import ChunkStore
+from touchline.video.chunk_store import ChunkStore, UnreadChunk, unread_problems
+
+FEWEST_FRAMES = 2  # of a video that qwen-vl-utils reads
 
 
 def to_conversations(
@@ -71,6 +75,7 @@ def main(argv: list[str]) -> None:
         raise InputError(
             "time_marks: other trainers cannot show a video in pieces; set it to false."
         )
+    sources = video_sources(settings)
     entries: list[dict] = []
     for name in args.matches:
         samples = schema.read(args.results / f"samples/{name}.parquet", schema.SAMPLES)
@@ -78,9 +83,17 @@ def main(argv: list[str]) -> None:
         videos = ChunkStore(sorted((args.results / "chunks" / name).glob("*.parquet")))
         match = Match(name, samples, labels)
         actions = samples["action"].unique(maintain_order=True).to_list()
+        short: list[UnreadChunk] = []
         for item in select_training_items(
             [match], settings.prompt, settings.negative_fraction, settings.training.seed
         ):
-            if videos.has(item.chunk.half, item.chunk.chunk, video_sources(settings)):
+            half, chunk = item.chunk.half, item.chunk.chunk
+            if not videos.has(half, chunk, sources):
+                continue
+            if sources and (frames := videos.frame_count(half, chunk)) < FEWEST_FRAMES:
+                problem = f"its video has {frames} frame; other tools read {FEWEST_FRAMES} or more."
+                short.append(UnreadChunk(name, half, chunk, problem, "Nothing is to be done."))
+            else:
                 entries += to_conversations(item, actions, videos, settings)
+        report(unread_problems(short, "export", "Its samples are not exported."))
     write_text(args.out, json.dumps(entries, ensure_ascii=False, indent=1))
