@@ -1,7 +1,7 @@
 """Table schemas (columns and types), and reading and writing tables as Parquet files.
 
 The problems met while a table was made are stored in its file, as the key-value entry
-`touchline.core.problems` (JSON), so that a table always says what was left out of it.
+`touchline.problems` (JSON), so that a table always says what was left out of it.
 Times are float seconds from the start of the half's video (`_s`).
 """
 
@@ -130,7 +130,7 @@ ANSWERS = _columns(
 # The `action` of rows that pool all actions, in tables of scores.
 ALL = "all"
 
-_PROBLEMS_KEY = "touchline.core.problems"
+_PROBLEMS_KEY = "touchline.problems"
 
 
 def fill_predictions(answers: pl.DataFrame) -> pl.DataFrame:
