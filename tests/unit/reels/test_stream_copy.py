@@ -2,9 +2,12 @@
 
 from fractions import Fraction
 
+import av
 import pytest
 
+import strange_videos as strange
 import timecode
+from chunk_cutting import ffmpeg
 from reel_cases import pieces_of
 from reel_sound import add_tone, pitch_hz, read_sound
 from touchline.reels.stream_copy import copy_pieces
@@ -66,3 +69,117 @@ def test_sources_that_are_coded_differently_are_not_copied_into_one(tmp_path):
     with pytest.raises(VideoError, match=r"b\.mkv: it is coded in another way .* Set stream_copy"):
         copy_pieces([*pieces_of(first, (0, 1)), *pieces_of(other, (0, 1))], tmp_path / "reel.mp4")
     assert not (tmp_path / "reel.mp4").exists()
+
+
+def make_ten_seconds_apart(path, seconds=40, **options):
+    """Write an indexed video with a key frame every 10 s and B-frames."""
+    coding = {"g": "250", "keyint_min": "250", "sc_threshold": "0", "bf": "3"} | options
+    return strange.make_indexed(path, seconds, options=coding)
+
+
+@pytest.mark.parametrize("suffix", ["ts", "flv"])
+def test_a_copied_clip_of_a_file_without_an_index_starts_with_the_key_frame_before_it(
+    tmp_path, suffix
+):
+    path = make_ten_seconds_apart(tmp_path / "a.ts")
+    if suffix != "ts":
+        path = path.with_suffix(f".{suffix}")
+        ffmpeg("-i", tmp_path / "a.ts", "-c", "copy", path)
+    cuts = copy_pieces(pieces_of(path, (25, 28), (31, 33)), tmp_path / "reel.mp4")
+    assert [round(float(cut.start_s), 2) for cut in cuts] == [20, 30]
+    shown = read_pictures(tmp_path / "reel.mp4")[1]
+    assert set(range(500, 700)) | set(range(750, 825)) <= set(shown)
+    assert (shown[0], 750) == (500, shown[round(25 * cuts[1].reel_start_s)])
+
+
+def test_a_copied_clip_far_from_key_frames_starts_with_the_one_before_it(tmp_path):
+    path = make_ten_seconds_apart(tmp_path / "a.ts", g="9999", keyint_min="9999")
+    (cut,) = copy_pieces(pieces_of(path, (20, 30)), tmp_path / "reel.mp4")
+    assert cut.start_s == 0
+    assert set(read_pictures(tmp_path / "reel.mp4")[1]) >= set(range(750))
+
+
+def test_copied_hevc_has_the_tag_that_all_players_know(tmp_path):
+    path = tmp_path / "a.mkv"
+    source = ("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=3")
+    ffmpeg(
+        *source, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error", path
+    )
+    copy_pieces(pieces_of(path, (0, 2)), tmp_path / "reel.mp4")
+    with av.open(str(tmp_path / "reel.mp4")) as file:
+        assert file.streams.video[0].codec_context.codec_tag == "hvc1"
+
+
+@pytest.mark.parametrize(
+    ("file", "codecs"),
+    [
+        ("a.webm", ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus")),
+        ("a.mkv", ("-c:v", "libsvtav1", "-preset", "12", "-c:a", "libopus")),
+        ("a.mov", ("-c:v", "libx264", "-c:a", "pcm_s16le")),
+    ],
+)
+def test_codecs_that_mp4_holds_are_copied(tmp_path, file, codecs):
+    path = tmp_path / file
+    inputs = (
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=160x90:r=25:d=3",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=440:d=3:r=48000",
+    )
+    ffmpeg(*inputs, "-pix_fmt", "yuv420p", *codecs, path)
+    (cut,) = copy_pieces(pieces_of(path, (0, 2)), tmp_path / "reel.mp4")
+    assert 2 <= cut.end_s < 2.2
+    assert abs(pitch_hz(read_sound(tmp_path / "reel.mp4"), 1) - 440) < 20
+
+
+def test_a_codec_that_mp4_does_not_hold_is_said(tmp_path):
+    path = tmp_path / "a.mov"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=1", "-c:v", "prores_ks", path)
+    with pytest.raises(
+        VideoError, match=r"a\.mov: prores does not fit into an mp4\. Set stream_copy"
+    ):
+        copy_pieces(pieces_of(path, (0, 1)), tmp_path / "reel.mp4")
+    assert not (tmp_path / "reel.mp4").exists()
+
+
+def test_an_avi_with_b_frames_is_not_copied_in_the_wrong_order(tmp_path):
+    made = strange.make_indexed(tmp_path / "a.mkv", 3, options={"bf": "3"})
+    path = tmp_path / "b.avi"
+    ffmpeg("-i", made, "-c", "copy", "-bsf:v", "h264_mp4toannexb", path)
+    with pytest.raises(
+        VideoError, match=r"in which order its pictures are shown\. Set stream_copy"
+    ):
+        copy_pieces(pieces_of(path, (0, 1)), tmp_path / "reel.mp4")
+
+
+def test_a_copied_clip_after_a_loss_of_the_signal_starts_after_it(tmp_path):
+    made = strange.make_indexed(tmp_path / "a.mkv", 8, options={"bf": "0", "g": "25"})
+    path = strange.rewrite_times(made, tmp_path / "b.mkv", "N*40+600000*gte(N,100)")
+    pieces = pieces_of(path, (595, 606), (300, 320))
+    cuts = copy_pieces(pieces, tmp_path / "reel.mp4")
+    assert [(cuts[0].start_s, cuts[0].end_s), cuts[1]] == [(604, 606), None]
+    assert read_pictures(tmp_path / "reel.mp4")[1] == list(range(100, 150))
+
+
+def test_times_that_repeat_or_step_back_are_copied_in_order(tmp_path):
+    made = strange.make_indexed(
+        tmp_path / "a.mkv", 8, options={"bf": "0", "g": "25", "sc_threshold": "0"}
+    )
+    path = strange.rewrite_times(made, tmp_path / "b.mkv", "N*40-45*eq(mod(N,50),49)")
+    copy_pieces(pieces_of(path, (2, 6)), tmp_path / "reel.mp4")
+    shown_s, shown = read_pictures(tmp_path / "reel.mp4")
+    assert shown == list(range(50, 150))
+    assert shown_s == sorted(set(shown_s))
+
+
+def test_copied_interlaced_pictures_keep_their_flag(tmp_path):
+    path = tmp_path / "a.ts"
+    coding = ("-c:v", "libx264", "-flags", "+ildct+ilme", "-x264-params", "tff=1")
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=160x96:r=25:d=2", *coding, path)
+    copy_pieces(pieces_of(path, (0, 2)), tmp_path / "reel.mp4")
+    with av.open(str(tmp_path / "reel.mp4")) as file:
+        assert all(picture.interlaced_frame for picture in file.decode(video=0))

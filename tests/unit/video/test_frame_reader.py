@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+import strange_videos as strange
 import timecode
 from touchline.core.files import checksum
 from touchline.core.problems import InputError
@@ -41,6 +42,13 @@ def test_the_duration_runs_from_the_first_picture_to_the_end_of_the_last(tmp_pat
 def test_the_size_is_that_of_the_picture_as_shown(tmp_path):
     video = probe(timecode.make(tmp_path / "a.mp4", timecode.steady(25, 1), rotation=90))
     assert (video.width, video.height) == (160, 90)
+
+
+def test_time_stamps_that_jump_give_no_length_but_a_sentence(tmp_path):
+    made = strange.make_indexed(tmp_path / "a.mkv", 4, options={"bf": "0"})
+    path = strange.rewrite_times(made, tmp_path / "b.mkv", "N*40+10000000000*gte(N,50)")
+    with pytest.raises(VideoError, match=r"lasts 2777\.8 hours by its time stamps; the limit is 4"):
+        probe(path)
 
 
 def test_a_file_that_ends_before_its_duration_is_truncated(tmp_path):

@@ -18,6 +18,8 @@ Label = TypeVar("Label")
 FORMAT = "yuv420p"  # of the fitted pictures, in limited range
 LIMITED_RANGE, _FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 _RGB, BT709, UNSPECIFIED = 0, 1, 2  # AVCOL_SPC_RGB, …
+# Without the last three, greys get a tint of up to 4 of 255 where the matrix changes.
+_SCALING = "bicubic+accurate_rnd+full_chroma_int+full_chroma_inp"
 # Matrices that FFmpeg's `scale` converts to: BT.709, FCC, both of BT.601, SMPTE 240M, BT.2020.
 _WRITABLE = {BT709, 4, 5, 6, 7, 9}
 
@@ -130,7 +132,7 @@ class PictureFitter:
             nodes.append(graph.add("bwdif", "mode=send_frame:deint=interlaced"))
         nodes += [graph.add(name, arguments) for name, arguments in orientation_filters(picture)]
         nodes += [
-            graph.add("scale", f"{inner[0]}:{inner[1]}:flags=bicubic+accurate_rnd:{colours}"),
+            graph.add("scale", f"{inner[0]}:{inner[1]}:flags={_SCALING}:{colours}"),
             graph.add("format", FORMAT),
             graph.add("pad", f"{self.size[0]}:{self.size[1]}:(ow-iw)/2:(oh-ih)/2"),
             graph.add("buffersink"),
