@@ -173,3 +173,51 @@ def test_answers_of_single_requests_are_not_handed_in(server, capsys):
     openai_api.load(entry(server), None).answer(match(chunks=3))
     wait(server, capsys)
     assert len(server.finish("batch_0")) == 5
+
+
+@pytest.mark.parametrize("body", [b"<html>gateway</html>", b"[]", b"{}", b'"batch"', b'{"id": 7}'])
+@pytest.mark.parametrize("path", ["/v1/files", "/v1/batches"])
+def test_a_server_without_the_batch_api_is_a_sentence(server, monkeypatch, path, body):
+    as_it_is = server._batch_api
+
+    async def answer_otherwise(exchange):
+        await (exchange.send(body) if exchange.path == path else as_it_is(exchange))
+
+    monkeypatch.setattr(server, "_batch_api", answer_otherwise)
+    with pytest.raises(InputError, match="did not answer in the form of the Batch API"):
+        run(server, retries=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"status": 7}, {"request_counts": "many"}, {"errors": ["odd", 7]}, {"output_file_id": {}},
+     {"errors": {"data": [{"message": {"odd": KEY}}]}, "status": "failed"}],
+    ids=str,
+)  # fmt: skip
+def test_an_odd_batch_is_a_sentence_or_waited_for(server, capsys, change):
+    wait(server, capsys)
+    server.batches["batch_0"] |= change
+    with pytest.raises((InputError, SystemExit)) as raised:
+        run(server, retries=0)
+    assert KEY not in str(raised.value) + capsys.readouterr().err
+
+
+@pytest.mark.parametrize("line", [b"[]", b"7", b"[" * 100_000, b'{"custom_id": ["x"]}', b"\xff"])
+def test_a_line_that_is_no_answer_is_left_out(server, capsys, line):
+    wait(server, capsys)
+    server.finish("batch_0", leave_out=3)
+    output = server.batches["batch_0"]["output_file_id"]
+    server.files[output] += b"\n" + line
+    assert "batch batch_0 completed: 17 answers" in wait(server, capsys)
+
+
+def test_an_answer_of_unknown_cost_keeps_its_share_of_the_batchs_reserve(server, capsys):
+    budget = {"budget": {"max_usd": 1.0}}
+    wait(server, capsys, **budget)
+    reserved_usd = spent(server).usd
+    server.finish("batch_0")
+    output = server.batches["batch_0"]["output_file_id"]
+    server.files[output] = server.files[output].replace(b'"completion_tokens"', b'"no_tokens"')
+    table = run(server, **budget)
+    assert table["cost_usd"].null_count() == len(table)
+    assert spent(server) == (20, pytest.approx(reserved_usd))
