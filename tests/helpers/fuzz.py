@@ -1,9 +1,13 @@
 """Settings and strategies of the property-based tests of readers."""
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+from touchline.core.problems import InputError
 
 # 2,000 examples in CI, where the four modules of the data readers take less than a minute.
 EXAMPLES = 2000 if os.environ.get("CI") == "true" else 200
@@ -38,3 +42,11 @@ def damaged(content: bytes, cut: int, at: int, byte: int) -> bytes:
     at %= len(content)
     changed = content[:at] + bytes([byte]) + content[at + 1 :]
     return changed[: len(changed) - cut % (len(changed) + 1)]
+
+
+def outcome(read: Callable[[], Any]) -> tuple[Any, str | None]:
+    """Return what a reader returns, and the sentence that it refuses its input in instead."""
+    try:
+        return read(), None
+    except InputError as error:
+        return None, str(error)
