@@ -96,3 +96,32 @@ def read_greys(path: Path) -> np.ndarray:
 def make_indexed(path: Path, seconds: float, **how) -> Path:
     """Write a video of 25 pictures a second that show their index (`timecode.make`)."""
     return timecode.make(path, timecode.steady(25, seconds), **how)
+
+
+def make_interlaced(path: Path) -> Path:
+    """Write a white bar that moves quickly, 25 pictures of two fields a second, for 4 s."""
+    bar = "color=black:s=320x180:r=50:d=4,geq=lum='if(between(X,mod(N*6,300),mod(N*6,300)+20),235,16)':cb=128:cr=128"
+    coding = ("-flags", "+ildct+ilme", "-x264-params", "tff=1")
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        bar,
+        "-vf",
+        "interlace=lowpass=0",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-pix_fmt",
+        "yuv420p",
+        *coding,
+        path,
+    )
+    return path
+
+
+def combing(path: Path) -> float:
+    """Return how much neighbouring lines differ in pictures whose lines should be equal."""
+    pictures = read_greys(path).astype(int)
+    return np.abs(np.diff(pictures[:, 20:-20], axis=1)).mean()

@@ -121,25 +121,11 @@ def test_a_picture_that_stays_for_long_is_shown_within_the_clip_alone(tmp_path):
         assert float(file.streams.video[0].duration * file.streams.video[0].time_base) == 20
 
 
-def make_interlaced(path):
-    """Write a white bar that moves quickly, 25 pictures of two fields a second, for 4 s."""
-    bar = "color=black:s=320x180:r=50:d=4,geq=lum='if(between(X,mod(N*6,300),mod(N*6,300)+20),235,16)':cb=128:cr=128"
-    coding = ("-flags", "+ildct+ilme", "-x264-params", "tff=1")
-    ffmpeg("-f", "lavfi", "-i", bar, "-vf", "interlace=lowpass=0", *X264, *coding, path)
-    return path
-
-
-def combing(path):
-    """Return how much neighbouring lines differ in pictures whose lines should be equal."""
-    pictures = strange.read_greys(path).astype(int)
-    return np.abs(np.diff(pictures[:, 20:-20], axis=1)).mean()
-
-
 def test_interlaced_pictures_are_deinterlaced(tmp_path):
-    path = make_interlaced(tmp_path / "a.ts")
+    path = strange.make_interlaced(tmp_path / "a.ts")
     reel, cuts = reel_of(tmp_path, path, (1, 3))
-    assert combing(path) > 5
-    assert combing(reel) < 1
+    assert strange.combing(path) > 5
+    assert strange.combing(reel) < 1
     with av.open(str(reel)) as file:
         pictures = list(file.decode(video=0))
     assert len(pictures) == 50

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import strange_videos as strange
 import timecode
 from chunk_cutting import cut, ffmpeg, folder_contents, packets
 from touchline.video.frame_reader import read_frames
@@ -148,3 +149,14 @@ def test_sound_that_starts_first_does_not_move_the_picture(tmp_path, steady_vide
     pictures, _ = read_frames(tmp_path / "out" / table["file"][0])
     assert [timecode.read_index(picture) for picture in pictures] == [0, 25, 50, 75]
     assert table["end_s"][-1] == 20.0
+
+
+def test_interlaced_pictures_are_deinterlaced_and_keep_their_times(tmp_path):
+    path = strange.make_interlaced(tmp_path / "a.ts")
+    assert strange.combing(path) > 5
+    _, table, listed = cut(path, tmp_path / "out", length_s=2.0, fps=5.0, height=180)
+    assert listed == []
+    for file, frame_s in zip(table["file"], table["frame_s"], strict=True):
+        assert strange.combing(tmp_path / "out" / file) < 1
+        assert len(frame_s) == 10
+    assert [round(25 * time_s) for time_s in table["frame_s"][1]] == list(range(50, 100, 5))

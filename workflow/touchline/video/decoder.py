@@ -193,10 +193,11 @@ def _command(
         shown = shown.filter("setpts", f"PTS-STARTPTS-round({start_s!r}/TB)")
         shown = shown.filter("trim", end=length_s)
         grid["start_time"] = "0"  # of the pictures before it, only the last one is taken
-    selected = (
-        shown.filter("showinfo", checksum=0)
-        .filter("tpad", stop_mode="clone", stop_duration=float(1 + 1 / rate))
-        .filter("fps", **grid)
+    shown = shown.filter("showinfo", checksum=0)
+    if video.interlaced:
+        shown = shown.filter("bwdif", mode="send_frame", deint="interlaced")
+    selected = shown.filter("tpad", stop_mode="clone", stop_duration=float(1 + 1 / rate)).filter(
+        "fps", **grid
     )
     if tick_filter is not None:
         selected = selected.filter("select", tick_filter)

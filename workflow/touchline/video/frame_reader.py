@@ -54,7 +54,7 @@ class Video:
     `duration_s` is the time from the first picture to the end of the last, `fps` the average frame
     rate, `width` and `height` the size in pixels of the picture as it is shown (after rotation),
     `stream` the index of the video stream in the file; `truncated` says that the file is
-    incomplete.
+    incomplete, `interlaced` that its first picture is.
     """
 
     duration_s: float
@@ -63,6 +63,7 @@ class Video:
     height: int
     stream: int
     truncated: bool
+    interlaced: bool = False
 
 
 def local_url(path: Path | str) -> str:
@@ -141,6 +142,7 @@ def _read_through(
         height,
         stream.index,
         _is_truncated(path, container, float(file_end)),
+        first.interlaced_frame,
     )
 
 
