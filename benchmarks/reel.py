@@ -19,6 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import av
 import polars as pl
 
 from chunks import FFMPEG, seconds
@@ -87,6 +88,16 @@ def lay(folder: Path, halves: list[Path], clips: int) -> list:
     return [sys.executable, "-m", "touchline", "highlights", *shlex.split(flags(**settings))]
 
 
+def video_kbit_s(path: Path) -> float:
+    """Return the average bit rate of the pictures of a video."""
+    with av.open(str(path)) as file:
+        packets = [packet for packet in file.demux(video=0) if packet.pts is not None]
+        first_s, last_s = (
+            float(packet.pts * packet.time_base) for packet in (packets[0], packets[-1])
+        )
+        return sum(packet.size for packet in packets) * 8 / 1000 / (last_s - first_s)
+
+
 def main(folder: Path, rounds: int, threads: int, clips: int) -> None:
     """Time all ways and print the table."""
     halves = make(folder)
@@ -103,7 +114,13 @@ def main(folder: Path, rounds: int, threads: int, clips: int) -> None:
     content = json.loads((folder / "reel/reel.json").read_text())
     assert len(content["clips"]) == clips
     length_s = content["clips"][-1]["reel_end_s"]
-    print(f"{clips} clips, {length_s:.0f} s; {threads} thread(s); medians of {rounds} rounds\n")
+    print(f"{clips} clips, {length_s:.0f} s; {threads} thread(s); medians of {rounds} rounds")
+    encoded = folder / "reel/reel.mp4"  # of the last way
+    kbit_s = [video_kbit_s(path) for path in (halves[0], encoded)]
+    print(
+        f"video: source {kbit_s[0]:.0f} kbit/s, encoded reel {kbit_s[1]:.0f} kbit/s, "
+        f"{kbit_s[1] / kbit_s[0]:.2f} times\n"
+    )
     print(
         "| | wall s | CPU s | wall / decoding | CPU / decoding |\n| --- | --- | --- | --- | --- |"
     )
