@@ -7,7 +7,7 @@ from questions import KEY, answers_of, entry, match
 from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.models.api import openai_api
-from touchline.models.api.api_key import MIN_PART, strike_key
+from touchline.models.api.api_key import strike_key
 from touchline.models.api.server import Server, parse_settings
 
 LONG_KEY = "sk-proj-" + "".join(
@@ -15,10 +15,8 @@ LONG_KEY = "sk-proj-" + "".join(
 )
 
 
-def holds_part_of(text: str, key: str) -> bool:
-    return any(
-        key[first : first + MIN_PART] in text for first in range(len(key) - MIN_PART + 1)
-    )  # fmt: skip
+def holds_part_of(text: str, key: str, length: int) -> bool:
+    return any(key[first : first + length] in text for first in range(len(key) - length + 1))
 
 
 @pytest.mark.parametrize(
@@ -42,7 +40,7 @@ def test_without_a_key_and_with_one_that_is_no_secret_a_text_stays():
     assert strike_key("EMPTY", None) == strike_key("EMPTY", "EMPTY") == "EMPTY"
 
 
-@pytest.mark.parametrize("lead", [0, 40, 95, 250, 290, 295, 299, 560, 600, 700])
+@pytest.mark.parametrize("lead", [0, 60, *range(246, 300, 3), 600])
 @pytest.mark.parametrize("form", ["status", "html", "no completion", "filter"])
 def test_no_part_of_a_long_key_is_left_where_a_message_is_cut(lead, form, monkeypatch):
     monkeypatch.setenv("TOUCHLINE_TEST_KEY", LONG_KEY)
@@ -65,7 +63,7 @@ def test_no_part_of_a_long_key_is_left_where_a_message_is_cut(lead, form, monkey
             with pytest.raises(InputError) as raised:
                 answers_of(server, match(chunks=1), retries=0, concurrency=1)
             said = str(raised.value)
-    assert not holds_part_of(said, LONG_KEY)
+    assert not holds_part_of(said, LONG_KEY, 4)
 
 
 @pytest.mark.parametrize("part", [KEY, KEY[:14], KEY[-10:]])
