@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from project import ROOT, Study, lay_study, run
-from touchline.core import commands
+from touchline import commands
 from touchline.core.config import complete
 from touchline.data.commentary import read_commentary
 

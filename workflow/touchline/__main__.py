@@ -1,6 +1,6 @@
 """`python -m touchline COMMAND`, the same as the console command `touchline COMMAND`."""
 
-from touchline.core.commands import main
+from touchline.commands import main
 
 if __name__ == "__main__":
     main()

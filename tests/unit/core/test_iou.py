@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchline.core.intervals import iou
+from touchline.core.iou import iou
 
 COLUMNS = ["a_start", "a_end", "b_start", "b_end"]
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from planted import KEY, make_match
-from touchline.core.intervals import iou, max_distance_s
+from touchline.core.iou import iou, max_distance_s
 from touchline.core.schema import COMMENTARY
 from touchline.data.samples import make_samples
 from touchline.models.peaks import MIN_EXPECTED_MATCHES, choose_intervals, suppress, to_predictions

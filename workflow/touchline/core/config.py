@@ -86,13 +86,18 @@ def _update(default: dict, config: Mapping) -> dict:
     }
 
 
+def validator(schema: str) -> jsonschema.Draft202012Validator:
+    """Return the validator of one of workflow/schemas/*.schema.yaml, by its name."""
+    text = (SCHEMAS / f"{schema}.schema.yaml").read_text(encoding="utf-8")
+    return jsonschema.Draft202012Validator(yaml.safe_load(text))
+
+
 def _validate(content: Any, schema: str, where: str) -> None:
     if schema == "config":
         check_renamed(content)
     if place := next(_not_finite(content), None):
         raise InputError(f"{where}: {place} is infinite or not a number. Correct it.")
-    rules = yaml.safe_load((SCHEMAS / f"{schema}.schema.yaml").read_text(encoding="utf-8"))
-    if error := next(jsonschema.Draft202012Validator(rules).iter_errors(content), None):
+    if error := next(validator(schema).iter_errors(content), None):
         place = ".".join(map(str, error.path))
         raise InputError(f"{where}: {place}: {error.message}. Correct it.")
 

@@ -1,4 +1,4 @@
-"""Intervals, their IoU and the chunks of a half, in seconds from the start of the half's video."""
+"""Intervals and the chunks of a half, in seconds from the start of the half's video."""
 
 import math
 from fractions import Fraction
@@ -7,8 +7,6 @@ import polars as pl
 
 # Length of the interval that stands for an event, as in the reference paper.
 INTERVAL_S = 12.0
-# An answer and an event match where their IoU is above this, as in the reference paper.
-MIN_IOU = 0.3
 # Longest half, typed or measured: four hours. A greater length is a wrong unit, or a time stamp that
 # jumps.
 MAX_HALF_S = 14400.0
@@ -60,28 +58,3 @@ def assign_chunks(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
         )
         .drop("start_s", "end_s", "is_last")
     )
-
-
-def iou(a_start: pl.Expr, a_end: pl.Expr, b_start: pl.Expr, b_end: pl.Expr) -> pl.Expr:
-    """Return overlap / (latest end - earliest start), the reference paper's measure.
-
-    It is 0 for intervals that lie apart, and where both are the same single point.
-    """
-    overlap = pl.min_horizontal(a_end, b_end) - pl.max_horizontal(a_start, b_start)
-    extent = pl.max_horizontal(a_end, b_end) - pl.min_horizontal(a_start, b_start)
-    return pl.when(extent > 0).then(overlap.clip(0) / extent).otherwise(0.0)
-
-
-def max_distance_s(length_s: float) -> float:
-    """Return the distance between the centres of an answer and an event up to which they match.
-
-    The answer is `length_s` long, the event `INTERVAL_S`. Where one interval lies inside the other,
-    IoU is the ratio of their lengths: an answer of `INTERVAL_S` / `MIN_IOU` = 40 s or more never
-    matches, and gives 0. Otherwise, with their mean length m and the distance d,
-    IoU = (m - d) / (m + d).
-    """
-    shorter, longer = sorted((length_s, INTERVAL_S))
-    if shorter <= MIN_IOU * longer:
-        return 0.0
-    mean = (shorter + longer) / 2
-    return max((longer - shorter) / 2, mean * (1 - MIN_IOU) / (1 + MIN_IOU))

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import jsonschema
 import polars as pl
-import yaml
 
 from touchline.core import cli
+from touchline.core.config import validator
 from touchline.core.files import atomic_file
 from touchline.core.intervals import MAX_HALF_S
 from touchline.core.problems import InputError, Problem, quoted, raise_problems
@@ -24,7 +24,6 @@ from touchline.core.text_files import UnreadableError, read_text
 if TYPE_CHECKING:
     from touchline.video.frame_reader import Video
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "sheet.schema.yaml"
 SPLITS = ("train", "valid", "test", "challenge")
 _TOO_MANY_CELLS = "(too many cells)"
 SHEET = pl.Schema(
@@ -71,8 +70,8 @@ def read_rows(path: Path | str) -> tuple[list[dict], list[Problem]]:
     As `read_sheet`, but no video is opened.
     """
     rows = list(_rows(path))
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
-    problems = [problem for row in rows for problem in _row_problems(row, path, validator)]
+    rules = validator("sheet")
+    problems = [problem for row in rows for problem in _row_problems(row, path, rules)]
     problems += _match_problems(rows, path)
     invalid = {problem.match for problem in problems}
     return [cells for _, cells in rows if str(cells.get("match", "")) not in invalid], problems
@@ -163,7 +162,7 @@ def _numbers(cells: dict[str, str]) -> dict[str, int | float]:
 
 
 def _row_problems(
-    row: tuple[int, dict], path: Path | str, validator: jsonschema.Draft202012Validator
+    row: tuple[int, dict], path: Path | str, rules: jsonschema.Draft202012Validator
 ) -> Iterator[Problem]:
     """Yield the problems of one row by itself."""
     line, cells = row
@@ -176,10 +175,10 @@ def _row_problems(
             where = f"lines {line} to {line + breaks}"
             yield problem(
                 f"{column}: the cell goes on over {where}, whose rows are not read.",
-                f"Look for a quotation mark that is not closed. {_description(validator, column)}",
+                f"Look for a quotation mark that is not closed. {_description(rules, column)}",
             )
             return
-    for error in validator.iter_errors(cells):
+    for error in rules.iter_errors(cells):
         column = str(error.path[0]) if error.path else ""
         remedy = "Correct the row."
         if column and isinstance(error.schema, Mapping):
@@ -208,8 +207,8 @@ def _path_problem(path: str) -> str | None:
     return None if os.access(path, os.R_OK) else f"'{quoted(path)}' may not be read"
 
 
-def _description(validator: jsonschema.Draft202012Validator, column: str) -> str:
-    schema = validator.schema
+def _description(rules: jsonschema.Draft202012Validator, column: str) -> str:
+    schema = rules.schema
     properties = schema["properties"] if isinstance(schema, Mapping) else {}
     return properties.get(column, {}).get("description", "")
 

@@ -15,7 +15,8 @@ import polars as pl
 import scipy.sparse as sp
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from touchline.core.intervals import INTERVAL_S, MIN_IOU, assign_chunks, iou
+from touchline.core.intervals import INTERVAL_S, assign_chunks
+from touchline.core.iou import MIN_IOU, iou
 
 PROTOCOLS = ("full", "positives")
 MATCHINGS = ("many", "one")

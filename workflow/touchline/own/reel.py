@@ -97,7 +97,7 @@ def run_model(
     settings = catalogue.settings_of(entry, config["labels"])
     loaded = catalogue.load_backend(entry["backend"]).load(settings, trained)
     answers = loaded.answer(Match(match, samples, manifests=manifests))
-    cli.report(getattr(loaded, "problems", []))
+    cli.report(loaded.problems)
     return answers
 
 

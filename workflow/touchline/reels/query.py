@@ -13,13 +13,12 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from touchline.core.actions import action_name
+from touchline.core.config import validator
 from touchline.core.problems import InputError
 from touchline.reels import query_times
-from touchline.reels.query_schema import QUERY_SCHEMA
 from touchline.reels.query_times import Window
 from touchline.reels.vocabulary import FILLERS, NUMBERS, Vocabulary, words_of
 
@@ -104,7 +103,7 @@ class Query:
     @classmethod
     def from_dict(cls, content: dict) -> "Query":
         """Return the query of `to_dict`, from JSON; raise `InputError` for anything else."""
-        error = best_match(Draft202012Validator(QUERY_SCHEMA).iter_errors(content))
+        error = best_match(validator("query").iter_errors(content))
         if error is not None:
             raise InputError(f"--query: not a parsed query ({error.json_path[:80]} is wrong).")
         lists = {name: tuple(content.get(name, ())) for name in ("actions", "halves", "ignored")}

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import yaml
 
-from touchline.core import cli, commands
+from touchline import commands
+from touchline.core import cli
 from touchline.core.digest import digest
 from touchline.core.files import checksum, write_text
 from touchline.core.text_files import UnreadableError, check_regular

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from touchline.core import commands
+from touchline import commands
 from touchline.core.digest import digest
 from touchline.core.files import read_control_file, write_text
 from touchline.core.problems import InputError

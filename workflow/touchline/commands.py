@@ -25,7 +25,7 @@ COMMANDS = {
     "demo": ("demo_matches", "demo_base"),
     "study": ("provenance", "dag"),
 }
-_LIBRARY = Path(__file__).parents[1]
+_LIBRARY = Path(__file__).parent
 _USAGE = "usage: touchline COMMAND [ARGUMENTS]\n       touchline COMMAND --help"
 
 
