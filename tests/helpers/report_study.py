@@ -42,7 +42,7 @@ def lay_report_study(folder: Path) -> None:
     problem = Problem(HOSTILE, "labels", HOSTILE, HOSTILE, MATCH_SET_ASIDE)
     pl.DataFrame([problem.__dict__]).write_csv(results / "problems.csv")
     (results / "models/linear").mkdir(parents=True)
-    attempt = {"job": "7", "began": "2026-01-01T00:00:00", "from_step": 0, "to_step": 8,
+    attempt = {"job": "7", "run": None, "node": "here", "began": "2026-01-01T00:00:00", "from_step": 0, "to_step": 8,
                "saved_step": 8, "ended": None, "why": HOSTILE}  # fmt: skip
     (results / "models/linear/attempts.json").write_text(json.dumps([attempt]))
     models = {"models": ["baseline", "linear"], "baselines": ["baseline"], "results": results}
