@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from chunks import film, labels, samples, tiny_base
 from touchline.core import schema
 from touchline.core.problems import InputError
+from touchline.jobs import checkpoints
 from touchline.jobs.slurm import BUDGET_VARIABLE
 from touchline.jobs.unfinished import UNFINISHED
-from touchline.models import fit
 from touchline.models.lm.finetuning import distributed
 
 CHUNKS, EPOCHS, PER_STEP = 5, 5, 4
@@ -94,7 +94,7 @@ def test_two_processes_take_the_steps_of_one(results, tmp_path):
         folder.mkdir()
         assert start(results, folder, count).wait() == 0, stderr_of(folder)
         logs.append(log(folder))
-        fit.drop_checkpoints(folder, folder / "checkpoints")
+        checkpoints.drop_checkpoints(folder, folder / "checkpoints")
         assert list(folder.glob("checkpoints/*")) == []
         assert {path.name for path in folder.iterdir()} == {"checkpoints", "model", "stderr.txt"}
     for name in ("loss", "grad_norm"):
