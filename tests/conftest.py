@@ -8,7 +8,27 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+# One thread a worker, since there is a worker a core: two that share two cores wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from project import Study, lay_study
+
+# The folders of tests, the longest tests first: what runs alone at the end is short.
+ORDER = ("slurm", "workflow", "browser", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests, and let each worker take whole files, whose fixtures are theirs.
+
+    Tests of the workflow share no more than what is made once, so they are spread one by one.
+    """
+    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
+    items.sort(key=lambda item: ORDER.index(folders[item]))
+    for item in items:
+        group = item.nodeid if folders[item] == "workflow" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+        if folders[item] != "unit" or "finished" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
