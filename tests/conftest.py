@@ -17,6 +17,7 @@ from project import Study, lay_study
 ORDER = ("slurm", "workflow", "browser", "unit")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests, and let each worker take whole files, whose fixtures are theirs.
 
