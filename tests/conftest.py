@@ -17,19 +17,25 @@ from project import Study, lay_study
 ORDER = ("slurm", "workflow", "browser", "unit")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Sort the tests, and let each worker take whole files, whose fixtures are theirs.
+def folder_of(item: pytest.Item) -> str:
+    """Return the folder of tests/ that a test lies in."""
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let each worker take whole files, whose fixtures are theirs, and mark slow tests.
 
     Tests of the workflow share no more than what is made once, so they are spread one by one.
     """
-    folders = {item: item.path.relative_to(Path(__file__).parent).parts[0] for item in items}
-    items.sort(key=lambda item: ORDER.index(folders[item]))
-    for item in items:
-        group = item.nodeid if folders[item] == "workflow" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-        if folders[item] != "unit" or "finished" in item.fixturenames:
-            item.add_marker(pytest.mark.slow)
+    if folder_of(item) != "workflow":
+        item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
+    if folder_of(item) != "unit" or "finished" in item.fixturenames:
+        item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests by `ORDER`."""
+    items.sort(key=lambda item: ORDER.index(folder_of(item)))
 
 
 @pytest.fixture(scope="session")
