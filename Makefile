@@ -45,10 +45,10 @@ report: demo $(if $(DRAWN),dag) ## Snakemake's own report of the demo, with its 
 	snakemake --profile profiles/demo all $(DRAWN) --report results/workflow.html
 
 test: .venv/installed ## run all tests
-	python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/installed ## run the tests that need no Snakemake, no training and no Slurm (two minutes)
-	python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder -m "not slow" tests/unit
+	python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow" tests/unit
 
 lint: .venv/installed ## check the code's form
 	ruff check

@@ -23,12 +23,7 @@ def folder_of(item: pytest.Item) -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let each worker take whole files, whose fixtures are theirs, and mark slow tests.
-
-    Tests of the workflow share no more than what is made once, so they are spread one by one.
-    """
-    if folder_of(item) != "workflow":
-        item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
+    """Mark the tests that `make test-fast` leaves out by what they need."""
     if folder_of(item) != "unit" or "finished" in item.fixturenames:
         item.add_marker(pytest.mark.slow)
 
