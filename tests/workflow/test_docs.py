@@ -367,6 +367,7 @@ def test_the_packages_are_listed_as_their_imports_are_checked():
     contract = configparser.ConfigParser()
     contract.read(ROOT / ".importlinter")
     layers = contract["importlinter:contract:floors"]["layers"].split()
+    layers.remove("commands")  # a module: the table of commands
     page = (ROOT / "docs/architecture.md").read_text()
     assert re.findall(r"^\| `(\w+)/` \|", page, re.MULTILINE) == layers[::-1]
 
