@@ -54,7 +54,7 @@ def problems_of(folder, *rows: str) -> list[tuple[str, str, str]]:
         ("a,1,test,,60,odd.json,", "labels", ROW_LEFT_OUT),
         ("a,1,test,,0.5,labels.json,", "labels", ROW_LEFT_OUT),
         ("a,1,test,,60,,broken.json", "commentary", MATCH_SET_ASIDE),
-        ("a,1,test,,0.1,,asr.json", "commentary", MATCH_SET_ASIDE),
+        ("a,1,test,,0.04,,asr.json", "commentary", MATCH_SET_ASIDE),
     ],
 )
 def test_each_problem_of_a_run_is_found_before_it(folder, row, stage_name, effect):

@@ -146,12 +146,20 @@ def test_a_segment_that_ends_after_any_half_is_left_out(file):
 
 
 def test_commentary_in_milliseconds_sets_the_match_aside(file):
-    path = file([900, 2100, "a"], [12_400, 15_100, "b"], [16_000, 19_000, "c"], [2_600_000, 9, "d"])
+    path = file([900, 2100, "a"], [72_400, 75_100, "b"], [96_000, 99_000, "c"], [2_600_000, 9, "d"])
     lines, (problem,) = commentary.read_commentary(path, "a-match", 1, 2700.0)
     assert lines.is_empty()
     assert problem.problem == "3 of 4 segments start past the end of the half (2700.0 s)."
     assert problem.remedy.startswith("Write times in seconds")
     assert problem.effect == MATCH_SET_ASIDE
+
+
+def test_commentary_of_a_whole_half_beside_a_part_of_its_video_is_kept(file):
+    path = file([0, 1, "a"], [70, 75, "b"], [96, 99, "c"], [2600, 2610, "d"])
+    lines, (problem,) = commentary.read_commentary(path, "a-match", 1, 60.0)
+    assert len(lines) == 4
+    assert problem.problem == "3 of 4 segments lie past the end of the half (60.0 s)."
+    assert problem.effect == NOTED
 
 
 def test_a_few_segments_past_the_end_are_kept_and_noted(file):

@@ -21,6 +21,9 @@ from touchline.core.text_files import UnreadableError, read_json
 
 # A segment may end this much after the half: of 1,326 halves of SoccerNet-Echoes, the latest 66 s.
 _OVERHANG_S = 120.0
+# Most segments start later than this many lengths of the half: their times are in another unit. The
+# commentary of a whole half, beside a video of a part of it, does not.
+_FAR = 10
 
 
 def read_commentary(
@@ -31,7 +34,7 @@ def read_commentary(
     The file contains `{"segments": {"0": [start_s, end_s, "text"], …}}`, in seconds from the start
     of the half's video. Blank texts are left out and counted in one problem; segments past the end
     of the half (`duration_s`, where it is known) are kept and counted in one. A file most of whose
-    segments start past the end, such as one in milliseconds, is not used.
+    segments start far past the end, such as one in milliseconds, is not used.
     """
 
     def problem(text: str, remedy: str, effect: str, row: int | None = None) -> Problem:
@@ -49,7 +52,7 @@ def read_commentary(
         )
     end_s = MAX_HALF_S if duration_s is None else duration_s
     late = sum(_starts_at_or_after(entry, end_s) for entry in entries)
-    if 2 * late > len(entries):
+    if 2 * sum(_starts_at_or_after(entry, _FAR * end_s) for entry in entries) > len(entries):
         return unusable(
             f"{late} of {len(entries)} segments start past the end of the half ({end_s} s).",
             "Write times in seconds, or correct the half's duration_s in the sheet.",
