@@ -15,6 +15,16 @@ from project import Study, lay_study
 
 # The folders of tests, the longest tests first: what runs alone at the end is short.
 ORDER = ("slurm", "workflow", "browser", "unit")
+# Tests of single modules that train models, start servers, or cut and encode many videos.
+SLOW = tuple(
+    f"unit/{place}"
+    for place in (
+        *("models/lm/", "models/words/test_tcn", "models/test_contract", "models/api/", "own/"),
+        *("demo/", "video/test_chunks", "reels/test_unusual_files", "reels/test_stream_copy"),
+        *("reels/test_cut", "reels/test_highlights", "reels/test_query_fuzz", "core/test_cli"),
+        *("core/test_control_files", "data/test_labels_properties", "study/test_provenance"),
+    )
+)
 
 
 def folder_of(item: pytest.Item) -> str:
@@ -24,7 +34,8 @@ def folder_of(item: pytest.Item) -> str:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests that `make test-fast` leaves out by what they need."""
-    if folder_of(item) != "unit" or "finished" in item.fixturenames:
+    place = item.path.relative_to(Path(__file__).parent).as_posix()
+    if not place.startswith("unit/") or "finished" in item.fixturenames or place.startswith(SLOW):
         item.add_marker(pytest.mark.slow)
 
 
