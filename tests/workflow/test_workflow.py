@@ -7,6 +7,7 @@ from zipfile import ZipFile
 
 import polars as pl
 import pytest
+import yaml
 
 import timecode
 from browser import opened
@@ -222,11 +223,12 @@ def watched(study, tmp_path) -> Study:
         "prompt": {"examples": False},
         "training": {"batch_size": 6, "dataloader_workers": 0},
     }
-    study.configure(
-        compare=["constant", "linear", "qwen2-vl", "zero-shot"],
-        models={"qwen2-vl": model, "zero-shot": model | {"fine_tune": False}},
-        chunks={"when": "needed"},
-    )
+    models = study.config["models"] | {"qwen2-vl": model, "zero-shot": model | {"fine_tune": False}}
+    compare = ["constant", "linear", "qwen2-vl", "zero-shot"]
+    # In place of the demo's entry of that name, which reads commentary alone.
+    replaced = study.config | {"models": models, "compare": compare}
+    study.settings.write_text(yaml.safe_dump(replaced))
+    study.configure(chunks={"when": "needed"})
     return study
 
 
