@@ -51,8 +51,8 @@ def read_commentary(
             "Fetch the file again, or leave the cell empty to go on without this commentary.",
         )
     end_s = MAX_HALF_S if duration_s is None else duration_s
-    late = sum(_starts_at_or_after(entry, end_s) for entry in entries)
     if 2 * sum(_starts_at_or_after(entry, _FAR * end_s) for entry in entries) > len(entries):
+        late = sum(_starts_at_or_after(entry, end_s) for entry in entries)
         return unusable(
             f"{late} of {len(entries)} segments start past the end of the half ({end_s} s).",
             "Write times in seconds, or correct the half's duration_s in the sheet.",

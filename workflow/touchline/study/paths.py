@@ -1,7 +1,8 @@
 """Paths of a study's files as Snakemake patterns, and the type of the wildcards in them."""
 
-from pathlib import Path
 from typing import Protocol
+
+from touchline.core.config import WORKFLOW
 
 SAMPLES = "results/samples/{match}.parquet"
 LABELS = "results/labels/{match}.parquet"
@@ -16,7 +17,7 @@ OPEN_ANSWERS = "results/highlights/{query}/answers/{model}/{match}.parquet"
 REEL = "results/highlights/{query}/reels/{match}"
 REEL_PAGE = "results/highlights/{query}/index.html"
 
-_TEMPLATES = Path(__file__).parents[2] / "report"
+_TEMPLATES = WORKFLOW / "report"
 # What the pages are made from besides tables: templates, styles and scripts.
 REPORT_TEMPLATES = [_TEMPLATES / name for name in ("page.html.j2", "style.css")]
 REEL_TEMPLATES = [
