@@ -167,11 +167,17 @@ def test_what_is_no_zip_and_a_damaged_one_are_sentences(truth):
         spotting_json.read_spots(folder / "damaged.zip", MATCH)
 
 
-@pytest.mark.parametrize(("late", "is_refused"), [(1, False), (3, True)])
-def test_positions_past_the_end_of_their_half_are_noted_or_refused(tmp_path, late, is_refused):
+@pytest.mark.parametrize(
+    ("late", "second", "is_refused"),
+    [(1, 600_000, False), (3, 600_000, True), (40, 2_600, False)],
+    ids=["one in another unit", "most in another unit", "a whole half beside a part of its video"],
+)
+def test_positions_past_the_end_of_their_half_are_noted_or_refused(
+    tmp_path, late, second, is_refused
+):
     small_study.lay(tmp_path, {MATCH: small_study.events(3)})
     samples = schema.read(tmp_path / f"results/samples/{MATCH}.parquet", schema.SAMPLES)
-    seconds = [100, 200, *(600_000 + second for second in range(late))]
+    seconds = [100, 200, *(second + more for more in range(late))]
     path = publish(tmp_path / "p", [entry(position=str(second * 1000)) for second in seconds])
     model = external.load({"path": str(path), "labels": small_study.LABELS}, None)
     text = f"{late} of {2 + late} spots lie past the end of their half."

@@ -10,6 +10,14 @@ INTERVAL_S = 12.0
 # Longest half, typed or measured: four hours. A greater length is a wrong unit, or a time stamp that
 # jumps.
 MAX_HALF_S = 14400.0
+# Times after so many lengths of the half's video, and after two hours, are in another unit, such as
+# milliseconds. Times of a whole half, beside a video of a part of it, are not that late.
+_FAR_LENGTHS, _FAR_S = 10, 7200.0
+
+
+def far_past_s(end_s: float) -> float:
+    """Return the second from which on times are in another unit, for a half that ends at `end_s`."""
+    return max(_FAR_LENGTHS * end_s, _FAR_S)
 
 
 def chunk_spans(

@@ -57,6 +57,20 @@ def quoted(value: object) -> str:
     return printable(shorten(text, _MAX_QUOTED)).replace("\n", "\\n")
 
 
+def unusable_file(
+    columns: pl.Schema,
+    match: str,
+    stage: str,
+    path: object,
+    text: str,
+    remedy: str,
+    half: int | None = None,
+) -> tuple[pl.DataFrame, list["Problem"]]:
+    """Return what a reader gives for a file without use: no rows, and the problem that says why."""
+    problem = Problem(match, stage, text, remedy, MATCH_SET_ASIDE, half, str(path))
+    return pl.DataFrame(schema=columns), [problem]
+
+
 class InputError(Exception):
     """Bad input that stops a command. Its text is shown to the user without a traceback.
 

@@ -2,28 +2,26 @@
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from touchline.core import cli, schema
-from touchline.core.intervals import MAX_HALF_S
+from touchline.core.intervals import MAX_HALF_S, far_past_s
 from touchline.core.problems import (
-    MATCH_SET_ASIDE,
     NOTED,
     ROW_LEFT_OUT,
     Problem,
     quoted,
     raise_problems,
+    unusable_file,
 )
 from touchline.core.text_files import UnreadableError, read_json
 
 # A segment may end this much after the half: of 1,326 halves of SoccerNet-Echoes, the latest 66 s.
 _OVERHANG_S = 120.0
-# Most segments start later than this many lengths of the half: their times are in another unit. The
-# commentary of a whole half, beside a video of a part of it, does not.
-_FAR = 10
 
 
 def read_commentary(
@@ -34,14 +32,14 @@ def read_commentary(
     The file contains `{"segments": {"0": [start_s, end_s, "text"], …}}`, in seconds from the start
     of the half's video. Blank texts are left out and counted in one problem; segments past the end
     of the half (`duration_s`, where it is known) are kept and counted in one. A file most of whose
-    segments start far past the end, such as one in milliseconds, is not used.
+    segments start far past the end (`intervals.far_past_s`), such as one in milliseconds, is not
+    used.
     """
 
     def problem(text: str, remedy: str, effect: str, row: int | None = None) -> Problem:
         return Problem(match, "commentary", text, remedy, effect, half, str(path), row)
 
-    def unusable(text: str, remedy: str) -> tuple[pl.DataFrame, list[Problem]]:
-        return pl.DataFrame(schema=schema.COMMENTARY), [problem(text, remedy, MATCH_SET_ASIDE)]
+    unusable = partial(unusable_file, schema.COMMENTARY, match, "commentary", path, half=half)
 
     try:
         entries = _entries(read_json(path))
@@ -51,7 +49,7 @@ def read_commentary(
             "Fetch the file again, or leave the cell empty to go on without this commentary.",
         )
     end_s = MAX_HALF_S if duration_s is None else duration_s
-    if 2 * sum(_starts_at_or_after(entry, _FAR * end_s) for entry in entries) > len(entries):
+    if 2 * sum(_starts_at_or_after(entry, far_past_s(end_s)) for entry in entries) > len(entries):
         late = sum(_starts_at_or_after(entry, end_s) for entry in entries)
         return unusable(
             f"{late} of {len(entries)} segments start past the end of the half ({end_s} s).",

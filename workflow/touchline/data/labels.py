@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ import polars as pl
 
 from touchline.core import cli, schema
 from touchline.core.problems import (
-    MATCH_SET_ASIDE,
     ROW_LEFT_OUT,
     Problem,
     quoted,
     raise_problems,
+    unusable_file,
 )
 from touchline.core.text_files import UnreadableError, read_json
 
@@ -31,11 +32,7 @@ def read_labels(
     from the start of the half's video. An event after the end of the video is in no chunk, so it is
     left out with a problem. A file whose positions are in seconds is not used.
     """
-
-    def unusable(text: str, remedy: str) -> tuple[pl.DataFrame, list[Problem]]:
-        problem = Problem(match, "labels", text, remedy, MATCH_SET_ASIDE, file=str(path))
-        return pl.DataFrame(schema=schema.LABELS), [problem]
-
+    unusable = partial(unusable_file, schema.LABELS, match, "labels", path)
     try:
         annotations = _annotations(read_json(path))
     except UnreadableError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import actions
+from touchline.core.intervals import far_past_s
 from touchline.core.problems import NOTED, InputError, Problem
 from touchline.data import spotting_json
 from touchline.models.backend import Match
@@ -49,16 +50,20 @@ class External:
         return to_predictions(match.samples, spots.with_columns(action=action).drop_nulls("action"))
 
     def _note_spots_past_the_end(self, match: Match, spots: pl.DataFrame) -> None:
-        """Note how many spots are in no chunk; raise `InputError` where it is more than half."""
-        ends = match.samples.group_by("half").agg(end_s=pl.col("end_s").max())
-        in_study = spots.join(ends, on="half")
-        late = in_study.filter(pl.col("time_s") > pl.col("end_s")).height
+        """Note how many spots are in no chunk, as those of a whole half beside a part of its video.
+
+        Raises `InputError` where most are so late that they are in another unit.
+        """
+        ends = dict(match.samples.group_by("half").agg(pl.col("end_s").max()).iter_rows())
+        in_study = [row for row in spots.select("half", "time_s").iter_rows() if row[0] in ends]
+        late = sum(time_s > ends[half] for half, time_s in in_study)
         if not late:
             return
-        text = f"{late} of {in_study.height} spots lie past the end of their half."
+        text = f"{late} of {len(in_study)} spots lie past the end of their half."
         remedy = "Correct the positions, which are milliseconds, or the durations in the sheet."
-        if 2 * late > in_study.height:
+        if 2 * sum(time_s >= far_past_s(ends[half]) for half, time_s in in_study) > len(in_study):
             raise InputError(f"{self.path}: {match.name}: {text} {remedy}")
+        remedy = f"Nothing to do, where the video is a part of the half. {remedy}"
         self.problems.append(Problem(match.name, "infer", text, remedy, NOTED, file=str(self.path)))
 
 
