@@ -1,17 +1,23 @@
 """Command lines: what becomes of errors, and of control characters, in every command."""
 
+import argparse
 import contextlib
 import io
 import os
+import re
 import resource
+import signal
 import subprocess
 import sys
+import time
 
 import polars as pl
 import pytest
 from tqdm import tqdm
 
+from chunk_cutting import ffmpeg
 from project import ENVIRONMENT, PYTHON, stage
+from touchline import commands
 from touchline.core import cli, schema
 from touchline.core.errors import explain
 from touchline.core.files import atomic_file, atomic_folder, write_text
@@ -234,3 +240,115 @@ def test_a_missing_file_and_a_folder_in_place_of_one_are_sentences(tmp_path, cap
         status, _, err = run(lambda _, error=error: error(), capfd)
         assert (status, err.count("\n")) == (2, 1), err
         assert remedy in err
+
+
+def deep(levels: int) -> str:
+    return '{"a": ' * levels + "1" + "}" * levels
+
+
+UNUSABLE = {
+    "[" * 100_000: "nested too deeply",
+    deep(900): "nested too deeply",
+    '{"1": ' + "9" * 5000 + "}": "too many digits",
+    '{"1": ' + "9" * 400 + "}": "too large",
+    '{"1": 1e999}': "infinite or not a number",
+    '{"1": NaN}': "infinite or not a number",
+    '{"1": "\\ud800"}': "half a character",
+    "{'1': 2}": "line 1, column 2 is not JSON",
+    "[1]": "is not of type 'object'",
+}
+
+
+@pytest.mark.parametrize("text", UNUSABLE, ids=range(len(UNUSABLE)))
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("labels", "--match", "m", "--out", "o", "--actions", "{}", "--durations"),
+        (
+            "infer",
+            "--backend",
+            "constant",
+            "--match",
+            "m",
+            "--samples",
+            "s",
+            "--out",
+            "o",
+            "--settings",
+        ),
+        ("chunks", "--video", "v", "--match", "m", "--half", "1", "--folder", "f", "--score-bug"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_json_in_an_argument_that_no_setting_has_is_one_short_sentence(
+    tmp_path, monkeypatch, capsys, command, text
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        cli.run(commands.module_of(command[0]), [*command[1:], text])
+    assert ended.value.code == 2
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument {command[-1]}: '" in message
+    assert UNUSABLE[text] in message or "is not of the form" in message
+    assert len(message) < 400
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"1": "a"}', "1: 'a' is not of type 'number'"),
+        ('{"one": 2700}', "'one' does not match"),
+        ('{"1": 0}', "1: 0 is less than or equal to the minimum of 0"),
+        ('{"2": 1e9}', "2: 1000000000.0 is greater than the maximum of 14400.0"),
+    ],
+)
+def test_durations_of_halves_are_checked(text, message):
+    with pytest.raises(argparse.ArgumentTypeError, match=re.escape(message)):
+        cli.half_durations(text)
+    assert cli.half_durations('{"1": 2700, "2": 60.5}') == {1: 2700.0, 2: 60.5}
+
+
+WAITS = """
+import sys, time
+from touchline.core import cli
+def main(_):
+    print("it runs", flush=True)
+    time.sleep(600)
+cli.run(main, [])
+"""
+
+
+def interrupt(command, cwd) -> tuple[int, str]:
+    """Start a process, send it SIGINT after its first line; return its status and its errors."""
+    process = subprocess.Popen(
+        command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    return process.returncode, err
+
+
+def test_ctrl_c_is_one_line_and_status_130(tmp_path):
+    status, err = interrupt([PYTHON, "-c", WAITS], tmp_path)
+    assert (status, err) == (130, "interrupted: run the same command again to finish it.\n")
+
+
+def test_ctrl_c_ends_a_command_that_decodes_in_another_process(tmp_path):
+    """The terminal sends the signal to ffmpeg, too."""
+    video = tmp_path / "half.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=30", "-preset", "ultrafast", video)
+    words = ("chunks", "--video", video, "--match", "m", "--half", "1", "--length-s", "60")
+    words += ("--folder", "c/m", "--manifest", "c/m.parquet")
+    process = subprocess.Popen(
+        [PYTHON, "-m", "touchline", *words],
+        cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    while process.poll() is None and not [*tmp_path.rglob("*.partial*")]:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert err == "interrupted: run the same command again to finish it.\n"
+    assert not [file for file in (tmp_path / "c").rglob("*") if file.is_file()]

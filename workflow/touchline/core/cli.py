@@ -1,23 +1,31 @@
 """Command lines: what a command raises becomes a sentence or a traceback; safe terminal output."""
 
+import argparse
 import importlib
+import math
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from touchline.core.errors import explain
-from touchline.core.problems import InputError, Problem, printable
-from touchline.core.text_files import UnreadableError, read_json
+from touchline.core.intervals import MAX_HALF_S
+from touchline.core.problems import InputError, Problem, printable, quoted
+from touchline.core.text_files import UnreadableError, parse_json, read_json
 
 # Long lists of a job's arguments: @ and a file of this folder stand for the strings in it.
 LIST_PREFIX, LISTS = "@", Path(".snakemake/touchline/lists")
 # What progress bars write: a line from its start again, and movements of the cursor alone.
 _START_OF_LINE = re.compile(r"\r(?!\n)")
 _CURSOR_MOVEMENTS = re.compile(r"(?:\n|\x1b\[A)*")
+
+# JSON in an argument: levels of nesting, the largest whole number, and the number of a half.
+_MAX_NESTING, _MAX_INTEGER = 50, 2**63 - 1
+HALF_NUMBERS = "^[1-9][0-9]?$"
+INTERRUPTED = 130  # exit status after Ctrl-C: 128 and the number of the signal, as in shells
 
 
 class PrintableStream:
@@ -61,7 +69,8 @@ def run(main: Callable[[list[str]], None] | str, arguments: list[str]) -> None:
     """Run a stage's `main`, or that of a module; the one place where its errors are reported.
 
     An error that `errors.explain` knows is printed as one sentence and exits with status 2; any
-    other is a bug: a traceback, and status 1. Whatever is printed has no control characters.
+    other is a bug: a traceback, and status 1. Ctrl-C (SIGINT) is one line, and status 130. Whatever
+    is printed has no control characters.
     """
     with printable_output():
         try:
@@ -69,6 +78,9 @@ def run(main: Callable[[list[str]], None] | str, arguments: list[str]) -> None:
             stage(expand_lists(arguments))
         except BrokenPipeError:
             sys.exit(0)
+        except KeyboardInterrupt:
+            print("interrupted: run the same command again to finish it.", file=sys.stderr)
+            sys.exit(INTERRUPTED)
         except Exception as error:
             sentence = explain(error)
             if sentence is None:
@@ -93,6 +105,73 @@ def expand_lists(arguments: list[str]) -> list[str]:
         else:
             expanded.append(argument)
     return expanded
+
+
+def json_object(values: dict | None = None, names: str = "") -> Callable[[str], dict[str, Any]]:
+    """Return the `type` of an argument that is a JSON object.
+
+    `values` is the JSON schema of each of its values, `names` a regular expression that their names
+    match. The function raises ArgumentTypeError for any other text, and for values that no setting
+    has: nested too deeply, infinite, or too large.
+    """
+
+    def parse(text: str) -> dict[str, Any]:
+        from jsonschema import Draft202012Validator  # a twentieth of a second
+
+        try:
+            content = parse_json(text)
+            _check_values(content)
+        except UnreadableError as error:
+            raise argparse.ArgumentTypeError(
+                f"'{quoted(text)}' is not usable JSON: {error}."
+            ) from None
+        rules = {
+            "type": "object",
+            "propertyNames": {"pattern": names},
+            "additionalProperties": values or {},
+        }
+        wrong = next(Draft202012Validator(rules).iter_errors(content), None)
+        if wrong is not None:
+            place = ".".join(map(str, wrong.absolute_path))
+            raise argparse.ArgumentTypeError(
+                f"'{quoted(text)}': {f'{quoted(place)}: ' if place else ''}{quoted(wrong.message)}."
+            )
+        return content
+
+    return parse
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def half_durations(text: str) -> dict[int, float]:
+    """Return the seconds of each half of a JSON argument; raise ArgumentTypeError for any other."""
+    seconds = {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_HALF_S}
+    durations = json_object(seconds, HALF_NUMBERS)(text)
+    return {int(half): float(duration_s) for half, duration_s in durations.items()}
+
+
+def _check_values(content: object) -> None:
+    """Raise `UnreadableError` for values of JSON that no argument has."""
+    level: list[object] = [content]
+    for _ in range(_MAX_NESTING):
+        inner: list[object] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += [*value, *value.values()]
+            elif isinstance(value, list):
+                inner += value
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise UnreadableError("a number in it is infinite or not a number")
+            elif isinstance(value, int) and abs(value) > _MAX_INTEGER:
+                raise UnreadableError("a number in it is too large")
+            elif isinstance(value, str) and not _is_unicode(value):
+                raise UnreadableError("a text in it has half a character (a lone surrogate)")
+        if not inner:
+            return
+        level = inner
+    raise UnreadableError("its JSON is nested too deeply")
 
 
 def report(problems: Sequence[Problem]) -> None:

@@ -1,7 +1,6 @@
 """Convert the commentary of a match from SoccerNet-Echoes' JSON to a table of segments."""
 
 import argparse
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,18 +120,18 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline commentary", description=__doc__)
     parser.add_argument("--match", required=True, help="the match's name, for messages")
     parser.add_argument(
-        "--files", type=json.loads, default={}, metavar="JSON",
+        "--files", type=cli.json_object({"type": "string"}, cli.HALF_NUMBERS), default={}, metavar="JSON",
         help='commentary file of each half that has one, such as \'{"1": "1_asr.json"}\'',
     )  # fmt: skip
     parser.add_argument(
-        "--durations", type=json.loads, default={}, metavar="JSON",
+        "--durations", type=cli.half_durations, default={}, metavar="JSON",
         help='seconds of each half, such as \'{"1": 2700.0, "2": 2745.5}\'',
     )  # fmt: skip
     parser.add_argument("--on-problem", choices=["set-aside", "stop"], default="set-aside")
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
     halves = [
-        read_commentary(path, args.match, int(half), args.durations.get(half))
+        read_commentary(path, args.match, int(half), args.durations.get(int(half)))
         for half, path in args.files.items()
     ]
     problems = [problem for _, listed in halves for problem in listed]

@@ -132,21 +132,20 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--match", required=True, help="the match's name, for messages")
     parser.add_argument("--file", type=Path, help="Labels-v2.json; without it there are no events")
     parser.add_argument(
-        "--durations", type=json.loads, required=True, metavar="JSON",
+        "--durations", type=cli.half_durations, required=True, metavar="JSON",
         help='seconds of each half in the study, such as \'{"1": 2700.0, "2": 2745.5}\'',
     )  # fmt: skip
     parser.add_argument(
-        "--actions", type=json.loads, required=True, metavar="JSON",
+        "--actions", type=cli.json_object({"type": "string"}), required=True, metavar="JSON",
         help='label → action, such as \'{"Corner": "corner"}\'',
     )  # fmt: skip
     parser.add_argument("--on-problem", choices=["set-aside", "stop"], default="set-aside")
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
-    durations = {int(half): float(length) for half, length in args.durations.items()}
     events = pl.DataFrame(schema=schema.LABELS)
     problems: list[Problem] = []
     if args.file:
-        events, problems = read_labels(args.file, args.match, durations, args.actions)
+        events, problems = read_labels(args.file, args.match, args.durations, args.actions)
     cli.report(problems)
     if args.on_problem == "stop":
         raise_problems(problems)

@@ -1,12 +1,11 @@
 """Make the samples of a match: every chunk × every action, with the chunk's commentary."""
 
 import argparse
-import json
 from pathlib import Path
 
 import polars as pl
 
-from touchline.core import schema
+from touchline.core import cli, schema
 from touchline.core.intervals import chunk_spans
 from touchline.core.problems import InputError
 
@@ -70,7 +69,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline samples", description=__doc__)
     parser.add_argument("--commentary", type=Path, required=True, metavar="PARQUET")
     parser.add_argument(
-        "--durations", type=json.loads, required=True, metavar="JSON",
+        "--durations", type=cli.half_durations, required=True, metavar="JSON",
         help='seconds of each half, such as \'{"1": 2700.0, "2": 2745.5}\'',
     )  # fmt: skip
     parser.add_argument("--actions", nargs="+", required=True, metavar="ACTION")
@@ -82,7 +81,7 @@ def main(argv: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
-    durations = {int(half): float(length) for half, length in args.durations.items()}
+    durations = args.durations
     segments = schema.read(args.commentary, schema.COMMENTARY)
     if schema.is_set_aside(args.commentary):
         durations = {}

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import polars as pl
 
-from touchline.core import actions, schema
+from touchline.core import actions, cli, schema
 from touchline.core.clock import game_time
 from touchline.core.files import atomic_file, atomic_folder
 from touchline.core.schema import ALL
@@ -142,11 +142,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--answers", type=Path, required=True, metavar="PARQUET")
     parser.add_argument("--labels", default="results/labels/{match}.parquet", help="(%(default)s)")
     parser.add_argument(
-        "--actions", type=json.loads, required=True, metavar="JSON",
+        "--actions", type=cli.json_object({"type": "string"}), required=True, metavar="JSON",
         help='label → action, such as \'{"Corner": "corner"}\'',
     )  # fmt: skip
     parser.add_argument(
-        "--games", type=json.loads, required=True, metavar="JSON", help="match → game folder"
+        "--games",
+        type=cli.json_object({"type": "string"}),
+        required=True,
+        metavar="JSON",
+        help="match → game folder",
     )
     parser.add_argument("--folder", type=Path, required=True, help="to write: the game folders")
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")

@@ -1,13 +1,12 @@
 """Cost estimate of a paid model over all matches of the study; no request is sent."""
 
 import argparse
-import json
 from pathlib import Path
 from typing import cast
 
 import polars as pl
 
-from touchline.core import schema
+from touchline.core import cli, schema
 from touchline.core.files import atomic_file
 from touchline.core.problems import InputError
 from touchline.models import catalogue
@@ -20,7 +19,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline estimate", description=__doc__)
     parser.add_argument("--backend", required=True, help="such as openai_api")
     parser.add_argument(
-        "--settings", type=json.loads, default={}, metavar="JSON", help="of the backend"
+        "--settings", type=cli.json_object(), default={}, metavar="JSON", help="of the backend"
     )
     parser.add_argument("--matches", nargs="*", required=True)
     parser.add_argument(

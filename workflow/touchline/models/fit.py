@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from touchline.core import cli
 from touchline.core.digest import digest
 from touchline.core.files import checksum, files_of_match, write_text
 from touchline.core.problems import InputError
 from touchline.jobs import attempts, slurm, training_lock
 from touchline.jobs.unfinished import Unfinished
+from touchline.models import shipped_bases
 from touchline.models.catalogue import load_trainer, trainer_of
 from touchline.models.training_data import read_matches
 
@@ -26,7 +28,8 @@ TRAINING_DATA = "touchline.models.training_data"
 def training_key(backend: str, settings: dict, files: list[Path]) -> str:
     """Return a hash of a training's code, settings and data: the name of its checkpoint folder."""
     code = digest(TRAINING_DATA, trainer_of(backend))
-    content = [code, json.dumps(settings, sort_keys=True), *map(checksum, files)]
+    base = shipped_bases.content(settings.get("base"))
+    content = [code, base, json.dumps(settings, sort_keys=True), *map(checksum, files)]
     return hashlib.sha256("\n".join(content).encode()).hexdigest()[:16]
 
 
@@ -82,7 +85,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline fit", description=__doc__)
     parser.add_argument("--backend", required=True, help="such as linear")
     parser.add_argument(
-        "--settings", type=json.loads, default={}, metavar="JSON", help="of the backend"
+        "--settings", type=cli.json_object(), default={}, metavar="JSON", help="of the backend"
     )
     parser.add_argument("--matches", nargs="*", required=True, help="of the train split")
     parser.add_argument(

@@ -1,7 +1,6 @@
 """Inference: the predictions of one model for the samples of one match."""
 
 import argparse
-import json
 from pathlib import Path
 
 from touchline.core import cli, schema
@@ -14,7 +13,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline infer", description=__doc__)
     parser.add_argument("--backend", required=True, help="such as constant or linear")
     parser.add_argument(
-        "--settings", type=json.loads, default={}, metavar="JSON", help="of the backend"
+        "--settings", type=cli.json_object(), default={}, metavar="JSON", help="of the backend"
     )
     parser.add_argument("--folder", type=Path, help="of the trained model, if the backend trains")
     parser.add_argument("--match", required=True, help="the match's name")

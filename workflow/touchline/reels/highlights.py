@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from touchline.core import clock, schema
+from touchline.core import cli, clock, schema
 from touchline.core.files import atomic_folder, write_text
 from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import read_thresholds
@@ -28,6 +28,12 @@ from touchline.reels.stream_copy import copy_pieces
 from touchline.report.qualitative import commentary_of, nearest_lines
 from touchline.video.frame_reader import VideoError
 
+# A half of the command's --halves, as JSON schema.
+_HALF = {
+    "type": "object",
+    "properties": {"video": {"type": ["string", "null"]}, "duration_s": {"type": "number"}},
+    "required": ["video", "duration_s"],
+}
 MAX_LINES = 4  # commentary lines in reel.json for each answer of a clip
 
 
@@ -232,13 +238,13 @@ def main(argv: list[str]) -> None:
     """Write the reel of one query and match."""
     parser = argparse.ArgumentParser(prog="touchline highlights", description=__doc__)
     parser.add_argument(
-        "--query", type=json.loads, required=True, metavar="JSON",
+        "--query", type=cli.json_object(), required=True, metavar="JSON",
         help="the parsed query: fields of touchline.reels.query.Query; defaults may be left out",
     )  # fmt: skip
     parser.add_argument("--match", required=True, help="the match's name")
     parser.add_argument("--model", required=True, help="the model's name, for reel.json")
     parser.add_argument(
-        "--halves", type=json.loads, required=True, metavar="JSON",
+        "--halves", type=cli.json_object(_HALF, cli.HALF_NUMBERS), required=True, metavar="JSON",
         help='{"1": {"video": "1.mkv", "duration_s": 2700}}; a video may be null',
     )  # fmt: skip
     parser.add_argument("--samples", type=Path, required=True, metavar="PARQUET")

@@ -3,7 +3,6 @@
 import argparse
 import base64
 import hashlib
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import quote
 import polars as pl
 from markupsafe import Markup
 
-from touchline.core import clock, schema
+from touchline.core import cli, clock, schema
 from touchline.core.actions import action_name
 from touchline.core.files import inside, read_control_file, write_text
 from touchline.evaluation.matching import answer_intervals
@@ -250,7 +249,7 @@ def main(argv: list[str]) -> None:
         "--baselines", nargs="*", default=[], help="those that are constant baselines"
     )
     parser.add_argument(
-        "--thresholds", type=json.loads, default={}, metavar="JSON",
+        "--thresholds", type=cli.json_object({"anyOf": [{"type": "number"}, {"const": "tuned"}]}), default={}, metavar="JSON",
         help='{model: a number, or "tuned"}',
     )  # fmt: skip
     parser.add_argument("--results", type=Path, default=Path("results"), help="(%(default)s)")

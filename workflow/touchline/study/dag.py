@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from touchline.core import cli
 from touchline.core.files import write_text
 from touchline.core.problems import InputError
 
@@ -43,7 +44,7 @@ def main(argv: list[str]) -> None:
     """Draw both graphs."""
     parser = argparse.ArgumentParser(prog="touchline dag", description=__doc__)
     parser.add_argument("--snakefile", type=Path, required=True)
-    parser.add_argument("--config", type=json.loads, required=True, metavar="JSON")
+    parser.add_argument("--config", type=cli.json_object(), required=True, metavar="JSON")
     parser.add_argument("--targets", nargs="+", required=True, help="the answers to one match")
     parser.add_argument("--rules", type=Path, required=True, metavar="SVG")
     parser.add_argument("--match", type=Path, required=True, metavar="SVG")

@@ -20,6 +20,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from touchline import commands
+from touchline.core import cli
 from touchline.core.digest import digest
 from touchline.core.files import read_control_file, write_text
 from touchline.core.problems import InputError
@@ -185,7 +186,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline provenance", description=__doc__)
     parser.add_argument("file", nargs="?", help="such as results/metrics.csv")
     parser.add_argument("--record", type=Path, default=RECORD, help="(%(default)s)")
-    parser.add_argument("--config", type=json.loads, metavar="JSON", help="write the record")
+    parser.add_argument("--config", type=cli.json_object(), metavar="JSON", help="write the record")
     parser.add_argument(
         "--settings", nargs="*", default=[], metavar="YAML", help="configuration files"
     )

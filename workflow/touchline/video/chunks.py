@@ -15,7 +15,6 @@ appears when it is complete; the manifest, with the checksums, is written last.
 
 import argparse
 import errno
-import json
 import os
 import re
 from pathlib import Path
@@ -24,12 +23,13 @@ import polars as pl
 from tqdm import tqdm
 
 from touchline.core import schema
-from touchline.core.cli import report
+from touchline.core.cli import json_object, report
 from touchline.core.problems import (
     CHUNK_SET_ASIDE,
     MATCH_SET_ASIDE,
     InputError,
     Problem,
+    quoted,
     raise_problems,
 )
 from touchline.video.cutter import cut_chunks
@@ -117,14 +117,11 @@ def _write_manifest(manifest: Path, half: int, rows: list[dict], problems: list[
 
 def _parse_box(text: str) -> Box:
     try:
-        fields = json.loads(text)
-        if not all(isinstance(value, int) for value in fields.values()):
-            raise TypeError
-        return Box(**fields)
-    except (ValueError, TypeError, AttributeError) as error:
+        return Box(**json_object({"type": "integer"})(text))
+    except (argparse.ArgumentTypeError, TypeError) as error:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is not of the form {{"x": 10, "y": 8, "w": 90, "h": 20}} '
-            "(whole pixels of the source picture)"
+            f"'{quoted(text)}' is not of the form "
+            '{"x": 10, "y": 8, "w": 90, "h": 20} (whole pixels of the source picture)'
         ) from error
 
 

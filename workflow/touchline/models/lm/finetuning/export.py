@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from touchline.core import schema
+from touchline.core import cli, schema
 from touchline.core.cli import report
 from touchline.core.files import write_text
 from touchline.core.problems import InputError
@@ -65,7 +65,7 @@ def _value(message: dict) -> str:
 def main(argv: list[str]) -> None:
     """Write the conversations of the matches' training samples."""
     parser = argparse.ArgumentParser(prog="touchline export", description=__doc__)
-    parser.add_argument("--settings", type=json.loads, required=True, metavar="JSON")
+    parser.add_argument("--settings", type=cli.json_object(), required=True, metavar="JSON")
     parser.add_argument("--matches", nargs="+", required=True)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR")
     parser.add_argument("--out", type=Path, required=True, metavar="JSON")
