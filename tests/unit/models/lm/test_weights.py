@@ -130,19 +130,51 @@ def test_a_configuration_without_a_family_or_with_a_wrong_value_is_refused(conte
 CODE = "import pathlib; pathlib.Path(__file__).with_name('ran').touch()\nclass Own: pass\n"
 
 
-@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
-@pytest.mark.parametrize("family", ["qwen2", "their_own"])
-def test_program_code_of_a_base_is_refused_and_no_question_asked(
-    file, family, base, tmp_path, monkeypatch
+MODEL_CODE = {"AutoConfig": "code.Own", "AutoModelForCausalLM": "code.Own"}
+TOKENIZER_CODE = {"AutoTokenizer": ["code.Own", None]}
+
+
+@pytest.mark.parametrize(
+    ("file", "family", "auto_map"),
+    [
+        ("config.json", "their_own", MODEL_CODE),
+        ("config.json", ["qwen2"], MODEL_CODE),
+        ("config.json", "clip", MODEL_CODE),  # which the library has, but no model that answers
+        ("config.json", "qwen2", MODEL_CODE | TOKENIZER_CODE),
+        ("config.json", "qwen2", "code.Own"),
+        ("tokenizer_config.json", "qwen2", TOKENIZER_CODE),
+        ("preprocessor_config.json", "qwen2", {"AutoImageProcessor": "code.Own"}),
+    ],
+)
+def test_program_code_that_a_base_needs_is_refused_and_no_question_asked(
+    file, family, auto_map, base, tmp_path, monkeypatch
 ):
     folder = copied(base, tmp_path / "base")
-    names = ["AutoConfig", "AutoModelForCausalLM", "AutoTokenizer"]
+    if not (folder / file).exists():
+        (folder / file).write_text("{}")
     change_json(folder / "config.json", model_type=family)
-    change_json(folder / file, auto_map=dict.fromkeys(names, "code.Own"))
+    change_json(folder / file, auto_map=auto_map)
     (folder / "code.py").write_text(CODE)
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question was asked"))
     refused(f"its {file} names program code .* refused and not run", load, folder)
     assert not list(tmp_path.rglob("ran"))
+
+
+def test_program_code_of_a_family_that_the_library_has_is_ignored(
+    base, tmp_path, monkeypatch, capsys
+):
+    folder = copied(base, tmp_path / "base")
+    change_json(folder / "config.json", auto_map=MODEL_CODE)
+    (folder / "code.py").write_text(CODE)
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("a question was asked"))
+    model, _ = load(folder)
+    plain, _ = load(base)
+    assert type(model) is type(plain)
+    weights = model.state_dict()
+    assert all(torch.equal(weights[name], value) for name, value in plain.state_dict().items())
+    assert not list(tmp_path.rglob("ran"))
+    said = capsys.readouterr().err
+    assert said.count("its own program code (auto_map in config.json) is ignored; the family") == 1
 
 
 def load_adapter(base: Path, folder: Path) -> PeftModel:

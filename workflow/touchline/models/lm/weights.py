@@ -3,6 +3,8 @@
 transformers and PEFT initialise weights that they do not find at random, with a warning at most.
 """
 
+import functools
+import sys
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,10 @@ from typing import Any
 import torch
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+)
 from transformers.utils import cached_file
 
 from touchline.core.files import inside
@@ -142,7 +148,12 @@ def _check_names(what: str, names: Mapping[str, Collection[str]], remedy: str) -
 
 
 def check_no_code(base: str) -> None:
-    """Raise `InputError` for a base that brings program code of its own (`auto_map`)."""
+    """Raise `InputError` for a base that needs program code of its own (`auto_map`).
+
+    Where config.json names code of the model alone, and the transformers library has the family
+    itself, the library's class is used: the base's code is ignored, which one line on stderr says.
+    Code of a tokenizer or a processor is refused always, since the library's could encode otherwise.
+    """
     for name in (
         "config.json",
         "tokenizer_config.json",
@@ -157,12 +168,35 @@ def check_no_code(base: str) -> None:
             content = read_json(file)
         except (UnreadableError, RecursionError):
             continue  # loading it says what is wrong
+        if name == "config.json" and _has_own_class(content):
+            _report_ignored_code(base, content["model_type"])
+            content = {key: value for key, value in content.items() if key != "auto_map"}
         if _has_auto_map(content):
             raise InputError(
                 f"base {base}: its {name} names program code of the base's own (auto_map), which "
                 "was refused and not run: only families that the transformers library has itself "
                 "are supported. Use a base without it."
             )
+
+
+def _has_own_class(config: Any) -> bool:
+    """Return whether transformers has the class of each model that `auto_map` gives code of."""
+    if not (isinstance(config, dict) and isinstance(config.get("auto_map"), dict)):
+        return False
+    models = [name for name in config["auto_map"] if name != "AutoConfig"]
+    return all(name.startswith("AutoModel") for name in models) and any(
+        str(config.get("model_type")) in names
+        for names in (MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES)
+    )
+
+
+@functools.cache
+def _report_ignored_code(base: str, family: str) -> None:
+    print(
+        f"base {base}: its own program code (auto_map in config.json) is ignored; the family "
+        f"{family} of the transformers library is used.",
+        file=sys.stderr,
+    )
 
 
 def _has_auto_map(content: Any) -> bool:
