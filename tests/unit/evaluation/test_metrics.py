@@ -196,19 +196,29 @@ def test_without_problems_the_table_has_only_its_header(study):
     assert (study / "results/problems.csv").read_text().startswith("match,half,stage,file,row,")
 
 
-def test_show_prints_the_pooled_rows_of_the_table_that_is_there(study, capsys):
+def test_show_prints_a_row_per_model_of_the_table_that_is_there(study, capsys):
     metrics.main(ARGUMENTS)
     table = (study / "results/metrics.csv").read_bytes()
     printed = capsys.readouterr().out
     metrics.main(["--show"])
     shown = capsys.readouterr().out
     assert printed.endswith(shown)
-    assert len(shown.splitlines()) == 2 + 8
-    first = read("results/metrics.csv")[0]
-    cells = shown.splitlines()[2].split()
-    assert cells[:3] == ["zeta", "full", "many"]
-    assert cells[3:9] == [first[name] for name in metrics.COUNTS]
-    assert cells[11] == f"{float(first['f1']):.4f}"
+    heading, blank, names, _, *lines = shown.splitlines()
+    assert "IoU > 0.3" in heading
+    assert (blank, names.split()[:4]) == ("", ["model", "events", "answers", "hits"])
+    rows = {
+        (row["model"], row["matching"]): row
+        for row in read("results/metrics.csv")
+        if (row["protocol"], row["action"]) == ("full", "all")
+    }
+    assert [line.split()[0] for line in lines] == ["zeta", "alpha"]
+    for line in lines:
+        model, *cells = line.split()
+        row = rows[model, "many"]
+        assert cells[:3] == [row[name] for name in ("events", "predictions", "tp")]
+        values = [row[name] for name in ("precision", "recall", "f1", "f1_low", "f1_high")]
+        expected = [f"{float(value):.4f}" for value in [*values, rows[model, "one"]["f1"]]]
+        assert [cell for cell in cells[3:] if cell != "to"] == expected
     assert (study / "results/metrics.csv").read_bytes() == table
 
 
@@ -221,7 +231,7 @@ def test_show_leaves_undefined_ratios_blank(study, capsys):
         schema.write(f"results/scores/{name}.tally.parquet", empty, schema.TALLY)
     metrics.main(["--models", *names, "zeta", "--resamples", "5"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[2].split() == ["m0", "full", "many", "10", "0", "0", "0", "0", "0"]
+    assert lines[4].split() == ["m0", "0", "0", "0"]
     assert lines[-1].startswith("zeta")
 
 

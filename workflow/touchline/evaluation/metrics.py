@@ -9,6 +9,7 @@ from tabulate import tabulate
 
 from touchline.core import cli, schema
 from touchline.core.files import atomic_file, files_of_match
+from touchline.core.iou import MIN_IOU
 from touchline.core.problems import NOTED, InputError, Problem, to_frame
 from touchline.core.schema import ALL
 from touchline.data.matches import read_sheet
@@ -76,27 +77,33 @@ def order_rows(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
 
 
 def format_pooled(path: Path | str) -> str:
-    """Return the pooled rows of a metrics.csv as text; raise `InputError` without such a file."""
+    """Return a row per model from a metrics.csv as text; raise `InputError` without such a file."""
     if not Path(path).is_file():
         raise InputError(f"{path}: no such table. Run without --show to make it.")
     columns = pl.Schema(
         {"model": pl.String()}
         | dict.fromkeys(["precision", "recall", "f1", "f1_low", "f1_high"], pl.Float64())
     )
-    pooled = pl.read_csv(path, schema_overrides=columns).filter(action=ALL)
+    pooled = pl.read_csv(path, schema_overrides=columns).filter(action=ALL, protocol="full")
+    one = dict(pooled.filter(matching="one").select("model", "f1").iter_rows())
     rows = [
         [
             row["model"],
-            row["protocol"],
-            row["matching"],
-            *(row[name] for name in COUNTS),
+            *(row[name] for name in ("events", "predictions", "tp")),
             *(_number(row[name]) for name in ("precision", "recall", "f1")),
             " to ".join(filter(None, (_number(row["f1_low"]), _number(row["f1_high"])))),
+            _number(one[row["model"]]),
         ]
-        for row in pooled.iter_rows(named=True)
+        for row in pooled.filter(matching="many").iter_rows(named=True)
     ]
-    headers = ["model", "protocol", "matching", *COUNTS, "precision", "recall", "F1", "95 %"]
-    return tabulate(rows, headers, disable_numparse=True, colalign=["left"] * 3 + ["right"] * 10)
+    headers = ["model", "events", "answers", "hits", "precision", "recall", "F1", "interval"]
+    table = tabulate(
+        rows,
+        [*headers, "F1, one-to-one"],
+        disable_numparse=True,
+        colalign=["left"] + ["right"] * len(headers),
+    )
+    return f"Every chunk counts; a hit is an answer with IoU > {MIN_IOU} with an event.\n\n{table}"
 
 
 def _number(value: float | None) -> str:
