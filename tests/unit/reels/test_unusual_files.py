@@ -151,6 +151,18 @@ def test_an_aspect_that_changes_within_a_file_stretches_nothing(tmp_path):
     assert strange.read_greys(reel).shape == (25, 180, 320)
 
 
+@pytest.mark.parametrize("rate", [44100, 48000])
+def test_time_stamps_that_are_rounded_are_not_heard(tmp_path, rate):
+    """Matroska counts in milliseconds, and frames of AAC last 23.2 or 21.3 ms."""
+    path = tmp_path / "a.mkv"
+    tone = f"sine=880:r={rate}"
+    ffmpeg("-f", "lavfi", "-i", "color=s=64x64", "-f", "lavfi", "-i", tone, "-t", "6", *X264, path)
+    reel, _ = reel_of(tmp_path, path, (1, 5))
+    sound = read_sound(reel)[4800:-4800]  # without the fades
+    # A sine's second difference is its amplitude (1/8) times the square of 2 pi 880 / 48,000.
+    assert np.abs(np.diff(sound, 2)).max() < 3 * 0.125 * (2 * np.pi * 880 / 48_000) ** 2
+
+
 @pytest.mark.parametrize("change", [("-ac", "1"), ("-ar", "44100"), ("-af", "pan=5.1|FL=c0|FC=c0")])
 def test_sound_may_change_its_form_within_a_clip(tmp_path, change):
     content = b""

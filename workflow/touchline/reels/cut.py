@@ -33,6 +33,9 @@ from touchline.video.picture_fitter import (
 
 TICKS = 90_000  # of the reel's clock in a second: whole frames of every usual rate
 SOUND_RATE = 48_000  # Hz
+# Sound whose time stamp differs by less than this from the end of the sound before follows it
+# without a gap: time stamps are rounded, in Matroska to a millisecond, which would be heard.
+_SOUND_JITTER_S = Fraction(1, 50)
 TITLE_S = 3.0
 # x264's default quality at its fastest preset with all tools for compression; the sizes are in
 # `benchmarks/README.md`. A key frame every 2 s makes seeking in a player quick.
@@ -191,10 +194,13 @@ class _ReelWriter:
         sound = np.zeros((1 if self.layout == "mono" else 2, count), np.float32)
         if source.sound:
             resample = _Resampler(self.layout)
+            position: int | None = None
             for time_s, frame in source.sound_from(start_s):
                 if time_s >= end_s:
                     break
-                position = round((time_s - start_s) * SOUND_RATE)
+                stated = round((time_s - start_s) * SOUND_RATE)
+                if position is None or abs(stated - position) > _SOUND_JITTER_S * SOUND_RATE:
+                    position = stated
                 for part in resample(frame):
                     position = _paste(sound, part, position)
         fade = min(int(self.fade_s * SOUND_RATE), count // 2)
