@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
-from sklearn.utils.extmath import randomized_svd
 
 from touchline.models.words.commentary_words import WORD_PATTERN, timed_words
 
@@ -22,8 +20,6 @@ TARGET_RADIUS_S = 2.5
 # The time in the half is encoded by Gaussians of this width (standard deviation) at these centres.
 CENTRES_S, WIDTH_S = np.arange(0, 3300, 300.0), 200.0
 EDGE_S = 60.0  # decay of the features of the distance to the half's start and end
-LSA_WINDOW_S = 6.0  # words in the same window of this length co-occur
-EPSILON = 1e-9
 POSITION_FEATURES = 4 + 2 * len(CENTRES_S) + 2  # of a step
 
 
@@ -92,30 +88,6 @@ def index_events(labels: pl.DataFrame, half: int, actions: Sequence[str]) -> np.
     """Return the events of a half as rows (time_s, index of the action); others are left out."""
     index = pl.col("action").replace_strict(list(actions), range(len(actions)), default=None)
     return labels.filter(half=half).select("time_s", index).drop_nulls().to_numpy()
-
-
-def lsa_vectors(halves: Sequence[Half], words: int, width: int) -> np.ndarray:
-    """Return a unit vector for every word, similar for words that co-occur: (words, width).
-
-    Latent semantic analysis (Deerwester et al., 1990): the first `width` right singular vectors of
-    the binary window-word matrix, whose columns are weighted by inverse document frequency.
-    """
-    windows, count = [], 0
-    for half in halves:
-        windows.append(count + (half.token_s // LSA_WINDOW_S).astype(np.int64))
-        count = 1 + max([count, *windows[-1][-1:]])
-    tokens = np.concatenate([half.tokens for half in halves])
-    ones = np.ones(len(tokens), np.float32)
-    occurrence = sp.csr_matrix((ones, (np.concatenate(windows), tokens)), shape=(count, words))
-    occurrence.data[:] = 1
-    inverse_frequency = np.log(count / (1 + np.asarray(occurrence.sum(axis=0))[0])).clip(0)
-    vectors = np.zeros((words, width), np.float32)
-    rank = min(width, *occurrence.shape)
-    if rank:
-        weighted = occurrence @ sp.diags_array(inverse_frequency)
-        singular = randomized_svd(weighted, rank, random_state=0)[2].T
-        vectors[:, :rank] = singular / np.maximum(singular.std(axis=0), EPSILON)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), EPSILON)
 
 
 def make_window(half: Half, start_s: float, steps: int, step_s: float) -> Window:

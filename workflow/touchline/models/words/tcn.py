@@ -2,15 +2,14 @@
 
 The networks predict the probability of an event of each action in every time step of a half. An
 interval is placed where it most probably matches an event of its chunk, and its confidence is that
-probability. Everything runs on a CPU.
+probability. Everything runs on a CPU, without torch.
 """
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from safetensors.torch import load_file
 from scipy.special import expit
 
 from touchline.core.intervals import INTERVAL_S
@@ -19,67 +18,86 @@ from touchline.core.schema import fill_predictions
 from touchline.models.backend import Match, trained_folder
 from touchline.models.check_settings import check_names
 from touchline.models.peaks import choose_intervals
+from touchline.models.words import tcn_weights
 from touchline.models.words.commentary_words import split_halves
 from touchline.models.words.features import encode_half
-from touchline.models.words.tcn_network import TRAINING_DEFAULTS, Network, event_rates
+from touchline.models.words.numpy_network import NumpyNetwork, event_rates
+from touchline.models.words.tcn_settings import TRAINING_DEFAULTS
+from touchline.models.words.tcn_weights import Description
 
 NO_EVENTS = np.zeros((0, 2))
 
 
 class Tcn:
-    """An ensemble of networks, whose log-odds are averaged; intervals are `length_s` long."""
+    """An ensemble of networks, whose log-odds are averaged; intervals are `length_s` long.
+
+    `labels` maps the outputs to actions where these are SoccerNet's labels; `weights` names a model
+    that was not trained in this study, whose actions are then checked.
+    """
 
     def __init__(
-        self, networks: list[Network], words: list[str], actions: list[str], step_s: float,
-        length_s: float,
+        self, networks: list[NumpyNetwork], words: list[str], description: Description,
+        length_s: float, labels: Mapping[str, str], weights: str | None,
     ) -> None:  # fmt: skip
-        self.networks, self.actions = networks, actions
-        self.step_s, self.length_s = step_s, length_s
+        self.networks, self.description, self.length_s = networks, description, length_s
+        self.labels, self.weights = labels, weights
         self.problems: list[Problem] = []
         self.vocabulary = {word: index for index, word in enumerate(words)}
 
     def answer(self, match: Match) -> pl.DataFrame:
-        """Return the predictions for the samples."""
+        """Return the predictions for the samples.
+
+        Raises `InputError` for an action that a model of another study does not know.
+        """
+        if self.weights is not None:
+            asked = match.samples["action"].unique(maintain_order=True).to_list()
+            self.description.check_actions(asked, self.labels, self.weights)
         tables = [
             choose_intervals(
                 match.samples.filter(half=half),
-                dict(zip(self.actions, self.event_rates(half, lines, end_s).T, strict=True)),
-                self.step_s,
+                self.event_rates(half, lines, end_s),
+                self.description.step_s,
                 self.length_s,
             )
             for half, lines, end_s in split_halves(match.samples)
         ]
         return pl.concat(tables) if tables else fill_predictions(match.samples.clear())
 
-    def event_rates(self, half: int, lines: pl.DataFrame, end_s: float) -> np.ndarray:
-        """Return the expected number of events in each step of a half: (steps, actions)."""
+    def event_rates(self, half: int, lines: pl.DataFrame, end_s: float) -> dict[str, np.ndarray]:
+        """Return the expected number of events in each step of a half: action → (steps,).
+
+        The rates of several labels that lead to one action are added: the sum of independent
+        Poisson processes is one with the sum of their rates.
+        """
+        step_s = self.description.step_s
         encoded = encode_half(half, lines, end_s, self.vocabulary, NO_EVENTS)
-        log_odds = [network.log_odds(encoded, self.step_s) for network in self.networks]
-        mean: np.ndarray = np.mean(log_odds, axis=0)
-        return event_rates(expit(mean), self.step_s)
+        log_odds = [network.log_odds(encoded, step_s) for network in self.networks]
+        mean: np.ndarray = np.mean(log_odds, axis=0)  # (steps, outputs)
+        rates: dict[str, np.ndarray] = {}
+        outputs = event_rates(expit(mean), step_s).T
+        for action, rate in zip(self.description.actions(self.labels), outputs, strict=True):
+            if action is not None:
+                rates[action] = rates[action] + rate if action in rates else rate
+        return rates
 
 
 def load(settings: dict, folder: Path | None) -> Tcn:
     """Load the model that `tcn_fit.fit` wrote; `length_s` is the length of an interval.
 
-    Raises `InputError` for an unknown setting, and where there is no model.
+    The setting `weights` names a model that is there already: one that comes with Touchline, or the
+    folder of another study's; `labels` is the configuration's mapping of labels to actions.
+    Raises `InputError` for an unknown setting, and where there is no model or a damaged one.
     """
-    check_names(settings, [*TRAINING_DEFAULTS, "length_s"])
-    folder = trained_folder(folder, "model.safetensors")
-    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    words = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-    weights = load_file(folder / "model.safetensors")
-    actions = description["actions"]
-    networks = []
-    for number in range(1 + max(int(name.partition(".")[0]) for name in weights)):
-        state = {
-            name.removeprefix(f"{number}."): value
-            for name, value in weights.items()
-            if name.startswith(f"{number}.")
-        }
-        channels = state["norm.weight"].shape[0]
-        network = Network(len(words), len(actions), channels, description["layers"]).eval()
-        network.load_state_dict(state)
-        networks.append(network)
-    length_s = settings.get("length_s", INTERVAL_S)
-    return Tcn(networks, words, actions, description["step_s"], length_s)
+    check_names(settings, [*TRAINING_DEFAULTS, "length_s", "weights", "labels"])
+    weights = settings.get("weights")
+    if weights is None:
+        folder, remedy = trained_folder(folder, tcn_weights.WEIGHTS), tcn_weights.RETRAIN
+    else:
+        folder, remedy = tcn_weights.weights_folder(weights), tcn_weights.remedy_of(weights)
+    description = tcn_weights.read_description(folder, remedy)
+    words = tcn_weights.read_words(folder, remedy)
+    networks = tcn_weights.read_networks(folder, len(words), len(description.outputs), remedy)
+    return Tcn(
+        networks, words, description, settings.get("length_s", INTERVAL_S),
+        settings.get("labels", {}), weights,
+    )  # fmt: skip

@@ -21,9 +21,10 @@ from touchline.models.words.features import (
     count_words,
     encode_half,
     index_events,
-    lsa_vectors,
 )
-from touchline.models.words.tcn_network import TRAINING_DEFAULTS, train_network
+from touchline.models.words.lsa import lsa_vectors
+from touchline.models.words.tcn_network import train_network
+from touchline.models.words.tcn_settings import TRAINING_DEFAULTS
 
 PROCESSES = 2  # trainings in parallel, with one thread each
 

@@ -14,24 +14,11 @@ from tqdm import tqdm
 
 from touchline.models.words.features import (
     POSITION_FEATURES,
-    TARGET_RADIUS_S,
     Half,
     Window,
     make_targets,
     make_window,
 )
-
-# Chosen on the valid split (benchmarks/README.md).
-TRAINING_DEFAULTS = {
-    "step_s": 2.0,
-    "channels": 128,
-    "layers": 6,
-    "epochs": 6,
-    "min_updates": 400,
-    "min_count": 15,
-    "ensemble_size": 4,
-    "seed": 0,
-}
 
 WINDOW_STEPS = 256
 BATCH_WINDOWS = 16
@@ -93,12 +80,6 @@ class Network(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return self.out(self.norm(x))
-
-    @torch.inference_mode()
-    def log_odds(self, half: Half, step_s: float) -> np.ndarray:
-        """Return the log-odds of an event near each step of a half: (steps, actions)."""
-        steps = int(np.ceil(half.end_s / step_s))
-        return self(*_tensors([make_window(half, 0.0, steps, step_s)]))[0].numpy()
 
 
 def train_network(
@@ -210,12 +191,3 @@ def _tensors(windows: Sequence[Window]) -> tuple[torch.Tensor, ...]:
         torch.from_numpy(np.concatenate(offsets).astype(np.int64)),
         torch.from_numpy(np.stack([window.position for window in windows])),
     )
-
-
-def event_rates(probabilities: np.ndarray, step_s: float) -> np.ndarray:
-    """Return the expected number of events in a step from the probability of an event near it.
-
-    Events are modelled as a Poisson process: with rate r per step, there is one within
-    `TARGET_RADIUS_S` of a step with probability 1 - exp(-r * 2 * TARGET_RADIUS_S / step_s).
-    """
-    return -np.log1p(-np.minimum(probabilities, 0.9999)) * step_s / (2 * TARGET_RADIUS_S)

@@ -1,0 +1,104 @@
+"""The forward pass of the temporal convolutional network in numpy, so that answering needs no torch.
+
+It computes what `tcn_network.Network` computes; only training needs gradients. Numbers are 32 bit.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.special import erf
+
+from touchline.models.words.features import (
+    POSITION_FEATURES,
+    TARGET_RADIUS_S,
+    Half,
+    Window,
+    make_window,
+)
+
+NORM_EPSILON = 1e-5  # added to the variance, as torch.nn.LayerNorm does
+TAPS = 3  # steps of a convolution's kernel
+LARGEST_PROBABILITY = 0.9999  # its event rate is still finite
+
+
+class NumpyNetwork:
+    """A trained network: maps the words of steps to the log-odds of an event near each step.
+
+    `weights` are those of `tcn_network.Network` by name, as 32-bit numbers.
+    """
+
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        self.weights = weights
+        self.layers = count_layers(weights)
+
+    def __call__(self, window: Window) -> np.ndarray:
+        """Return the log-odds of consecutive steps: (T, actions)."""
+        counts = np.diff(window.offsets, append=len(window.tokens))
+        summed = np.zeros((len(counts), self.weights["words.weight"].shape[1]), np.float32)
+        spoken = np.flatnonzero(counts)
+        if len(spoken):
+            embedded = self.weights["words.weight"][window.tokens]  # (words of all steps, channels)
+            summed[spoken] = np.add.reduceat(embedded, window.offsets[spoken])
+        x = summed / np.sqrt(1 + counts, dtype=np.float32)[:, None]
+        x += self._linear("extra", window.position)  # (T, channels)
+        for number in range(self.layers):
+            x += self._convolve(f"layers.{number}", x, dilation=2**number)
+        return self._linear("out", self._normalise("norm", x))
+
+    def log_odds(self, half: Half, step_s: float) -> np.ndarray:
+        """Return the log-odds of an event near each step of a half: (steps, actions)."""
+        steps = int(np.ceil(half.end_s / step_s))
+        return self(make_window(half, 0.0, steps, step_s))
+
+    def _convolve(self, layer: str, x: np.ndarray, dilation: int) -> np.ndarray:  # (T, channels)
+        padded = np.pad(self._normalise(f"{layer}.norm", x), ((dilation, dilation), (0, 0)))
+        taps = [padded[k * dilation : k * dilation + len(x)] for k in range(TAPS)]
+        return self._linear(f"{layer}.out", gelu(self._linear(f"{layer}.mix", np.hstack(taps))))
+
+    def _linear(self, name: str, x: np.ndarray) -> np.ndarray:
+        return x @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
+
+    def _normalise(self, name: str, x: np.ndarray) -> np.ndarray:
+        centred = x - x.mean(axis=1, keepdims=True)
+        variance = np.square(centred).mean(axis=1, keepdims=True)
+        scaled = centred / np.sqrt(variance + np.float32(NORM_EPSILON))
+        return scaled * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+
+
+def gelu(x: np.ndarray) -> np.ndarray:
+    """Return the Gaussian error linear unit, x Φ(x) (Hendrycks and Gimpel, 2016)."""
+    return x * (1 + erf(x * np.float32(np.sqrt(0.5)))) / 2
+
+
+def count_layers(names: Mapping[str, object]) -> int:
+    """Return the number of layers of a network, from the names of its weights."""
+    return len({name.split(".")[1] for name in names if name.startswith("layers.")})
+
+
+def expected_shapes(
+    words: int, actions: int, channels: int, layers: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each weight of a network by name."""
+    shapes: dict[str, tuple[int, ...]] = {"words.weight": (max(words, 1), channels)}
+
+    def add(name: str, *shape: int) -> None:
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = shape, shape[:1]
+
+    add("extra", channels, POSITION_FEATURES)
+    for number in range(layers):
+        add(f"layers.{number}.norm", channels)
+        add(f"layers.{number}.mix", channels, TAPS * channels)
+        add(f"layers.{number}.out", channels, channels)
+    add("norm", channels)
+    add("out", actions, channels)
+    return shapes
+
+
+def event_rates(probabilities: np.ndarray, step_s: float) -> np.ndarray:
+    """Return the expected number of events in a step from the probability of an event near it.
+
+    Events are modelled as a Poisson process: with rate r per step, there is one within
+    `TARGET_RADIUS_S` of a step with probability 1 - exp(-r * 2 * TARGET_RADIUS_S / step_s).
+    """
+    most = np.minimum(probabilities, LARGEST_PROBABILITY)
+    return -np.log1p(-most) * step_s / (2 * TARGET_RADIUS_S)
