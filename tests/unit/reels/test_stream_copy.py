@@ -183,3 +183,28 @@ def test_copied_interlaced_pictures_keep_their_flag(tmp_path):
     copy_pieces(pieces_of(path, (0, 2)), tmp_path / "reel.mp4")
     with av.open(str(tmp_path / "reel.mp4")) as file:
         assert all(picture.interlaced_frame for picture in file.decode(video=0))
+
+
+FORMS = {
+    "sound": (("-ac", "1", "-ar", "44100"), "240x180"),
+    "pictures": (("-ac", "2", "-ar", "48000"), "320x180"),
+}
+
+
+@pytest.mark.parametrize("what", FORMS)
+def test_a_form_that_changes_before_the_end_of_a_clip_is_not_copied(tmp_path, what):
+    content = b""
+    for start, (sound, size) in ((0, (("-ac", "2", "-ar", "48000"), "240x180")), (4, FORMS[what])):
+        ffmpeg(
+            "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d=4", "-f", "lavfi", "-i", "sine=d=4",
+            *sound, "-c:a", "aac", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25",
+            "-output_ts_offset", start, "-y", tmp_path / "part.ts",
+        )  # fmt: skip
+        content += (tmp_path / "part.ts").read_bytes()
+    path = tmp_path / "match.ts"
+    path.write_bytes(content)
+    assert copy_pieces(pieces_of(path, (0, 3)), tmp_path / "before.mp4")[0]
+    for span in ((3, 6), (6, 7)):
+        with pytest.raises(VideoError, match=f"the form of its {what} changes .* Set stream_copy"):
+            copy_pieces(pieces_of(path, span), tmp_path / "reel.mp4")
+    assert not (tmp_path / "reel.mp4").exists()

@@ -5,7 +5,7 @@ whatever the file says (`video/time_stamps.py`).
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import dropwhile
 from pathlib import Path
@@ -204,6 +204,18 @@ class Source:
         """Yield (time, packet) of the sound, which the file must have, from `start_s` on."""
         packets = self._read_from(self._sound_packets, start_s, SOUND_DELAY_S)
         return ((time_s, packet) for time_s, packet in packets if time_s >= start_s)
+
+    @contextmanager
+    def only_key_frames(self) -> Iterator[None]:
+        """Let `pictures_from` give key frames alone in the block, which is fast.
+
+        A file that is opened again meanwhile, as one without an index may be, gives all pictures.
+        """
+        self.video.codec_context.skip_frame = "NONKEY"
+        try:
+            yield
+        finally:
+            self.video.codec_context.skip_frame = "DEFAULT"
 
     @property
     def picture_s(self) -> Fraction:

@@ -7,6 +7,7 @@ titles and no fades. All sources must have the same coding, as halves from one e
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import islice, takewhile
 from pathlib import Path
 
 import av
@@ -14,7 +15,7 @@ from av.container import OutputContainer
 
 from touchline.core.files import atomic_file
 from touchline.reels.cut import TICKS, Cut, Piece, check_any, coding_errors, sources_of
-from touchline.reels.source import MAX_REORDERING, Source, Stream, Timed
+from touchline.reels.source import MAX_REORDERING, Picture, Source, Stream, Timed
 from touchline.video.frame_reader import VideoError, local_url
 from touchline.video.orientation import orientation_filters
 
@@ -42,6 +43,8 @@ def copy_pieces(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
             raise VideoError(
                 source.path, "the file does not say in which order its pictures are shown.", REMEDY
             )
+    for piece in pieces:
+        _check_form(piece)
     cuts: list[Cut | None] = []
     with atomic_file(out) as partial:
         with (
@@ -57,6 +60,39 @@ def copy_pieces(pieces: Sequence[Piece], out: Path) -> list[Cut | None]:
                 end_s = cut.reel_end_s if cut else end_s
         check_any(cuts, out)
     return cuts
+
+
+def _check_form(piece: Piece) -> None:
+    """Raise `VideoError` where pictures or sound of a piece have another form than the file's start.
+
+    A file may change it on the way, as between two programmes, but an mp4 states it once.
+    """
+    source, start_s = piece.source, max(Fraction(piece.start_s), Fraction(0))
+    with source.only_key_frames():
+        shown = takewhile(lambda timed: timed[0] < piece.end_s, source.pictures_from(start_s))
+        pictures = {_picture_form(picture) for _, picture in shown}
+    sounds = set()
+    if source.sound:
+        heard = takewhile(lambda timed: timed[0] < piece.end_s, source.sound_from(start_s))
+        first = (frame for _, frame in islice(source.sound_from(Fraction(0)), 1))
+        sounds = {(frame.sample_rate, frame.layout.name) for frame in first}
+        sounds |= {(frame.sample_rate, frame.layout.name) for _, frame in heard}
+    for name, forms in (
+        ("pictures", pictures | {_picture_form(source.first_picture)}),
+        ("sound", sounds),
+    ):
+        if len(forms) > 1:
+            raise VideoError(
+                source.path,
+                f"the form of its {name} changes before the end of the clip at {float(start_s):g} "
+                "s, which cannot be copied.",
+                REMEDY,
+            )
+
+
+def _picture_form(picture: Picture) -> tuple:
+    frame = picture.frame
+    return frame.width, frame.height, frame.format.name, picture.pixel_aspect
 
 
 def _coding(source: Source) -> tuple:
