@@ -194,6 +194,17 @@ def test_a_read_only_disk_is_one_sentence_whatever_library_writes(tmp_path, name
         assert "Read-only file system. Write to another folder." in sentence
 
 
+@pytest.mark.parametrize("folder", ["journal", "."])
+def test_a_new_journal_of_answers_on_a_read_only_disk_is_one_sentence(tmp_path, folder):
+    """The folder is missing in the first case; in the second it is there."""
+    from touchline.models.api.journal import Journal
+
+    with small_disk(tmp_path / "disk", "ro,size=64k") as disk:
+        sentence = explained(Journal, disk / folder / "model.sqlite")
+        assert sentence.startswith(str(disk / folder))
+        assert "Read-only file system. Write to another folder." in sentence
+
+
 def test_a_limit_on_the_size_of_files_is_one_sentence(tmp_path):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
