@@ -160,3 +160,24 @@ def test_interlaced_pictures_are_deinterlaced_and_keep_their_times(tmp_path):
         assert strange.combing(tmp_path / "out" / file) < 1
         assert len(frame_s) == 10
     assert [round(25 * time_s) for time_s in table["frame_s"][1]] == list(range(50, 100, 5))
+
+
+def test_a_size_that_changes_within_a_file_stretches_nothing(tmp_path):
+    """The second part, half as wide again by its height, has bars above and below."""
+    content = b""
+    for start, size in ((0, "240x180"), (4, "360x180")):
+        white = f"color=white:s={size}:r=25:d=4"
+        coding = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-pix_fmt", "yuv420p")
+        ffmpeg(
+            "-f", "lavfi", "-i", white, *coding, "-output_ts_offset", start, tmp_path / "a.ts", "-y"
+        )
+        content += (tmp_path / "a.ts").read_bytes()
+    path = tmp_path / "b.ts"
+    path.write_bytes(content)
+    _, table, problems = cut(path, tmp_path / "chunks")
+    assert problems == []
+    whole, barred = (read_frames(tmp_path / "chunks" / file)[0] for file in table["file"])
+    assert whole.shape == barred.shape == (4, 90, 120, 3)
+    assert whole.min() > 200
+    assert barred[:, 17:73].min() > 200
+    assert barred[:, [*range(13), *range(77, 90)]].max() < 50

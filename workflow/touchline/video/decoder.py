@@ -5,6 +5,7 @@ them to a pipe. The time stamp of every source frame (filter `showinfo`) and the
 decoder are read from its log. Memory: 9 bytes for each source frame.
 """
 
+import math
 import os
 import re
 import shutil
@@ -146,6 +147,7 @@ def decode(
     """Decode a video once; yield an iterator of its pictures at 0, 1/rate, 2/rate … s, and the log.
 
     The pictures are `height` pixels high, with square pixels, an even width, and BT.601 colours;
+    their width is that of the first one, and where the aspect changes later, bars fill the rest;
     those of the score bug have the size of the source. `tick_filter` is an ffmpeg expression of the
     tick `n`; a picture for which it is 0 is left out before it is scaled. With `span_s`, the
     seconds of a start and a length, only that part is read, and its start is time 0.
@@ -207,8 +209,7 @@ def _command(
         copies = selected.filter_multi_output("split")
         even = {side: pixels - pixels % 2 for side, pixels in score_bug._asdict().items()}
         outputs = [copies[0], copies[1].filter("crop", **even)]
-    width = f"2*max(1,round(dar*{height}/2))"
-    outputs[0] = outputs[0].filter("scale", w=width, h=height, **colours).filter("setsar", "1")
+    outputs[0] = _fit(outputs[0], even_width(video.aspect * height), height, colours)
     outputs[1:] = [bug.filter("scale", **colours) for bug in outputs[1:]]
     return ffmpeg.output(
         *(output.filter("format", "yuv420p") for output in outputs),
@@ -219,6 +220,30 @@ def _command(
         enc_time_base=f"{rate.denominator}:{rate.numerator}",
     ).global_args(
         "-hide_banner", "-nostdin", "-nostats", "-copyts", "-loglevel", "repeat+level+info"
+    )
+
+
+def even_width(width: float) -> int:
+    """Return the even whole number that is nearest to a width, 2 at least; of two, the larger."""
+    return 2 * max(1, math.floor(width / 2 + 0.5))
+
+
+def _fit(
+    pictures: ffmpeg.nodes.FilterableStream, width: int, height: int, colours: dict[str, str]
+) -> ffmpeg.nodes.FilterableStream:
+    """Scale pictures to square pixels; where the aspect changes within the file, bars are added."""
+    # A width is rounded to an even number, so that of the first aspect may be off by one pixel.
+    is_first = f"lt(abs(dar*{height}-{width}),1.01)"
+    return (
+        pictures.filter(
+            "scale",
+            w=f"if({is_first},{width},2*max(1,round(min({width},dar*{height})/2)))",
+            h=f"if({is_first},{height},2*max(1,round(min({height},{width}/dar)/2)))",
+            eval="frame",
+            **colours,
+        )
+        .filter("setsar", "1")
+        .filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2", eval="frame")
     )
 
 

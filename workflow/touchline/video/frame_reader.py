@@ -54,7 +54,8 @@ class Video:
     `duration_s` is the time from the first picture to the end of the last, `fps` the average frame
     rate, `width` and `height` the size in pixels of the picture as it is shown (after rotation),
     `stream` the index of the video stream in the file; `truncated` says that the file is
-    incomplete, `interlaced` that its first picture is.
+    incomplete, `interlaced` that its first picture is; `aspect` is the width by the height at which
+    that picture is shown, which differs from `width` / `height` where pixels are not square.
     """
 
     duration_s: float
@@ -64,6 +65,12 @@ class Video:
     stream: int
     truncated: bool
     interlaced: bool = False
+    aspect: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Take pixels for square where no aspect is given."""
+        if not self.aspect:
+            object.__setattr__(self, "aspect", self.width / self.height)
 
 
 def local_url(path: Path | str) -> str:
@@ -133,8 +140,9 @@ def _read_through(
         raise VideoError(path, "its first picture has no time stamp.", "Convert it to mkv or mp4.")
     duration = video_end - first.pts * first.time_base
     width, height = first.width, first.height
+    aspect = width / height * float(stream.sample_aspect_ratio or 1)
     if is_sideways(orientation_filters(first)):
-        width, height = height, width
+        width, height, aspect = height, width, 1 / aspect
     return Video(
         float(duration),
         float(stream.average_rate or stream.guessed_rate or 0),
@@ -143,6 +151,7 @@ def _read_through(
         stream.index,
         _is_truncated(path, container, float(file_end)),
         first.interlaced_frame,
+        aspect,
     )
 
 
