@@ -1,6 +1,15 @@
-# Everything a newcomer types. `make demo` and `make test` set up all they need.
+# Everything a newcomer types. `make demo` and `make test` set up all they need: PYTHON=… chooses a
+# Python; else the one of .venv stays, or the newest supported one on the search path is taken.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SUPPORTED := 3.13 3.12 3.11
+# Prints the version of a Python that is supported.
+VERSION := -c 'import sys; v = "%d.%d" % sys.version_info[:2]; v in "$(SUPPORTED)".split() and print(v)'
+INSTALLED := $(shell test -e .venv/installed && .venv/bin/python $(VERSION) 2> /dev/null)
+ifdef PYTHON
+  ifneq ($(shell "$(PYTHON)" $(VERSION) 2> /dev/null),$(INSTALLED))
+    INSTALLED :=
+  endif
+endif
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
@@ -9,16 +18,33 @@ EVERY ?= 1
 # Pictures of the workflow belong to Snakemake's report where graphviz draws them.
 DRAWN := $(if $(shell command -v dot),results/dag/rules.svg)
 
-.PHONY: help demo contact-sheet dag report test test-fast lint format soccernet clean
+.PHONY: help demo contact-sheet dag report test test-fast lint format soccernet commentary-model clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+ifeq ($(INSTALLED),)  # no .venv, one of another Python, or one that was not finished
+.PHONY: .venv/installed
+.venv/installed: export FRESH := 1
+endif
+# `--no-deps`: the lock is complete. `--no-compile`: compileall does it on all cores, without tests.
 .venv/installed: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Touchline needs Python 3.11: make PYTHON=/path/to/python3.11 …")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	python -m pip install --quiet --disable-pip-version-check --progress-bar on --requirement requirements.lock
-	python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@python='$(PYTHON)'; PATH="$${PATH#$(BIN):}"; \
+	for name in $(SUPPORTED:%=python%) python3; do \
+		test -n "$$python" || ! "$$name" $(VERSION) 2> /dev/null | grep -q . || python=$$name; \
+	done; \
+	if ! "$$python" $(VERSION) 2> /dev/null | grep -q .; then \
+		echo "Touchline needs Python $(SUPPORTED), and $${python:-the search path} is or has none of them. Install one, and name it: make PYTHON=/path/to/python …" >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2> /dev/null; then \
+		echo "$$python cannot make a virtual environment. Install what it lacks (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; \
+	fi; \
+	echo "Installing into .venv with $$("$$python" --version)"; \
+	if test -n "$$FRESH"; then rm -rf .venv && "$$python" -m venv .venv; else rm -f $@; fi
+	python -m pip install --quiet --disable-pip-version-check --progress-bar on --no-compile --no-deps \
+		--requirement requirements.lock
+	python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation --editable .
+	-python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib > /dev/null
 	command -v ffmpeg || ln -sf "$$(python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')" $(BIN)/ffmpeg
 	touch $@
 
@@ -70,6 +96,11 @@ soccernet: .venv/installed ## DATA=… [SPLIT=valid] [EVERY=5]: the study on a S
 	@echo "report    soccernet/results/report.html"
 	@echo "table     soccernet/results/metrics.csv"
 	@echo "problems  soccernet/results/problems.csv"
+
+OUT ?= commentary-model
+
+commentary-model: .venv/installed ## DATA=… [OUT=…]: make the shipped commentary model again, in commentary-model/
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/commentary_model.py --soccernet "$(DATA)" --out "$(OUT)"
 
 clean: ## remove the demo and what was installed
 	rm -rf .venv demo

@@ -1,8 +1,9 @@
 """Fixtures of several test files: studies that were run to their end, made once for all workers."""
 
 import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from filelock import FileLock
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from project import Study, lay_study
+from touchline.core.errors import extra_of
 
 # The folders of tests, the longest tests first: what runs alone at the end is short.
 ORDER = ("slurm", "workflow", "browser", "unit")
@@ -42,6 +44,30 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests by `ORDER`."""
     items.sort(key=lambda item: ORDER.index(folder_of(item)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Skip a file of tests that imports what the core installation lacks, and say which extra."""
+    report = yield
+    missing = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", str(report.longrepr))
+    if report.failed and missing and (extra := extra_of(missing[1])):
+        report.outcome = "skipped"
+        report.longrepr = (str(collector.path), 0, f"Skipped: needs the extra '{extra}'")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Skip a test that imports what the core installation lacks, and say which extra."""
+    try:
+        return (yield)
+    except ModuleNotFoundError as error:
+        if extra := extra_of(error.name):
+            pytest.skip(f"needs the extra '{extra}'")
+        raise
 
 
 @pytest.fixture(scope="session")

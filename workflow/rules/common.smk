@@ -15,10 +15,13 @@ if RULES.is_dir():  # a checkout: its library comes first, also in a job's conda
     )
     shell.prefix(setup.replace("{", "{{").replace("}", "}}"))  # which Snakemake formats
 
+from snakemake.settings.types import DeploymentMethod
+
 from touchline.core.config import WORKFLOW, complete
 from touchline.evaluation import metrics
 from touchline.jobs import checkpoints, study_lock
-from touchline.study.job_arguments import checksums, code_of
+from touchline.study.extras import check_installed
+from touchline.study.job_arguments import checksums, code_of, package_version
 from touchline.study.library_internals import allow_braces
 from touchline.study.paths import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES
 from touchline.study.plan import Plan
@@ -29,6 +32,8 @@ if "--lint" in sys.argv:  # the rules are checked, whatever sheet is or is not t
     settings["sheet"] = str(WORKFLOW / "schemas" / "example.csv")
 plan = Plan(settings)
 reels = Reels(plan)
+if DeploymentMethod.CONDA not in workflow.deployment_settings.deployment_method:
+    check_installed(plan)
 
 
 def relative(path):

@@ -27,6 +27,7 @@ rule average_map:
         runtime=30,
     params:
         code=code_of("average_map"),
+        evaluator=package_version("SoccerNet"),
         arguments=plan.average_map_arguments,
     message:
         "Average-mAP of {wildcards.model}"

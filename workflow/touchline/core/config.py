@@ -11,7 +11,13 @@ import yaml
 from touchline.core.problems import InputError
 from touchline.core.text_files import UnreadableError, read_text
 
-WORKFLOW = Path(__file__).parents[2]
+_LIBRARY = Path(__file__).parents[1]
+# The folder with rules, schemas and templates: that of the checkout, else the package's own copy.
+WORKFLOW = next(
+    folder
+    for folder in (_LIBRARY.parent, _LIBRARY / "project" / "workflow")
+    if (folder / "schemas").is_dir()
+)
 SCHEMAS = WORKFLOW / "schemas"
 # Settings of version 0.1 that have another name: where (* is any name) → old and new name.
 RENAMED = {

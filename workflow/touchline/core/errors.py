@@ -5,6 +5,7 @@ library raised them.
 """
 
 import errno
+import importlib.util
 import os
 import re
 from collections.abc import Iterator
@@ -48,12 +49,21 @@ _DISK_TEXTS = {os.strerror(number): number for number in DISK_REMEDIES} | {
     "[enforce fail at inline_container": errno.ENOSPC,
 }
 _LONGEST_TEXT = 300
+# What the core installation lacks: each extra of pyproject.toml, and the modules that it brings.
+EXTRAS = {
+    "models": ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"),
+    "api": ("openai", "httpx2"),
+    "slurm": ("snakemake_executor_plugin_slurm",),
+    "soccernet": ("SoccerNet",),
+}
 
 
 def explain(error: BaseException) -> str | None:
     """Return the sentence that a user is shown for an error; None for a bug: it is a traceback."""
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and (extra := extra_of(error.name)):
+        return f"{error.name} is not installed. {how_to_install(extra)}"
     named = getattr(error, "filename", None)
     number = error.errno if isinstance(error, OSError) else None
     if named is not None and number in _REMEDIES:
@@ -65,6 +75,25 @@ def explain(error: BaseException) -> str | None:
         remedy = _REMEDIES.get(int(found[1] or found[2]))
         return remedy and f"{_first_line(error)}. {remedy}"
     return None
+
+
+def extra_of(module: str | None) -> str | None:
+    """Return the extra (of `EXTRAS`) that brings a module, or None for any other module."""
+    top = (module or "").split(".")[0]
+    return next((extra for extra, modules in EXTRAS.items() if top in modules), None)
+
+
+def missing_modules(extra: str) -> list[str]:
+    """Return the modules of an extra that are not installed; none of them is imported."""
+    return [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+
+
+def how_to_install(extra: str) -> str:
+    """Return the sentence that says how an extra is installed."""
+    return (
+        f"Install it in Touchline's folder: pip install -c requirements.lock '.[{extra}]' "
+        "(or '.[all]' for everything)."
+    )
 
 
 def disk_errno(error: BaseException) -> int | None:

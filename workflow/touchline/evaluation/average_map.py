@@ -14,6 +14,8 @@ The evaluator is that of the SoccerNet package. Its properties that are easy to 
 - A prediction belongs to the subset of the nearest event of its class in the half. In a half
   without such an event it counts as unshown, so false positives there lower the unshown mean alone.
 - Only halves 1 and 2 are evaluated, and 120 minutes of each.
+
+Where the SoccerNet package is not installed, the answers are written and the table has no rows.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import polars as pl
 
 from touchline.core import actions, cli, schema
 from touchline.core.clock import game_time
+from touchline.core.errors import how_to_install, missing_modules
 from touchline.core.files import atomic_file, atomic_folder
 from touchline.core.schema import ALL
 from touchline.data import spotting_json
@@ -169,6 +172,11 @@ def main(argv: list[str]) -> None:
             spotting_json.write_spots(folder, game, to_spots(answers.filter(match=match), names))
             write_labels(Path(labels_folder), game, events, names)
         classes = list(names.values())
+        if is_missing := bool(missing_modules("soccernet")):
+            print(
+                "note: there is no Average-mAP, as SoccerNet's evaluator is not installed. "
+                f"{how_to_install('soccernet')}"
+            )
         tables = [
             to_table(
                 run_evaluator(Path(labels_folder), folder, classes, metric),
@@ -177,6 +185,7 @@ def main(argv: list[str]) -> None:
                 pl.concat(evaluated),
             )
             for metric in METRICS
+            if not is_missing
         ]
     with atomic_file(args.out) as partial:
-        pl.concat(tables).write_csv(partial)
+        pl.concat([AVERAGE_MAP.to_frame(), *tables]).write_csv(partial)

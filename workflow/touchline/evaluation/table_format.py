@@ -162,6 +162,8 @@ def average_map(table: pl.DataFrame) -> Table:
         "events does neither. Not comparable with published values over SoccerNet's 17 classes "
         "unless all 17 are asked for."
     )
+    if not rows:
+        note = "SoccerNet's evaluator, an extra of Touchline's installation, was not installed."
     headers = ["model", "metric", "events", "Average-mAP", "over actions with events", "actions"]
     return Table("average_map", "Average-mAP", note, headers, rows, 3)
 

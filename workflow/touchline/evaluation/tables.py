@@ -12,6 +12,7 @@ import polars as pl
 from touchline.core import schema
 from touchline.core.files import atomic_file, files_of_match, write_text
 from touchline.evaluation import breakdowns, table_format
+from touchline.evaluation.average_map import AVERAGE_MAP
 from touchline.evaluation.bootstrap import paired_differences
 from touchline.evaluation.ground_truth import read_ground_truth
 
@@ -76,7 +77,10 @@ def main(argv: list[str]) -> None:
     tables = {
         "differences": paired_differences(scores, args.resamples, args.seed, args.confidence_level),
         "average_map": concat_models(
-            args.models, lambda model: pl.read_csv(results / f"scores/{model}.average_map.csv")
+            args.models,
+            lambda model: pl.read_csv(
+                results / f"scores/{model}.average_map.csv", schema=AVERAGE_MAP
+            ),
         ),
         "precision_recall": concat_models(
             args.models, lambda model: breakdowns.precision_recall(answers[model], truths)

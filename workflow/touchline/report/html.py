@@ -1,10 +1,10 @@
 """HTML pages rendered from Jinja templates in workflow/report, with every text escaped."""
 
-from pathlib import Path
-
 import jinja2
 
-TEMPLATES = Path(__file__).parents[2] / "report"
+from touchline.core.config import WORKFLOW
+
+TEMPLATES = WORKFLOW / "report"
 
 
 def render(template: str, content: dict) -> str:

@@ -3,7 +3,6 @@
 Snakemake runs a job again when one of its parameters changes.
 """
 
-import contextlib
 import hashlib
 import json
 import shlex
@@ -16,13 +15,14 @@ import yaml
 
 from touchline import commands
 from touchline.core import cli
+from touchline.core.config import WORKFLOW
 from touchline.core.digest import digest
 from touchline.core.files import checksum, write_text
 from touchline.core.text_files import UnreadableError, check_regular
 from touchline.models.fit import TRAINING_DATA
 
 LONGEST_SETTING = 8192  # bytes; what is longer goes through a file
-ENVIRONMENTS = Path(__file__).parents[3] / "envs"
+ENVIRONMENTS = WORKFLOW.parent / "envs"
 
 
 def code_of(command: str) -> str:
@@ -120,8 +120,12 @@ def versions(environment: str) -> str:
     """
     content = yaml.safe_load((ENVIRONMENTS / f"{environment}.yaml").read_text(encoding="utf-8"))
     names = (package.split("==")[0] for package in content["dependencies"][-1]["pip"])
-    pins = []
-    for name in sorted(names, key=str.lower):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            pins.append(f"{name}={metadata.version(name)}")
-    return " ".join(pins)
+    return " ".join(filter(None, map(package_version, sorted(names, key=str.lower))))
+
+
+def package_version(name: str) -> str:
+    """Return a package's name and installed version; nothing where it is not installed."""
+    try:
+        return f"{name}={metadata.version(name)}"
+    except metadata.PackageNotFoundError:
+        return ""

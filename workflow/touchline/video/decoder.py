@@ -21,9 +21,9 @@ from typing import IO, NamedTuple
 
 import av
 import ffmpeg  # type: ignore[import-untyped]  # has no type information
-import imageio_ffmpeg  # type: ignore[import-untyped]  # has no type information
 import numpy as np
 
+from touchline.core.problems import InputError
 from touchline.video.frame_reader import LOCAL_ONLY, Video, VideoError, local_url
 from touchline.video.grid import Box
 
@@ -154,8 +154,7 @@ def decode(
     The log is complete when the pictures have been iterated over, which raises `VideoError` where
     ffmpeg fails.
     """
-    # ffmpeg of the search path, else that of the package imageio-ffmpeg.
-    program = shutil.which("ffmpeg") or imageio_ffmpeg.get_ffmpeg_exe()
+    program = find_ffmpeg()
     command = _command(path, video, rate, height, score_bug, tick_filter, span_s, threads)
     process: subprocess.Popen[bytes] = command.run_async(
         program, pipe_stdout=True, pipe_stderr=True
@@ -171,6 +170,23 @@ def decode(
         log.join()
         process.stdout.close()
         process.stderr.close()
+
+
+def find_ffmpeg() -> str:
+    """Return the program ffmpeg of the search path, else that of the package imageio-ffmpeg.
+
+    Raises `InputError` where there is neither.
+    """
+    if program := shutil.which("ffmpeg"):
+        return program
+    try:
+        import imageio_ffmpeg  # type: ignore[import-untyped]  # has no type information
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "there is no program ffmpeg, which cuts videos into chunks. Install it (such as apt "
+            "install ffmpeg), or the package imageio-ffmpeg (pip install imageio-ffmpeg)."
+        ) from error
+    return imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def _command(
