@@ -33,12 +33,12 @@ from touchline.models.catalogue import load_backend, load_trainer
 METRICS = CONFIG["metrics"]
 
 
-def read_games(folder: Path, split: str) -> Iterator[Match]:
-    """Yield the games of a split."""
+def read_games(folder: Path, split: str, **reading: object) -> Iterator[Match]:
+    """Yield the games of a split; `reading` are further arguments of `tables.read_game`."""
     halves = read_sheet(folder, sheet.soccernet_splits()).filter(split=split)
     games = list(halves.group_by("match", maintain_order=True))
     for (name,), rows in tqdm(games, desc=f"reading {split}", unit="game"):
-        yield Match(name, *read_game(rows.to_dicts()))
+        yield Match(name, *read_game(rows.to_dicts(), **reading))
 
 
 def named(match: Match, table: pl.DataFrame) -> pl.DataFrame:

@@ -37,16 +37,23 @@ def read_sheet(folder: Path, splits: dict[str, str]) -> pl.DataFrame:
     return rows
 
 
-def read_game(halves: list[dict]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return (samples, events) of one game, by the workflow's own functions."""
+def read_game(
+    halves: list[dict],
+    actions: list[str] = ACTIONS,
+    action_of: dict[str, str] = CONFIG["labels"],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return (samples, events) of one game, by the workflow's own functions.
+
+    `action_of` maps SoccerNet's labels to the actions of the events.
+    """
     match, durations = halves[0]["match"], {half["half"]: half["duration_s"] for half in halves}
-    events, _ = labels.read_labels(halves[0]["labels"], match, durations, CONFIG["labels"])
+    events, _ = labels.read_labels(halves[0]["labels"], match, durations, action_of)
     segments = pl.concat(
         commentary.read_commentary(half["commentary"], match, half["half"])[0]
         for half in halves
         if half["commentary"]
     )
-    made = samples.make_samples(samples.collapse_loops(segments), durations, ACTIONS, 60.0, 0.0)
+    made = samples.make_samples(samples.collapse_loops(segments), durations, actions, 60.0, 0.0)
     return made, events
 
 

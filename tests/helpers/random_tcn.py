@@ -11,7 +11,12 @@ from touchline.models.words.numpy_network import expected_shapes
 
 
 def write_network(
-    folder: Path, words: Sequence[str], outputs: Sequence[str], *, kind: str = "actions", seed: int = 0
+    folder: Path,
+    words: Sequence[str],
+    outputs: Sequence[str],
+    *,
+    kind: str = "actions",
+    seed: int = 0,
 ) -> Path:
     """Write the files of a network of 8 channels and 2 layers, and return the folder.
 

@@ -4,6 +4,7 @@ TOUCHLINE_SOCCERNET names a folder with SoccerNet/, sn-echoes/ and half_lengths.
 """
 
 import os
+import re
 from pathlib import Path
 
 import polars as pl
@@ -13,10 +14,12 @@ import yaml
 from touchline.data import sheet
 from touchline.data.commentary import read_commentary
 from touchline.data.labels import read_labels
-from touchline.data.samples import make_samples
+from touchline.data.samples import collapse_loops, make_samples
 from touchline.evaluation.matching import answer_intervals, count, truth_intervals
 from touchline.models import constant
 from touchline.models.backend import Match
+from touchline.models.catalogue import settings_of
+from touchline.models.words import tcn, tcn_weights
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 BASELINE_COUNTS = {
@@ -99,3 +102,30 @@ def test_the_events_past_the_end_of_a_half_are_left_out_and_listed(halves, confi
     assert len(listed) == 11
     assert kept == 37_689 - 11
     assert all(problem.row and problem.effect == "row left out" for problem in listed)
+
+
+def test_the_shipped_commentary_model_reaches_what_its_card_says(halves, config):
+    card = (tcn_weights.SHIPPED["touchline:commentary"] / "README.md").read_text(encoding="utf-8")
+    stated = re.search(r"F1 on the first (\d+) valid games .* threshold (\.\d+): (\.\d+)", card)
+    entry, labels = config["models"]["commentary"], config["labels"]
+    assert entry["threshold"] == float(stated[2])
+    model = tcn.load(settings_of(entry, labels), None)
+    valid = sorted(matches(halves, "valid"), key=lambda match: match[0])[: int(stated[1])]
+    totals = {"tp": 0, "fp": 0, "fn": 0}
+    for name, path, durations, rows in valid:
+        events, _ = read_labels(path, name, durations, labels)
+        lines = pl.concat(
+            read_commentary(row["commentary"], name, row["half"])[0]
+            for row in rows.iter_rows(named=True)
+            if row["commentary"]
+        )
+        actions = config["samples"]["actions"]
+        samples = make_samples(collapse_loops(lines), durations, actions, 60.0, 0.0)
+        named = samples.with_columns(match=pl.lit(name))
+        answers = model.answer(Match(name, samples)).with_columns(match=pl.lit(name))
+        kept = answer_intervals(answers).filter(pl.col("confidence") >= entry["threshold"])
+        counts = count(named, truth_intervals(named, events), kept)
+        pooled = counts.filter(protocol="full", matching="many").select(totals).sum()
+        totals = {key: totals[key] + pooled[key][0] for key in totals}
+    tp, fp, fn = totals.values()
+    assert 2 * tp / (2 * tp + fp + fn) == pytest.approx(float(stated[3]), abs=0.002)

@@ -30,14 +30,17 @@ def test_a_text_model_gives_the_same_rows_in_process_and_served(study, tmp_path)
         "served": {"backend": "openai_api", "base": base, "prompt": PROMPT, "concurrency": 2,
                    "parameters": {"max_tokens": 12, "temperature": 0}},
     })  # fmt: skip
+    sheet = study.folder / "demo/matches.csv"
+    rows = sheet.read_text().splitlines()
+    sheet.write_text("\n".join(rows[:-2]) + "\n")  # without one of the two test matches
     study.snakemake()
     assert study.plan() == {}
     results = study.folder / "demo/results"
     metrics = pl.read_csv(results / "metrics.csv").filter(action="all", protocol="full")
     assert metrics["model"].unique().sort().to_list() == ["constant", "served", "text"]
-    assert metrics["samples"].unique().to_list() == [84]
+    assert metrics["samples"].unique().to_list() == [42]
     matches = [path.name for path in (results / "predictions/text").iterdir()]
-    assert len(matches) == 2
+    assert len(matches) == 1
     for match in matches:
         text, served = (
             schema.read(results / "predictions" / model / match, schema.PREDICTIONS)
@@ -45,9 +48,26 @@ def test_a_text_model_gives_the_same_rows_in_process_and_served(study, tmp_path)
         )
         assert text["text"].equals(served["text"])
     found = answers_of(study)
-    assert found["text"]["samples"] == found["served"]["samples"] == 84
-    assert found["served"]["prompt_tokens"] == found["text"]["prompt_tokens"] > 84
+    assert found["text"]["samples"] == found["served"]["samples"] == 42
+    assert found["served"]["prompt_tokens"] == found["text"]["prompt_tokens"] > 42
     assert found["served"]["failed"] == found["text"]["failed"] > 0.5  # random weights
+
+
+def test_the_shipped_model_is_compared_without_a_training_and_its_files_count(study):
+    study.configure(compare=["constant", "commentary"])
+    study.snakemake("results/metrics.csv")
+    results = study.folder / "demo/results"
+    metrics = pl.read_csv(results / "metrics.csv").filter(action="all", protocol="full")
+    assert metrics["model"].unique().sort().to_list() == ["commentary", "constant"]
+    assert not (results / "models/commentary").exists()
+    thresholds = pl.read_csv(results / "scores/commentary.thresholds.csv")
+    assert set(thresholds["threshold"]) == {0.21}
+    assert study.plan("results/metrics.csv") == {}
+    shipped = study.library / "models/words/shipped"
+    (shipped / "README.md").write_text("another card")
+    assert study.plan("results/metrics.csv") == {}
+    study.edit(shipped / "model.json", '"threshold"', '"former threshold"')
+    assert study.plan("results/metrics.csv") == {"infer": 2, "score": 1, "metrics": 1}
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ rule infer:
         packages=plan.packages,
         arguments=plan.backend_arguments,
         data=plan.infer_arguments,
-        content=plan.published_content,
+        content=plan.given_content,
     message:
         "Answers of {wildcards.model} to {wildcards.match}"
     shell:

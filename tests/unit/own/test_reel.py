@@ -8,7 +8,8 @@ import yaml
 
 import timecode
 from chunks import tiny_base
-from project import ROOT, stage
+from goal_commentary import goal_lines
+from project import PYTHON, ROOT, run, stage
 from video_cases import read_pictures
 
 WORDS = {"0": [18.0, 21.0, "What a goal!"], "1": [70.0, 73.0, "Corner kick."]}
@@ -134,12 +135,36 @@ def test_a_video_language_model_answers_an_open_question(tmp_path, film):
     assert not (tmp_path / "reel/.chunks").exists()
 
 
+WITHOUT_TRAINING_LIBRARIES = """
+import sys
+for name in ("torch", "transformers", "sklearn"):
+    sys.modules[name] = None  # importing it raises
+from touchline.commands import main
+main()
+"""
+
+
+def test_the_shipped_model_needs_no_study_and_no_torch(tmp_path, film):
+    segments = {str(number): line for number, line in enumerate(goal_lines(62.0))}
+    (tmp_path / "commentary.json").write_text(json.dumps({"segments": segments}))
+    words = (film, "--query", "goals", "--commentary", "commentary.json")
+    done = run(PYTHON, "-c", WITHOUT_TRAINING_LIBRARIES, "reel", *words, cwd=tmp_path)
+    assert "Understood: Goal" in done.stdout
+    assert "every answer counts" not in done.stdout  # it has a threshold of its own
+    (clip,) = content(tmp_path)["clips"]
+    assert clip["confidence"] >= 0.21
+    assert clip["start_s"] <= 60 <= clip["end_s"]
+    assert "commentary" in (tmp_path / "reel/index.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--query", "dribbles", "--model", "constant"), "constant) answers no open question"),
         (("--query", "goals", "--model", "linear"), "there is no results/models/linear"),
         (("--query", "goals", "--model", "mistral-7b"), "reads commentary alone, and there is none"),
+        (("--query", "goals"), "commentary reads commentary alone, and there is none"),
+        (("--query", "dribbles"), "commentary (tcn) answers no open question"),
         (("--query", "goals", "--model", "nobody"), "no model nobody"),
         (("--query", "", "--model", "constant"), "the query is empty"),
         (("--query", "g" * 10_000, "--model", "constant"), "10000 characters"),

@@ -4,6 +4,7 @@ Modules are imported on use, so that a text-only study never loads torch.
 """
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from touchline.core.problems import InputError
@@ -106,7 +107,31 @@ def load_trainer(name: str) -> backend.TrainableBackend:
 
 def is_trained(entry: dict) -> bool:
     """Return whether a model, given its entry in the configuration, is trained before inference."""
-    return bool(BACKENDS[entry["backend"]].trainer) and entry.get("fine_tune", True)
+    is_ready = "weights" in entry or not entry.get("fine_tune", True)
+    return bool(BACKENDS[entry["backend"]].trainer) and not is_ready
+
+
+def weight_files(entry: dict) -> list[Path]:
+    """Return the files of a model's setting `weights`, which no job of the study makes.
+
+    Raises `InputError` for a model that does not come with Touchline.
+    """
+    if "weights" not in entry:
+        return []
+    from touchline.models.words import tcn_weights  # which few studies need to plan
+
+    folder = tcn_weights.weights_folder(entry["weights"])
+    return [folder / name for name in tcn_weights.FILES]
+
+
+def check_actions(entry: dict, actions: list[str], labels: dict[str, str]) -> None:
+    """Raise `InputError` for an action that a model with the setting `weights` does not know."""
+    if "weights" in entry:
+        from touchline.models.words import tcn_weights
+
+        weights = entry["weights"]
+        folder, remedy = tcn_weights.weights_folder(weights), tcn_weights.remedy_of(weights)
+        tcn_weights.read_description(folder, remedy).check_actions(actions, labels, weights)
 
 
 def reads_video(entry: dict) -> bool:
@@ -118,7 +143,9 @@ def reads_video(entry: dict) -> bool:
 def settings_of(entry: dict, labels: dict[str, str]) -> dict:
     """Return a backend's `settings` from a model's entry and the configuration's `labels`."""
     settings = {key: entry[key] for key in entry if key not in _NOT_OF_BACKEND}
-    return settings | {"labels": labels} if BACKENDS[entry["backend"]].reads_labels else settings
+    # The outputs of weights that were trained elsewhere may be labels.
+    reads_labels = BACKENDS[entry["backend"]].reads_labels or "weights" in entry
+    return settings | {"labels": labels} if reads_labels else settings
 
 
 def training_settings_of(entry: dict, labels: dict[str, str]) -> dict:

@@ -1,13 +1,14 @@
 """Highlight reel of a user's own video in one command: inference, cutting and the page.
 
     touchline reel match.mp4 --query "the goals of the second half" \\
-        --halves 0:35-47:10 1:02:40-1:51:00 --model qwen2-vl --commentary match.json
+        --halves 0:35-47:10 1:02:40-1:51:00 --commentary match.json
     touchline reel first.mkv second.mkv --query "top 5 corners" --model linear \\
         --folder results/models/linear --commentary 1_asr.json 2_asr.json
 
 REQUIRES one video per half, with the half's times in each if it shows more than the half, or one
-    video of several halves with their times (without --halves it is taken for half 1); a model of the configuration, trained in a run of the workflow if its
-    backend trains.
+    video of several halves with their times (without --halves it is taken for half 1). For the
+    default model commentary in English, and no study; or a model of the configuration, trained in
+    a run of the workflow if its backend trains.
 PRODUCES OUT/index.html, and in OUT/reels/<match>/ the reel and the lists for editors.
 """
 
@@ -45,6 +46,8 @@ from touchline.report.plot_style import colours
 from touchline.video.chunks import chunk_half
 from touchline.video.frame_reader import probe
 from touchline.video.grid import Box, ChunkSettings
+
+DEFAULT_MODEL = "commentary"  # which comes with Touchline
 
 
 def run_model(
@@ -146,7 +149,9 @@ def main(argv: list[str]) -> None:
     )  # fmt: skip
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="one per half")
     parser.add_argument("--query", required=True, help="what to show, in words")
-    parser.add_argument("--model", required=True, help="a model of the configuration")
+    parser.add_argument(
+        "--model", default=DEFAULT_MODEL, help="a model of the configuration (%(default)s)"
+    )
     parser.add_argument(
         "--halves", nargs="+", action="extend", default=[], metavar="START-END",
         help="where each half is: in the single video, or in each of the videos in order",

@@ -24,6 +24,8 @@ class StudyDefinition:
         check_config(config)
         self.config = config
         self.models = {name: config["models"][name] for name in sorted(config["compare"])}
+        for entry in self.models.values():
+            catalogue.check_actions(entry, config["samples"]["actions"], config["labels"])
         self.matches = matches.load_matches(config["sheet"], config["on_problem"])
 
     def matches_of(self, *splits: str, labelled: bool = False) -> list[str]:
@@ -82,6 +84,8 @@ class StudyDefinition:
     def environment_name(self, model: str) -> str:
         """Return the name of a model's environment, one of envs/*.yaml."""
         entry = self.models[model]
+        if "weights" in entry:  # torch is for training
+            return "tables"
         # Whatever loads a base needs torch.
         return "models" if "base" in entry else BACKENDS[entry["backend"]].environment
 

@@ -187,9 +187,13 @@ class Plan(StudyDefinition):
         """Return `published` as an input, where Snakemake can take it for one."""
         return as_inputs(self.published(wildcards))
 
-    def published_content(self, wildcards: Wildcards) -> str:
-        """Return the checksum of the file with another system's answers."""
-        return checksums(self.published(wildcards))
+    def given_content(self, wildcards: Wildcards) -> str:
+        """Return the checksums of what a model answers from and no job makes.
+
+        That is the file with another system's answers, or the files of the setting `weights`.
+        """
+        weights = catalogue.weight_files(self.models[wildcards.model])
+        return checksums([*self.published(wildcards), *weights])
 
     def infer_arguments(self, wildcards: Wildcards) -> str:
         """Return the match, trained model and manifests, as arguments of `touchline infer`."""

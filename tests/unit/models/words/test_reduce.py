@@ -46,7 +46,9 @@ def test_fewer_bits_give_nearly_the_same_event_rates(tmp_path, store, tolerance,
 
 def test_words_that_are_not_kept_are_as_if_they_had_never_been_known(tmp_path):
     trained = write_network(tmp_path / "trained", WORDS, ACTIONS)
-    reduce.reduce_model(trained, tmp_path / "reduced", {"net", "him", "x"}, reduce.keep, DESCRIPTION)
+    reduce.reduce_model(
+        trained, tmp_path / "reduced", {"net", "him", "x"}, reduce.keep, DESCRIPTION
+    )
     assert json.loads((tmp_path / "reduced/words.json").read_text()) == ["net", "him"]
     weights = load_file(trained / "model.safetensors")["0.words.weight"]
     kept = load_file(tmp_path / "reduced/model.safetensors")["0.words.weight"]
@@ -56,7 +58,9 @@ def test_words_that_are_not_kept_are_as_if_they_had_never_been_known(tmp_path):
 
 def test_quantised_numbers_are_off_by_at_most_half_a_step_and_never_overflow():
     random = np.random.default_rng(0)
-    weight = random.normal(size=(200, 32)).astype(np.float32) * 10 ** random.uniform(-4, 2, (200, 1))
+    weight = random.normal(size=(200, 32)).astype(np.float32) * 10 ** random.uniform(
+        -4, 2, (200, 1)
+    )
     weight[7] = 0
     stored = reduce.quantise("w", weight.astype(np.float32))
     numbers, scale = stored["w"], stored["w.scale"].astype(np.float32)[:, None]
