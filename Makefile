@@ -102,10 +102,5 @@ OUT ?= commentary-model
 commentary-model: .venv/installed ## DATA=… [OUT=…]: make the shipped commentary model again, in commentary-model/
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/commentary_model.py --soccernet "$(DATA)" --out "$(OUT)"
 
-OUT ?= commentary-model
-
-commentary-model: .venv/installed ## DATA=… [OUT=…]: make the shipped commentary model again, in commentary-model/
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/commentary_model.py --soccernet "$(DATA)" --out "$(OUT)"
-
 clean: ## remove the demo and what was installed
 	rm -rf .venv demo
