@@ -15,8 +15,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from project import Study, lay_study
 from touchline.core.errors import extra_of
 
-# The folders of tests, the longest tests first: what runs alone at the end is short.
-ORDER = ("slurm", "workflow", "browser", "unit")
+# The longest files of tests first: what runs alone at the end is short.
+ORDER = ("slurm/", "unit/models/lm/test_learnability", "workflow/", "unit/models/", "")
 # Tests of single modules that train models, start servers, or cut and encode many videos.
 SLOW = tuple(
     f"unit/{place}"
@@ -29,21 +29,37 @@ SLOW = tuple(
 )
 
 
-def folder_of(item: pytest.Item) -> str:
-    """Return the folder of tests/ that a test lies in."""
-    return item.path.relative_to(Path(__file__).parent).parts[0]
+def place_of(path: Path) -> str:
+    """Return a path relative to tests/."""
+    return path.relative_to(Path(__file__).parent).as_posix()
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark the tests that `make test-fast` leaves out by what they need."""
-    place = item.path.relative_to(Path(__file__).parent).as_posix()
+    place = place_of(item.path)
     if not place.startswith("unit/") or "finished" in item.fixturenames or place.startswith(SLOW):
         item.add_marker(pytest.mark.slow)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files of slow tests whole where no slow test runs: importing them takes long."""
+    slow = collection_path.suffix == ".py" and place_of(collection_path).startswith(SLOW)
+    return True if slow and config.option.markexpr == "not slow" else None
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Start a worker more than there are cores: that of Slurm's tests waits most of the time."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests by `ORDER`."""
-    items.sort(key=lambda item: ORDER.index(folder_of(item)))
+
+    def rank(item: pytest.Item) -> int:
+        place = place_of(item.path)
+        return next(rank for rank, start in enumerate(ORDER) if place.startswith(start))
+
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(wrapper=True)
