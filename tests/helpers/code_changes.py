@@ -19,6 +19,17 @@ def redefine(path: Path, function: str, result: str) -> None:
     path.write_text(f"{path.read_text()}\n\ndef {function}(*_, **__):\n    {result}\n")
 
 
+def pause(path: Path, name: str, seconds: float) -> None:
+    """Let each call of a module's callable class wait first."""
+    path.write_text(
+        f"{path.read_text()}\n\n"
+        f"def _after_a_pause(*arguments, call={name}.__call__):\n"
+        f"    __import__('time').sleep({seconds})\n"
+        f"    return call(*arguments)\n\n\n"
+        f"{name}.__call__ = _after_a_pause\n"
+    )
+
+
 def describe_otherwise(path: Path) -> None:
     """Add a comment, reformat a module and change all its docstrings."""
     tree = ast.parse(path.read_text())

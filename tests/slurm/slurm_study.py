@@ -22,7 +22,6 @@ from chunks import tiny_base  # noqa: E402
 
 MODEL = "tiny"
 SAVE_STEPS = 10
-CHUNKS = 6  # in the train split, and as many steps in an epoch
 TRAINING = {"batch_size": 1, "dataloader_workers": 0, "gradient_checkpointing": False}
 SETTINGS = {
     "backend": "causal_lm",
@@ -79,12 +78,6 @@ class SlurmStudy:
         content = yaml.safe_load(path.read_text())
         change(content)
         path.write_text(yaml.safe_dump(content, sort_keys=False))
-
-    def train(self, **settings: object) -> None:
-        """Change how the model is trained."""
-        self.edit(
-            "config.yaml", lambda config: config["models"][MODEL]["training"].update(settings)
-        )
 
     def give_walltime(self, minutes: int) -> None:
         """Change how long a job of the training may take."""

@@ -3,19 +3,16 @@
 Most of the time is waiting, so what disturbs one training alone runs beside the longest test.
 """
 
-import math
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
 from cluster import Cluster
 from slurm_study import (
-    CHUNKS,
     MODEL,
     SlurmStudy,
     assert_no_step_is_lost_or_trained_twice,
@@ -25,12 +22,12 @@ from slurm_study import (
     reason_to_skip,
 )
 
-from code_changes import redefine
+from code_changes import pause, redefine
 
 skip = reason_to_skip()
 pytestmark = pytest.mark.skipif(bool(skip), reason=skip or "")
 TARGET = f"results/models/{MODEL}"
-LONG_S = 80  # of a training that hits a walltime of a minute at least twice: starting takes a third
+PAUSE_S = 0.4  # a step: 240 of them hit a walltime of a minute at least twice, without computing
 KILLED = "it was killed, or its machine failed"
 STORIES: dict[str, Callable] = {}
 
@@ -83,25 +80,12 @@ def untrained(undisturbed, cluster, tmp_path_factory) -> Callable[[], SlurmStudy
 
 
 @pytest.fixture(scope="module")
-def whole(cluster, laid, undisturbed, tmp_path_factory) -> SimpleNamespace:
-    """Two runs of a longer study under way: on Slurm with short walltimes, and undisturbed."""
-    log = pl.read_parquet(undisturbed.model / "log.parquet")
-    step_s = 2 / log["samples_per_s"].median()
-    epochs = math.ceil(LONG_S / (step_s * CHUNKS))
-    on_slurm, here = (
-        copy(laid, tmp_path_factory.mktemp(name) / "study") for name in ("slurm", "here")
-    )
-    for one in (on_slurm, here):
-        one.train(epochs=epochs)
-    on_slurm.give_walltime(minutes=1)
-    snakemake, reference = on_slurm.start("results/metrics.csv"), here.start_here(TARGET)
-    return SimpleNamespace(
-        on_slurm=on_slurm,
-        here=here,
-        steps=epochs * CHUNKS,
-        snakemake=snakemake,
-        reference=reference,
-    )
+def whole(cluster, laid, tmp_path_factory) -> tuple[SlurmStudy, subprocess.Popen]:
+    """A study whose steps take longer, under way on Slurm with short walltimes."""
+    study = copy(laid, tmp_path_factory.mktemp("slurm") / "study")
+    pause(study.folder / "workflow/touchline/models/lm/finetuning/collator.py", "Collator", PAUSE_S)
+    study.give_walltime(minutes=1)
+    return study, study.start("results/metrics.csv")
 
 
 @pytest.fixture(scope="module")
@@ -211,22 +195,26 @@ def fill(path) -> None:
             return
 
 
-def test_a_whole_study_hits_its_walltime_twice_and_ends_the_same(whole):
+def test_a_whole_study_hits_its_walltime_twice_and_ends_the_same(whole, undisturbed):
     """It is typed as in the README: snakemake --profile slurm results/metrics.csv."""
-    assert whole.reference.wait() == 0, whole.here.said()
-    assert whole.snakemake.wait() == 0, whole.on_slurm.said()
-    rows = whole.on_slurm.attempts()
+    study, snakemake = whole
+    assert snakemake.wait() == 0, study.said()
+    rows = study.attempts()
     assert len(rows) >= 3
     assert all("the time budget of" in row["why"] for row in rows[:-1])
     assert len({row["job"] for row in rows}) == 1  # one entry of the queue, which goes back into it
-    assert_no_step_is_lost_or_trained_twice(rows, whole.steps)
-    assert_same_training(whole.on_slurm, whole.here)
-    metrics = pl.read_csv(whole.on_slurm.folder / "results/metrics.csv")
+    assert_no_step_is_lost_or_trained_twice(rows, undisturbed.steps())
+    assert_same_training(study, undisturbed)
+    metrics = pl.read_csv(study.folder / "results/metrics.csv")
     assert metrics["model"].unique().sort().to_list() == ["constant", "linear", MODEL]
 
 
 def test_a_node_that_goes_down_and_comes_back_goes_on(stories, untrained, undisturbed, cluster):
-    """It runs after all the others, whose jobs would be lost too."""
+    """It runs after all the others, whose jobs would be lost too.
+
+    On a busy machine Slurm may give up on the node, which answers late, once more: what was killed by
+    that costs no step either.
+    """
     wait([*stories.values()])
     study = untrained()
     snakemake = study.start(TARGET, nice=5)
@@ -237,6 +225,7 @@ def test_a_node_that_goes_down_and_comes_back_goes_on(stories, untrained, undist
     cluster.wait("idle", "mixed", "allocated")
     assert snakemake.wait() == 0, study.said()
     rows = study.attempts()
-    assert [row["why"] for row in rows] == [KILLED, "done"]
+    assert len(rows) >= 2
+    assert {row["why"] for row in rows[:-1]} == {KILLED}
     assert_no_step_is_lost_or_trained_twice(rows, study.steps())
     assert_same_training(study, undisturbed)
