@@ -27,7 +27,7 @@ from touchline.models.lm.tokenize import Chunk, Encoder
 CHUNKS = 60
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread():
     """Models this small gain nothing from a second thread, and lose much on a busy machine."""
     before = torch.get_num_threads()
@@ -45,6 +45,12 @@ def learned(folder, world: Spoken | Shown, steps: int) -> Spotter:
     return Spotter(
         model, encoder, LanguageModelSettings(str(folder), max_new_tokens=30, prompt=world.settings)
     )
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory) -> Spotter:
+    """Return a model that has learned from commentary alone."""
+    return learned(tmp_path_factory.mktemp("listener"), Spoken(), steps=280)
 
 
 def answer(spotter: Spotter, world: Spoken | Shown, see=lambda chunk: chunk) -> pl.DataFrame:
@@ -103,9 +109,8 @@ def hide_prefix(owner: torch.Tensor, last: int | None = None, *, shown=None) -> 
     return mask & ~hidden[:, None]
 
 
-def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(tmp_path, monkeypatch):
-    world = Spoken()
-    spotter = learned(tmp_path, world, steps=280)
+def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(listener, monkeypatch):
+    world, spotter = Spoken(), listener
     answered = answer(spotter, world)
     score = f1(world, answered)
     assert baseline(world) < 0.15
@@ -119,9 +124,8 @@ def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(tmp_path, m
     assert f1(world, answer(spotter, world)) < 0.15
 
 
-def test_what_was_denied_still_has_a_most_probable_interval(tmp_path):
-    world = Spoken()
-    plain = learned(tmp_path, world, steps=150)
+def test_what_was_denied_still_has_a_most_probable_interval(listener):
+    world, plain = Spoken(), listener
     candidate_model = Spotter(plain.model, plain.encoder, replace(plain.settings, candidates=True))
     without, with_candidates = answer(plain, world), answer(candidate_model, world)
     assert with_candidates.select("status", "text").equals(without.select("status", "text"))

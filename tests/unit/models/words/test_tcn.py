@@ -78,7 +78,7 @@ def test_the_same_data_give_the_same_bytes_and_another_seed_others(tmp_path):
     weights = []
     for name, seed in (("one", 0), ("same", 0), ("other", 7)):
         (tmp_path / name).mkdir()
-        settings = SMALL | {"min_updates": 10, "seed": seed}
+        settings = SMALL | {"min_updates": 10, "ensemble_size": 1, "seed": seed}
         tcn_fit.fit(map(make_match, range(5)), settings, tmp_path / name, tmp_path / f"{name} kept")
         weights.append((tmp_path / name / "model.safetensors").read_bytes())
     assert weights[0] == weights[1] != weights[2]
@@ -116,7 +116,8 @@ def test_a_match_without_commentary_one_of_10_s_and_none_at_all_are_answered(tra
 
 def test_train_matches_without_commentary_or_events_are_no_error(tmp_path):
     matches = [make_match(1, silent=True), make_match(2)._replace(labels=make_match(2).labels[:0])]
-    tcn_fit.fit(matches, SMALL | {"min_updates": 1}, tmp_path, tmp_path / "checkpoints")
+    settings = SMALL | {"min_updates": 1, "ensemble_size": 1}
+    tcn_fit.fit(matches, settings, tmp_path, tmp_path / "checkpoints")
     assert len(tcn.load({}, tmp_path).answer(make_match(99))) == 60
 
 

@@ -13,11 +13,13 @@ import pytest
 from safetensors.torch import load_file
 
 from chunks import film, labels, samples, tiny_base
+from rank_endings import kill_the_second, refuse
 from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.jobs import checkpoints
 from touchline.jobs.slurm import BUDGET_VARIABLE
 from touchline.jobs.unfinished import UNFINISHED
+from touchline.models import fit
 from touchline.models.lm.finetuning import distributed
 
 CHUNKS, EPOCHS, PER_STEP = 5, 5, 4
@@ -37,8 +39,8 @@ def results(tmp_path_factory) -> Path:
     return folder
 
 
-def start(results: Path, folder: Path, count: int, dropout: float = 0.0, **environment: str):
-    """Start the training of a model in as many processes, as a rule does."""
+def arguments(results: Path, folder: Path, count: int, dropout: float = 0.0) -> list[str]:
+    """Return the command line of the training of a model in as many processes, as of a rule."""
     settings = {
         "base": str(results / "base"),
         "quantize": "nf4",
@@ -53,30 +55,27 @@ def start(results: Path, folder: Path, count: int, dropout: float = 0.0, **envir
             "save_steps": 1,
         },
     }
-    command = [
-        sys.executable,
-        "-m",
-        "touchline",
-        "fit",
-        "--backend",
-        "vlm",
-        "--matches",
-        "a_match",
-    ]
+    command = ["fit", "--backend", "vlm", "--matches", "a_match"]
     command += ["--settings", json.dumps(settings), "--folder", folder / "model"]
     command += ["--samples", results / "samples.parquet", "--labels", results / "labels.parquet"]
-    command += [
-        "--manifests",
-        results / "chunks/1.parquet",
-        "--checkpoints",
-        folder / "checkpoints",
-    ]
+    command += ["--manifests", results / "chunks/1.parquet"]
+    return [str(word) for word in [*command, "--checkpoints", folder / "checkpoints"]]
+
+
+def start(*training: object, **more: float) -> subprocess.Popen:
+    """Start the training of `arguments` as a process, as a rule does."""
+    folder = training[1]
     return subprocess.Popen(
-        command,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+        [sys.executable, "-m", "touchline", *arguments(*training, **more)],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         stderr=(folder / "stderr.txt").open("a"),
         start_new_session=True,
     )
+
+
+def train(*training: object, **more: float) -> None:
+    """Run the training of `arguments` with this process as the command's own."""
+    fit.main(arguments(*training, **more)[1:])
 
 
 def stderr_of(folder: Path) -> str:
@@ -87,34 +86,40 @@ def log(folder: Path) -> pl.DataFrame:
     return pl.read_parquet(folder / "model/log.parquet")
 
 
-def test_two_processes_take_the_steps_of_one(results, tmp_path):
+def test_two_processes_take_the_steps_of_one(results, tmp_path, capfd):
     logs = []
     for count in (1, 2):
         folder = tmp_path / str(count)
         folder.mkdir()
-        assert start(results, folder, count).wait() == 0, stderr_of(folder)
+        train(results, folder, count)
         logs.append(log(folder))
         checkpoints.drop_checkpoints(folder, folder / "checkpoints")
         assert list(folder.glob("checkpoints/*")) == []
-        assert {path.name for path in folder.iterdir()} == {"checkpoints", "model", "stderr.txt"}
+        assert {path.name for path in folder.iterdir()} == {"checkpoints", "model"}
+        assert capfd.readouterr().err.count(f"{CHUNKS} chunks, {STEPS} steps") == 1
     for name in ("loss", "grad_norm"):
         assert logs[1][name].to_list() == pytest.approx(logs[0][name].to_list(), rel=1e-3)
     assert logs[1].height == STEPS
     assert logs[0]["loss"][0] - logs[0]["loss"][-1] > 0.1  # it is not that nothing was trained
-    assert stderr_of(tmp_path / "2").count(f"{CHUNKS} chunks, {STEPS} steps") == 1
 
 
-def test_a_budget_or_sigterm_ends_all_with_75_and_the_next_run_goes_on_exactly(results, tmp_path):
+def test_a_budget_or_sigterm_ends_all_with_75_and_the_next_run_goes_on_exactly(
+    results, tmp_path, capfd, monkeypatch
+):
     """Dropout is on: each process has its own random state. SIGTERM reaches the first one alone."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
-    assert start(results, whole, 2, dropout=0.1).wait() == 0
-    run = start(results, cut, 2, dropout=0.1, **{BUDGET_VARIABLE: "0"})
-    assert run.wait() == UNFINISHED, stderr_of(cut)
-    assert stderr_of(cut).count(f"saved after 1 of {STEPS} steps") == 1
+    train(results, whole, 2, dropout=0.1)
+    capfd.readouterr()
+    monkeypatch.setenv(BUDGET_VARIABLE, "0")
+    with pytest.raises(SystemExit) as end:
+        train(results, cut, 2, dropout=0.1)
+    monkeypatch.delenv(BUDGET_VARIABLE)
+    assert end.value.code == UNFINISHED
+    assert capfd.readouterr().err.count(f"saved after 1 of {STEPS} steps") == 1
     run = start(results, cut, 2, dropout=0.1)
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while not list(cut.glob("checkpoints/*/checkpoint-2/complete.json")):
         assert time.monotonic() < until, stderr_of(cut)
         time.sleep(0.01)
@@ -122,7 +127,7 @@ def test_a_budget_or_sigterm_ends_all_with_75_and_the_next_run_goes_on_exactly(r
     assert run.wait() == UNFINISHED, stderr_of(cut)
     assert stderr_of(cut).count("SIGTERM: saved after") == 1
     assert not (cut / "model").exists()
-    assert start(results, cut, 2, dropout=0.1).wait() == 0
+    train(results, cut, 2, dropout=0.1)
     assert_same(cut, whole)
 
 
@@ -131,17 +136,6 @@ def assert_same(folder: Path, other: Path) -> None:
     assert log(folder).select(exact).equals(log(other).select(exact))
     weights = [load_file(one / "model/adapter_model.safetensors") for one in (folder, other)]
     assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
-
-
-def kill_the_second(folder: Path) -> None:
-    if os.environ["RANK"] == "1":
-        os.kill(os.getpid(), signal.SIGKILL)
-    time.sleep(600)
-    (folder / "waited").touch()
-
-
-def refuse() -> None:
-    raise InputError("bad input")
 
 
 def test_what_a_process_raises_is_raised_here(tmp_path, capsys):

@@ -46,8 +46,7 @@ def tiny(tmp_path_factory) -> Path:
 def uninterrupted(tiny, tmp_path_factory) -> Path:
     """Return the adapter of a run that nothing disturbed, with its log."""
     folder = tmp_path_factory.mktemp("uninterrupted")
-    run = start(tiny, folder)
-    assert run.wait() == 0
+    tiny_study.main(tiny, folder / "checkpoints", folder / "adapter")
     return folder / "adapter"
 
 
@@ -62,7 +61,7 @@ def start(tiny: Path, folder: Path, **environment: str) -> subprocess.Popen:
 
 
 def wait_for_a_checkpoint(folder: Path) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not list((folder / "checkpoints").glob("checkpoint-*/complete.json")):
         assert time.monotonic() < until, (folder / "stderr.txt").read_text()
         time.sleep(0.01)
@@ -80,7 +79,7 @@ def assert_same_run(adapter: Path, other: Path) -> None:
 
 
 def test_sigterm_saves_and_leaves_with_75_and_the_next_run_ends_the_same(
-    tiny, uninterrupted, tmp_path
+    tiny, uninterrupted, tmp_path, capfd
 ):
     run = start(tiny, tmp_path)
     wait_for_a_checkpoint(tmp_path)
@@ -88,19 +87,27 @@ def test_sigterm_saves_and_leaves_with_75_and_the_next_run_ends_the_same(
     assert run.wait() == UNFINISHED
     assert "SIGTERM: saved after" in (tmp_path / "stderr.txt").read_text()
     assert not (tmp_path / "adapter").exists()
-    assert start(tiny, tmp_path).wait() == 0
-    assert "resuming from" in (tmp_path / "stderr.txt").read_text()
+    tiny_study.main(tiny, tmp_path / "checkpoints", tmp_path / "adapter")
+    assert "resuming from" in capfd.readouterr().err
     assert_same_run(tmp_path / "adapter", uninterrupted)
+
+
+# A step of five passes may be longer than the time between SIGTERM and SIGKILL.
+LONG = dataclasses.replace(SCHEDULE, batch_size=5, save_steps=100, dataloader_workers=0)
+
+
+@pytest.fixture(scope="module")
+def whole(tiny, tmp_path_factory) -> tuple[pl.DataFrame, dict[str, torch.Tensor]]:
+    """Return the log and the weights of a run of long steps that nothing disturbed."""
+    model, encoder = load(tiny)
+    log = trainer.train(model, encoder, Examples(), LONG, tmp_path_factory.mktemp("whole"))
+    return log, dict(model.named_parameters())
 
 
 @pytest.mark.parametrize(("passes", "saved"), [(13, 2), (2, 0), (10, 2)])
 def test_sigterm_within_a_step_ends_it_at_once_and_the_step_is_taken_whole_later(
-    tiny, tmp_path, passes, saved
+    tiny, whole, tmp_path, passes, saved
 ):
-    """A step of five passes may be longer than the time between SIGTERM and SIGKILL."""
-    long = dataclasses.replace(SCHEDULE, batch_size=5, save_steps=100, dataloader_workers=0)
-    model, encoder = load(tiny)
-    whole = trainer.train(model, encoder, Examples(), long, tmp_path / "whole")
     cut, encoder = load(tiny)
     done = []
 
@@ -111,16 +118,16 @@ def test_sigterm_within_a_step_ends_it_at_once_and_the_step_is_taken_whole_later
 
     cut.register_forward_pre_hook(count)
     with pytest.raises(SystemExit) as end:
-        trainer.train(cut, encoder, Examples(), long, tmp_path / "cut")
+        trainer.train(cut, encoder, Examples(), LONG, tmp_path / "cut")
     assert end.value.code == UNFINISHED
     assert len(done) == passes
     last = checkpoints.newest(tmp_path / "cut")
     assert (checkpoints.step_of(last) if last else 0) == saved
     again, encoder = load(tiny)
-    log = trainer.train(again, encoder, Examples(), long, tmp_path / "cut")
+    log = trainer.train(again, encoder, Examples(), LONG, tmp_path / "cut")
     exact = ["step", "loss", "learning_rate", "grad_norm"]
-    assert log.select(exact).equals(whole.select(exact))
-    weights = dict(model.named_parameters())
+    log_of_whole, weights = whole
+    assert log.select(exact).equals(log_of_whole.select(exact))
     assert all(torch.equal(weight, weights[name]) for name, weight in again.named_parameters())
 
 
@@ -131,7 +138,7 @@ def test_sigkill_loses_the_steps_after_the_checkpoint_and_nothing_else(
     wait_for_a_checkpoint(tmp_path)
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait() == -signal.SIGKILL
-    assert start(tiny, tmp_path).wait() == 0
+    tiny_study.main(tiny, tmp_path / "checkpoints", tmp_path / "adapter")
     assert_same_run(tmp_path / "adapter", uninterrupted)
 
 
