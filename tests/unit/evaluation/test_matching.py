@@ -36,7 +36,7 @@ def match_counts(answers, truths, matching):
     return counted(answers, truths)["a", "full", matching, "goal"][3:]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(span, max_size=6), st.lists(span, max_size=6))
 def test_counts_equal_a_brute_force_search(answers, truths):
     expected = {}
