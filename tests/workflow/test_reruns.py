@@ -6,7 +6,6 @@ The table is made here. When it is right and the page is not, the failing test p
 import os
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,15 +156,10 @@ def changes() -> dict[str, Callable[[Study], None]]:
 
 def plan(study: Study) -> dict[tuple[str, str], list[str]]:
     """Return the jobs of a dry run, (rule, model) to matches; model and match are empty without one."""
-    environment = ENVIRONMENT | {
-        "PYTHONPATH": f"{study.folder / 'packages'}:{ENVIRONMENT['PYTHONPATH']}",
-    }
-    done = subprocess.run(
-        ["snakemake", "--configfile", "profiles/demo/study.yaml", "--directory", "demo",
-         "--cores", "1", "--dry-run", "--quiet", "host"],
-        cwd=study.folder, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    packages = f"{study.folder / 'packages'}:{ENVIRONMENT['PYTHONPATH']}"
+    done = study.snakemake(
+        "--dry-run", "--quiet", "host", environment=ENVIRONMENT | {"PYTHONPATH": packages}
+    )
     jobs: dict[tuple[str, str], list[str]] = {}
     for message in re.findall(r"^Job \d+: (.*)$", done.stdout + done.stderr, re.MULTILINE):
         for rule, pattern in MESSAGES.items():

@@ -9,6 +9,11 @@ from pathlib import Path
 RULES = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 if RULES.is_dir():  # a checkout: its library comes first, also in a job's conda environment
     sys.path.insert(0, str(RULES.parent))
+    # Snakemake has imported the plugin that logs, maybe with another library: an installed one.
+    imported = sys.modules.get("touchline")
+    if imported and not Path(imported.__file__).is_relative_to(RULES.parent):
+        for name in [name for name in sys.modules if name.partition(".")[0] == "touchline"]:
+            del sys.modules[name]
     setup = (
         f"export PYTHONPATH={shlex.quote(str(RULES.parent))}; "
         'touchline() { python -m touchline "$@"; }; '
