@@ -38,6 +38,13 @@ def test_every_named_module_is_of_a_package_of_its_extra_and_of_no_other():
         assert all(extra_of(module) == extra for module in modules)
 
 
+def test_a_folder_of_data_is_not_taken_for_a_package(monkeypatch, tmp_path):
+    (tmp_path / "no_such_package").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(errors.EXTRAS, "soccernet", ("no_such_package",))
+    assert missing_modules("soccernet") == ["no_such_package"]
+
+
 def test_a_module_that_is_not_installed_is_found_without_importing_any(monkeypatch):
     monkeypatch.setitem(errors.EXTRAS, "models", ("json", "no_such_module"))
     assert missing_modules("models") == ["no_such_module"]

@@ -85,7 +85,9 @@ def extra_of(module: str | None) -> str | None:
 
 def missing_modules(extra: str) -> list[str]:
     """Return the modules of an extra that are not installed; none of them is imported."""
-    return [name for name in EXTRAS[extra] if importlib.util.find_spec(name) is None]
+    # A folder of that name in the working folder, such as SoccerNet's data, has no origin.
+    specs = {name: importlib.util.find_spec(name) for name in EXTRAS[extra]}
+    return [name for name, spec in specs.items() if spec is None or spec.origin is None]
 
 
 def how_to_install(extra: str) -> str:
