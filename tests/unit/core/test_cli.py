@@ -16,7 +16,7 @@ import pytest
 from tqdm import tqdm
 
 from chunk_cutting import ffmpeg
-from project import ENVIRONMENT, PYTHON, stage
+from project import ENVIRONMENT, PYTHON, ROOT, stage
 from touchline import commands
 from touchline.core import cli, schema
 from touchline.core.errors import explain
@@ -363,3 +363,58 @@ def test_ctrl_c_ends_a_command_that_decodes_in_another_process(tmp_path):
     assert process.returncode == 130, err
     assert err == "interrupted: run the same command again to finish it.\n"
     assert not [file for file in (tmp_path / "c").rglob("*") if file.is_file()]
+
+
+REPORTS_THREADS = """
+import os, numpy, polars, pyarrow, threadpoolctl
+from touchline.core import cli
+def main(_):
+    table = polars.DataFrame({"a": range(100_000)})
+    table.group_by(polars.col("a") % 7).agg(polars.len()).lazy().sort("a").collect()
+    pools = [polars.thread_pool_size(), pyarrow.cpu_count()]
+    pools += [pool["num_threads"] for pool in threadpoolctl.threadpool_info()]
+    print(max(pools), cli.given_threads(), os.environ["RAYON_NUM_THREADS"])
+"""
+
+
+@pytest.mark.parametrize("given", ["1", "3,4"])
+def test_a_job_has_as_many_threads_as_it_was_given(given, tmp_path):
+    (tmp_path / "reports_threads.py").write_text(REPORTS_THREADS)
+    environment = {name: ENVIRONMENT[name] for name in ENVIRONMENT if "_THREADS" not in name}
+    environment |= {"OMP_NUM_THREADS": given, "PYTHONPATH": f"{tmp_path}:{ROOT / 'workflow'}"}
+    command = [PYTHON, "-c", "from touchline.core import cli; cli.run('reports_threads', [])"]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert printed.stdout.split() == [given[0]] * 3
+
+
+def test_a_command_that_is_typed_by_hand_has_all_cores(monkeypatch):
+    monkeypatch.setattr(os, "environ", {})
+    cli.limit_threads()
+    assert cli.given_threads() == len(os.sched_getaffinity(0))
+    assert "POLARS_MAX_THREADS" not in os.environ
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("POLARS_MAX_THREADS", "1")
+    cli.limit_threads()
+    assert os.environ["POLARS_MAX_THREADS"] == "1"  # the user's own
+
+
+def modules_after(*command: str) -> set[str]:
+    """Return the modules that are imported when a command of `touchline` has run."""
+    code = "import sys; from touchline.commands import main\ntry: main()\nexcept SystemExit: pass"
+    code += "\nprint(*sys.modules)"
+    process = [PYTHON, "-c", code, *command]
+    run = subprocess.run(process, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    return {name.split(".")[0] for name in run.stdout.splitlines()[-1].split()}
+
+
+HEAVY = {"jsonschema", "numpy", "polars", "pyarrow", "scipy", "sklearn", "torch", "tqdm", "yaml"}
+
+
+def test_light_commands_import_no_library_that_they_do_not_need(tmp_path):
+    labels, table = tmp_path / "labels.json", tmp_path / "labels.parquet"
+    labels.write_text('{"annotations": []}')
+    words = ("labels", "--match", "m", "--durations", '{"1": 60}', "--actions", '{"Goal": "goal"}')
+    words += ("--file", labels, "--out", table)
+    assert modules_after(*words) & HEAVY == {"polars"}
+    assert table.exists()
+    assert modules_after("help") & HEAVY == set()

@@ -158,7 +158,9 @@ def test_a_backend_counts_for_its_own_models_only_and_answering_not_for_training
     infer, parts = digest("touchline.models.infer"), {part: digest(part) for part in PARTS}
     change(name, add_code)
     assert digest("touchline.models.infer") == infer
-    assert {part for part in PARTS if digest(part) != parts[part]} == {name}
+    # `linear` is trained on the features that its answering computes.
+    also = {f"{name}_fit"} if name == "touchline.models.words.linear" else set()
+    assert {part for part in PARTS if digest(part) != parts[part]} == {name} | also
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_what_cannot_change_weights_counts_for_no_training(change, module):
 
 @pytest.mark.parametrize("way", [describe_otherwise, reword])
 @pytest.mark.parametrize(
-    "module", ["data.labels", "models.words.linear", "models.lm.loader", "evaluation.metrics"]
+    "module", ["data.labels", "models.words.linear_fit", "models.lm.loader", "evaluation.metrics"]
 )
 def test_other_words_count_for_nothing(change, module, way):
     before = digest(f"touchline.{module}")

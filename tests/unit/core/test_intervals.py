@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchline.core.config import SCHEMAS
-from touchline.core.intervals import MAX_HALF_S, assign_chunks, chunk_spans, interval_around
+from touchline.core.intervals import MAX_HALF_S, chunk_spans, interval_around
+from touchline.core.iou import assign_chunks
 
 
 def chunks_holding(time_s, chunks, half=1):

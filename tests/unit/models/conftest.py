@@ -5,7 +5,7 @@ import pytest
 from planted import make_match
 from touchline.core import schema
 from touchline.core.problems import MATCH_SET_ASIDE, Problem
-from touchline.models.words import linear
+from touchline.models.words import linear, linear_fit
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def trained_linear(tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(linear, "HASH_SIZE", 2**12)
-        linear.fit(map(make_match, range(5)), {}, folder, folder / "checkpoints")
+        linear_fit.fit(map(make_match, range(5)), {}, folder, folder / "checkpoints")
     return folder
 
 

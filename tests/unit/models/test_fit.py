@@ -9,7 +9,7 @@ import pytest
 
 from touchline.core.problems import InputError
 from touchline.models import fit
-from touchline.models.words import linear
+from touchline.models.words import linear_fit
 
 pytestmark = pytest.mark.usefixtures("small_hash")
 
@@ -38,7 +38,7 @@ def test_when_every_match_was_set_aside_nothing_is_trained(tables):
 def test_an_error_in_training_leaves_no_folder_and_the_next_run_makes_it(tables, monkeypatch):
     fit.main(FIT)
     with monkeypatch.context() as patch:
-        patch.setattr(linear, "write_text", lambda *_: 1 / 0)  # the weights are already written
+        patch.setattr(linear_fit, "write_text", lambda *_: 1 / 0)  # the weights are already written
         with pytest.raises(ZeroDivisionError):
             fit.main(FIT)
     assert not (tables / "models" / "linear").exists()
@@ -49,9 +49,9 @@ def test_an_error_in_training_leaves_no_folder_and_the_next_run_makes_it(tables,
 KILLED = """
 import os, signal
 from touchline.models import fit
-from touchline.models.words import linear
+from touchline.models.words import linear, linear_fit
 linear.HASH_SIZE = 2**12
-linear.write_text = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+linear_fit.write_text = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 fit.main({arguments!r})
 """
 

@@ -41,7 +41,7 @@ def test_every_file_of_the_study_has_its_inputs_code_times_and_maker(study, demo
     assert metrics["by"] == (demo / "results/metrics.csv").owner()
     assert set(metrics["code"]) == {"touchline.evaluation.metrics"}
     model = record["made"]["results/models/linear"]
-    assert set(model["code"]) == {"touchline.models.training_data", "touchline.models.words.linear"}
+    assert set(model["code"]) == {"touchline.models.training_data", "touchline.models.words.linear_fit"}
     labels = str(study.labels("Ferrowick").relative_to(demo))
     assert record["raw"][labels] == checksum(demo / labels)
     assert record["raw"]["matches.csv"] == checksum(demo / "matches.csv")
@@ -128,7 +128,7 @@ def test_a_shell_commands_stage_and_backend_are_found():
     fit = "trap : TERM; touchline fit --backend linear --folder out 2>&1 | (trap '' TERM; tee log)"
     assert provenance.modules(fit) == [
         "touchline.models.training_data",
-        "touchline.models.words.linear",
+        "touchline.models.words.linear_fit",
     ]
     infer = "touchline infer --backend constant --settings '{}' --match a > log 2>&1"
     assert provenance.modules(infer) == ["touchline.models.infer", "touchline.models.constant"]

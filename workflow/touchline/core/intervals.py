@@ -3,8 +3,6 @@
 import math
 from fractions import Fraction
 
-import polars as pl
-
 # Length of the interval that stands for an event, as in the reference paper.
 INTERVAL_S = 12.0
 # Longest half, typed or measured: four hours. A greater length is a wrong unit, or a time stamp that
@@ -45,24 +43,3 @@ def exact_fraction(number: float) -> Fraction:
 def interval_around(time_s: float, length_s: float = INTERVAL_S) -> tuple[float, float]:
     """Return the interval of `length_s` centred on a moment."""
     return time_s - length_s / 2, time_s + length_s / 2
-
-
-def assign_chunks(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
-    """Return the moments (half, time_s, action, …) with the `chunk` of every sample they lie in.
-
-    A moment in several chunks that overlap has a row for each. A chunk includes its start and not
-    its end, except that the last chunk of a half includes its end. Moments that lie in no sample,
-    such as those of an action that is not asked for, are dropped.
-    """
-    chunks = samples.select("half", "chunk", "start_s", "end_s", "action")
-    last_s = pl.col("end_s").max().over("half")
-    return (
-        chunks.with_columns(is_last=pl.col("end_s") == last_s)
-        .join(moments, on=["half", "action"], maintain_order="left_right")
-        .filter(
-            pl.col("time_s") >= pl.col("start_s"),
-            (pl.col("time_s") < pl.col("end_s"))
-            | (pl.col("is_last") & (pl.col("time_s") == pl.col("end_s"))),
-        )
-        .drop("start_s", "end_s", "is_last")
-    )

@@ -1,4 +1,4 @@
-"""Intersection over union (IoU) of time intervals, by which answers match events."""
+"""Intervals in tables: the chunk that a moment lies in, and the IoU of answers and events."""
 
 import polars as pl
 
@@ -6,6 +6,27 @@ from touchline.core.intervals import INTERVAL_S
 
 # An answer and an event match where their IoU is above this, as in the reference paper.
 MIN_IOU = 0.3
+
+
+def assign_chunks(moments: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
+    """Return the moments (half, time_s, action, …) with the `chunk` of every sample they lie in.
+
+    A moment in several chunks that overlap has a row for each. A chunk includes its start and not
+    its end, except that the last chunk of a half includes its end. Moments that lie in no sample,
+    such as those of an action that is not asked for, are dropped.
+    """
+    chunks = samples.select("half", "chunk", "start_s", "end_s", "action")
+    last_s = pl.col("end_s").max().over("half")
+    return (
+        chunks.with_columns(is_last=pl.col("end_s") == last_s)
+        .join(moments, on=["half", "action"], maintain_order="left_right")
+        .filter(
+            pl.col("time_s") >= pl.col("start_s"),
+            (pl.col("time_s") < pl.col("end_s"))
+            | (pl.col("is_last") & (pl.col("time_s") == pl.col("end_s"))),
+        )
+        .drop("start_s", "end_s", "is_last")
+    )
 
 
 def iou(a_start: pl.Expr, a_end: pl.Expr, b_start: pl.Expr, b_end: pl.Expr) -> pl.Expr:

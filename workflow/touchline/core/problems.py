@@ -3,29 +3,13 @@
 import re
 import reprlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-
-import polars as pl
+from dataclasses import dataclass
 
 # Effects of a problem, from none to the loss of a whole match.
 NOTED = "noted"
 ROW_LEFT_OUT = "row left out"
 CHUNK_SET_ASIDE = "chunk set aside"
 MATCH_SET_ASIDE = "match set aside"
-
-PROBLEMS = pl.Schema(
-    {
-        "match": pl.String,
-        "half": pl.Int64,
-        "stage": pl.String,
-        "file": pl.String,
-        "row": pl.Int64,
-        "problem": pl.String,
-        "remedy": pl.String,
-        "effect": pl.String,
-    }
-)
-
 
 # C0 and C1 but for tab and line end. They would move the cursor, colour or delete what is shown.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -55,20 +39,6 @@ def quoted(value: object) -> str:
     """Return a value that was read from a file, which may be any JSON, as messages quote it."""
     text = value if isinstance(value, str) else _values.repr(value)
     return printable(shorten(text, _MAX_QUOTED)).replace("\n", "\\n")
-
-
-def unusable_file(
-    columns: pl.Schema,
-    match: str,
-    stage: str,
-    path: object,
-    text: str,
-    remedy: str,
-    half: int | None = None,
-) -> tuple[pl.DataFrame, list["Problem"]]:
-    """Return what a reader gives for a file without use: no rows, and the problem that says why."""
-    problem = Problem(match, stage, text, remedy, MATCH_SET_ASIDE, half, str(path))
-    return pl.DataFrame(schema=columns), [problem]
 
 
 class InputError(Exception):
@@ -111,11 +81,6 @@ class Problem:
         file = f"{self.file}: " if self.file else ""
         row = f"row {self.row}: " if self.row is not None else ""
         return f"{self.match}{half}: {file}{row}{self.problem} {self.remedy} ({self.effect})"
-
-
-def to_frame(problems: Sequence[Problem]) -> pl.DataFrame:
-    """Return the problems as a table (columns `PROBLEMS`), in the order given."""
-    return pl.DataFrame([asdict(problem) for problem in problems], schema=PROBLEMS)
 
 
 def raise_problems(problems: Sequence[Problem]) -> None:

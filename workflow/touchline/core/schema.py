@@ -53,6 +53,18 @@ CHUNKS = _columns(
     frame_s=pl.List(pl.Float64),
 )
 
+# What was wrong in the input, and what it cost: `problems.csv`.
+PROBLEMS = _columns(
+    match=pl.String,
+    half=pl.Int64,
+    stage=pl.String,
+    file=pl.String,
+    row=pl.Int64,
+    problem=pl.String,
+    remedy=pl.String,
+    effect=pl.String,
+)
+
 # Samples: each chunk with each action, and the commentary lines that overlap the chunk.
 SAMPLES = _columns(
     half=pl.Int64,
@@ -209,3 +221,22 @@ def _readable(path: Path | str) -> Iterator[None]:
 def is_set_aside(path: Path | str) -> bool:
     """Say whether the match of this table was set aside when it was made."""
     return any(problem.effect == MATCH_SET_ASIDE for problem in read_problems(path))
+
+
+def unusable_file(
+    columns: pl.Schema,
+    match: str,
+    stage: str,
+    path: object,
+    text: str,
+    remedy: str,
+    half: int | None = None,
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """Return what a reader gives for a file without use: no rows, and the problem that says why."""
+    problem = Problem(match, stage, text, remedy, MATCH_SET_ASIDE, half, str(path))
+    return pl.DataFrame(schema=columns), [problem]
+
+
+def problems_table(problems: Sequence[Problem]) -> pl.DataFrame:
+    """Return the problems as a table (columns `PROBLEMS`), in the order given."""
+    return pl.DataFrame([asdict(problem) for problem in problems], schema=PROBLEMS)

@@ -15,7 +15,6 @@ from touchline.core.problems import (
     Problem,
     quoted,
     raise_problems,
-    unusable_file,
 )
 from touchline.core.text_files import UnreadableError, read_json
 
@@ -38,7 +37,7 @@ def read_commentary(
     def problem(text: str, remedy: str, effect: str, row: int | None = None) -> Problem:
         return Problem(match, "commentary", text, remedy, effect, half, str(path), row)
 
-    unusable = partial(unusable_file, schema.COMMENTARY, match, "commentary", path, half=half)
+    unusable = partial(schema.unusable_file, schema.COMMENTARY, match, "commentary", path, half=half)
 
     try:
         entries = _entries(read_json(path))

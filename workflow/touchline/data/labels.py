@@ -10,13 +10,7 @@ from typing import Any
 import polars as pl
 
 from touchline.core import cli, schema
-from touchline.core.problems import (
-    ROW_LEFT_OUT,
-    Problem,
-    quoted,
-    raise_problems,
-    unusable_file,
-)
+from touchline.core.problems import ROW_LEFT_OUT, Problem, quoted, raise_problems
 from touchline.core.text_files import UnreadableError, read_json
 
 _GAME_TIME = re.compile(r"\d{1,3} - (\d{1,3}):(\d{2})")
@@ -32,7 +26,7 @@ def read_labels(
     from the start of the half's video. An event after the end of the video is in no chunk, so it is
     left out with a problem. A file whose positions are in seconds is not used.
     """
-    unusable = partial(unusable_file, schema.LABELS, match, "labels", path)
+    unusable = partial(schema.unusable_file, schema.LABELS, match, "labels", path)
     try:
         annotations = _annotations(read_json(path))
     except UnreadableError as error:

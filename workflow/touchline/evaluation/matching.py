@@ -15,8 +15,8 @@ import polars as pl
 import scipy.sparse as sp
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from touchline.core.intervals import INTERVAL_S, assign_chunks
-from touchline.core.iou import MIN_IOU, iou
+from touchline.core.intervals import INTERVAL_S
+from touchline.core.iou import MIN_IOU, assign_chunks, iou
 
 PROTOCOLS = ("full", "positives")
 MATCHINGS = ("many", "one")

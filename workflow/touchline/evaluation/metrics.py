@@ -10,7 +10,7 @@ from tabulate import tabulate
 from touchline.core import cli, schema
 from touchline.core.files import atomic_file, files_of_match
 from touchline.core.iou import MIN_IOU
-from touchline.core.problems import NOTED, InputError, Problem, to_frame
+from touchline.core.problems import NOTED, InputError, Problem
 from touchline.core.schema import ALL
 from touchline.data.matches import read_sheet
 from touchline.evaluation.bootstrap import (
@@ -170,7 +170,7 @@ def main(argv: list[str]) -> None:
         costly = [problem for problem in problems if problem.effect != NOTED]
         cli.report(costly)
         with atomic_file(args.problems) as partial:
-            to_frame(problems).write_csv(partial)
+            schema.problems_table(problems).write_csv(partial)
         answered = [
             summarise_tally(schema.read(args.tallies.format(model=model), schema.TALLY)).select(
                 pl.lit(model).alias("model"), pl.all()

@@ -37,7 +37,7 @@ _LANGUAGE_MODEL = BackendInfo(
 )
 BACKENDS = {
     "constant": BackendInfo("touchline.models.constant"),
-    "linear": BackendInfo("touchline.models.words.linear", "touchline.models.words.linear"),
+    "linear": BackendInfo("touchline.models.words.linear", "touchline.models.words.linear_fit"),
     "tcn": BackendInfo(
         "touchline.models.words.tcn",
         "touchline.models.words.tcn_fit",
@@ -67,11 +67,11 @@ if TYPE_CHECKING:  # every module satisfies its protocol
     from touchline.models.api import openai_api
     from touchline.models.lm import causal_lm, vlm
     from touchline.models.lm.finetuning import causal_lm_fit, vlm_fit
-    from touchline.models.words import linear, tcn, tcn_fit
+    from touchline.models.words import linear, linear_fit, tcn, tcn_fit
 
     _MODULES: tuple[backend.Backend, ...]
     _MODULES = (constant, linear, tcn, external, vlm, causal_lm, openai_api)
-    _TRAINERS: tuple[backend.TrainableBackend, ...] = (linear, tcn_fit, vlm_fit, causal_lm_fit)
+    _TRAINERS: tuple[backend.TrainableBackend, ...] = (linear_fit, tcn_fit, vlm_fit, causal_lm_fit)
 
 # Keys of a model's entry in the configuration that other stages read, not the backend.
 _NOT_OF_BACKEND = ("backend", "threshold", "fine_tune")

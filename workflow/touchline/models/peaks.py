@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from touchline.core import schema
-from touchline.core.intervals import INTERVAL_S, assign_chunks
-from touchline.core.iou import max_distance_s
+from touchline.core.intervals import INTERVAL_S
+from touchline.core.iou import assign_chunks, max_distance_s
 
 # An interval that is expected to match fewer events than this is not predicted.
 MIN_EXPECTED_MATCHES = 0.03

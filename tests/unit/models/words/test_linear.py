@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from safetensors.numpy import load_file
+from sklearn.feature_extraction import FeatureHasher
 
 from planted import ACTIONS, KEY, PHRASES, f1_of, make_match
 from touchline.core import schema
@@ -13,7 +14,7 @@ from touchline.core.problems import InputError
 from touchline.evaluation.matching import answer_intervals
 from touchline.models import constant
 from touchline.models.backend import Match
-from touchline.models.words import linear
+from touchline.models.words import linear, linear_fit
 
 pytestmark = pytest.mark.usefixtures("small_hash")
 
@@ -36,7 +37,7 @@ def test_linear_finds_a_planted_phrase_at_the_right_time_in_an_unseen_match(trai
 
 def test_linear_learns_nothing_where_the_words_say_nothing(tmp_path):
     same = dict.fromkeys(PHRASES, "ball to left and")
-    linear.fit(
+    linear_fit.fit(
         (make_match(seed, phrases=same) for seed in range(3)),
         {},
         tmp_path,
@@ -49,7 +50,7 @@ def test_linear_learns_nothing_where_the_words_say_nothing(tmp_path):
 def test_the_same_data_give_the_same_bytes_and_other_data_others(trained_linear, tmp_path):
     for name, seeds in (("same", range(5)), ("other", range(1, 6))):
         (tmp_path / name).mkdir()
-        linear.fit(map(make_match, seeds), {}, tmp_path / name, tmp_path / "checkpoints")
+        linear_fit.fit(map(make_match, seeds), {}, tmp_path / name, tmp_path / "checkpoints")
     weights = (trained_linear / "model.safetensors").read_bytes()
     assert (tmp_path / "same" / "model.safetensors").read_bytes() == weights
     assert (tmp_path / "other" / "model.safetensors").read_bytes() != weights
@@ -83,6 +84,26 @@ def test_a_match_without_commentary_and_one_shorter_than_a_window_are_answered(t
         assert answers["intervals"].null_count() == 0
 
 
+def test_features_are_those_of_scikit_learns_hasher_in_each_window():
+    words = pl.DataFrame({"word": ["a", "Wörter", "a"], "pair": ["_a", "a_Wörter", "Wörter_a"]})
+    words = words.with_columns(time_s=pl.Series([1.0, 9.0, 1.5]))
+    features, counts = linear.step_features(words, end_s=40.0, step_s=4.0)
+    hasher = FeatureHasher(linear.HASH_SIZE, input_type="string", alternate_sign=False)
+    early, late = ({"a", "_a", "Wörter_a"}, {"Wörter", "a_Wörter"})  # in steps 0 and 2
+    expected = []
+    for step in range(10):
+        heard = [
+            window * linear.HASH_SIZE + feature
+            for window, (first, last) in enumerate(linear.WINDOWS)
+            for spoken, tokens in ((0, early), (2, late))
+            if first <= spoken - step <= last
+            for feature in hasher.transform([tokens]).indices
+        ]
+        expected.append(sorted(heard))
+    assert counts.tolist() == [len(heard) for heard in expected]
+    assert features.tolist() == [feature for heard in expected for feature in heard]
+
+
 def test_nothing_to_train_on_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match="nothing to train on"):
-        linear.fit(iter([]), {}, tmp_path, tmp_path / "checkpoints")
+        linear_fit.fit(iter([]), {}, tmp_path, tmp_path / "checkpoints")

@@ -10,6 +10,7 @@ import polars as pl
 import torch
 from safetensors.torch import load_file, save_file
 
+from touchline.core import cli
 from touchline.core.files import atomic_file, write_text
 from touchline.core.problems import InputError
 from touchline.models.backend import Match
@@ -25,8 +26,6 @@ from touchline.models.words.features import (
 from touchline.models.words.lsa import lsa_vectors
 from touchline.models.words.tcn_network import train_network
 from touchline.models.words.tcn_settings import TRAINING_DEFAULTS
-
-PROCESSES = 2  # trainings in parallel, with one thread each
 
 
 def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path) -> None:
@@ -67,13 +66,13 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
 def _train_all(
     halves: list[Half], vectors: np.ndarray, actions: int, settings: dict, checkpoints: Path
 ) -> dict[str, torch.Tensor]:
-    """Return the weights of all networks, of which `PROCESSES` are trained in parallel."""
+    """Return the weights of all networks, as many trained in parallel as there are threads."""
     paths = [
         checkpoints / f"network{number}.safetensors" for number in range(settings["ensemble_size"])
     ]
     missing = [number for number, path in enumerate(paths) if not path.exists()]
     arguments = (missing, paths, halves, vectors, actions, settings)
-    processes = min(PROCESSES, len(missing))
+    processes = min(cli.given_threads(), len(missing))  # of one thread each
     if processes:
         started = torch.multiprocessing.start_processes(
             _train_some, (processes, *arguments), processes, join=False

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from touchline.core.intervals import assign_chunks
+from touchline.core.iou import assign_chunks
 from touchline.models.backend import Match
 from touchline.models.lm.finetuning.collator import Example
 from touchline.models.lm.tokenize import Chunk, to_chunk
