@@ -83,7 +83,7 @@ rule highlights:
         "results/benchmarks/highlights/{query}/{match}.tsv"
     conda:
         "../../envs/highlights.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=1500,
         runtime=30,

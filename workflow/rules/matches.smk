@@ -13,6 +13,7 @@ rule labels:
         "results/logs/labels/{match}.log",
     benchmark:
         "results/benchmarks/labels/{match}.tsv"
+    priority: plan.training_priority
     conda:
         "../../envs/tables.yaml"
     resources:
@@ -37,6 +38,7 @@ rule commentary:
         "results/logs/commentary/{match}.log",
     benchmark:
         "results/benchmarks/commentary/{match}.tsv"
+    priority: plan.training_priority
     conda:
         "../../envs/tables.yaml"
     resources:
@@ -62,6 +64,7 @@ rule chunks:
         "results/logs/chunks/{match}/{half}.log",
     benchmark:
         "results/benchmarks/chunks/{match}/{half}.tsv"
+    priority: plan.training_priority
     conda:
         "../../envs/video.yaml"
     threads: 1

@@ -18,9 +18,10 @@ rule fit:
         "results/benchmarks/fit/{model}.tsv"
     wildcard_constraints:
         model=plan.pattern(language_models=False),
+    priority: 2
     conda:
         plan.environment
-    threads: 2
+    threads: plan.training_threads
     resources:
         mem_mb=4096,
         runtime=60,
@@ -41,6 +42,8 @@ rule fit:
 use rule fit as fit_language_model with:
     wildcard_constraints:
         model=plan.pattern(language_models=True),
+    priority: 3
+    threads: 1
     resources:
         mem_mb=2048,
         runtime=480,

@@ -11,6 +11,7 @@ rule samples:
         "results/logs/samples/{match}.log",
     benchmark:
         "results/benchmarks/samples/{match}.tsv"
+    priority: plan.training_priority
     conda:
         "../../envs/tables.yaml"
     resources:

@@ -25,6 +25,7 @@ class BackendInfo(NamedTuple):
     reads_labels: bool = False  # its settings get `labels`, SoccerNet's label → action
     is_paid: bool = False  # its requests cost money
     answering: tuple[str, ...] = ()  # settings of inference alone: a new value does not train again
+    training_threads: int = 1  # on a CPU
     environment: str = "tables"
 
 
@@ -41,6 +42,7 @@ BACKENDS = {
     "tcn": BackendInfo(
         "touchline.models.words.tcn",
         "touchline.models.words.tcn_fit",
+        training_threads=2,
         answering=("length_s",),
         environment="networks",
     ),

@@ -5,6 +5,7 @@ made from `input` with that of the last run. The methods follow the order of the
 """
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from touchline.core.digest import digest
@@ -148,6 +149,18 @@ class Plan(StudyDefinition):
     def _model_arguments(self, model: str, settings_of: Callable[[dict, dict], dict]) -> str:
         entry = self.models[model]
         return flags(backend=entry["backend"], settings=settings_of(entry, self.config["labels"]))
+
+    def training_priority(self, wildcards: Wildcards) -> int:
+        """Return the priority of a match's tables and chunks: 1 where a training waits for them."""
+        return int(wildcards.match in self._trained_on)
+
+    @cached_property
+    def _trained_on(self) -> set[str]:
+        return set(self.matches_of("train", labelled=True)) if any(map(self.trains, self.models)) else set()
+
+    def training_threads(self, wildcards: Wildcards) -> int:
+        """Return the threads of a model's training, where that needs no GPU."""
+        return catalogue.BACKENDS[self.models[wildcards.model]["backend"]].training_threads
 
     def training_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the chunk manifests that a model is trained on; nothing if it reads no video."""

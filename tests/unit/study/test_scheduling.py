@@ -1,0 +1,71 @@
+"""What Snakemake's scheduler is told: no limit to the rate of jobs, and trainings first."""
+
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+from project import ENVIRONMENT, PYTHON
+from touchline.core.config import complete
+from touchline.study.plan import Plan
+
+SNAKEFILE = """
+import threading
+from touchline.study.library_internals import drop_rate_limit
+
+onstart:
+    drop_rate_limit(workflow)
+
+onsuccess:
+    timers = [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
+    print("timers:", len(timers))
+
+rule all:
+    input: expand("out/{number}", number=range(4))
+
+rule touch:
+    output: "out/{number}"
+    shell: "touch {output}"
+"""
+
+
+@pytest.mark.parametrize(("options", "timers"), [((), False), (("50/2s",), True)])
+def test_no_timer_looks_at_the_queue_again_unless_the_user_sets_a_limit(options, timers, tmp_path):
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    command = [PYTHON, "-m", "snakemake", "--cores", "1"]
+    command += [f"--max-jobs-per-timespan={limit}" for limit in options]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    )
+    (line,) = [line for line in run.stdout.splitlines() if line.startswith("timers: ")]
+    assert (line != "timers: 0") == timers
+
+
+def study(tmp_path, compare: list[str]) -> Plan:
+    """Return the plan of a study of a train match with labels, one without, and a valid match."""
+    rows = ["match,split,half,video,commentary,labels,duration_s"]
+    (tmp_path / "labels.json").write_text('{"annotations": []}')
+    rows += [
+        f"trained,train,1,,,{tmp_path}/labels.json,600",
+        "unlabelled,train,1,,,,600",
+        "other,valid,1,,,,600",
+    ]
+    sheet = tmp_path / "matches.csv"
+    sheet.write_text("\n".join(rows) + "\n")
+    return Plan(complete({"sheet": str(sheet), "compare": compare}))
+
+
+def test_what_a_training_waits_for_has_priority(tmp_path):
+    plan = study(tmp_path, ["constant", "linear"])
+    priorities = {
+        match: plan.training_priority(SimpleNamespace(match=match)) for match in plan.matches
+    }
+    assert priorities == {"trained": 1, "unlabelled": 0, "other": 0}
+    untrained = study(tmp_path, ["constant"])
+    assert untrained.training_priority(SimpleNamespace(match="trained")) == 0
+
+
+def test_linear_is_trained_on_one_thread_and_the_networks_of_tcn_side_by_side(tmp_path):
+    plan = study(tmp_path, ["linear", "tcn"])
+    threads = {model: plan.training_threads(SimpleNamespace(model=model)) for model in plan.models}
+    assert threads == {"linear": 1, "tcn": 2}
