@@ -125,7 +125,7 @@ def test_the_shipped_commentary_model_reaches_what_its_card_says(halves, config)
         answers = model.answer(Match(name, samples)).with_columns(match=pl.lit(name))
         kept = answer_intervals(answers).filter(pl.col("confidence") >= entry["threshold"])
         counts = count(named, truth_intervals(named, events), kept)
-        pooled = counts.filter(protocol="full", matching="many").select(totals).sum()
+        pooled = counts.filter(protocol="full", matching="many").select(*totals).sum()
         totals = {key: totals[key] + pooled[key][0] for key in totals}
     tp, fp, fn = totals.values()
     assert 2 * tp / (2 * tp + fp + fn) == pytest.approx(float(stated[3]), abs=0.002)
