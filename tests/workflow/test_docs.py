@@ -39,6 +39,11 @@ LARGEST_PICTURE = 200_000  # bytes
 
 # Lines of `sh` blocks that are not run here, and why.
 NOT_RUN = {
+    "python3 -m venv .venv": "installs; .ci/run installs with make",
+    "pip install -r requirements.lock": "installs; .ci/run installs with make",
+    "pip install --no-deps --no-build-isolation -e .": "installs; .ci/run installs with make",
+    "pip install --no-compile -c requirements.lock .": "installs the core, into another environment",
+    "pip install -c requirements.lock '.[models]'": "installs an extra of what is there",
     ". .venv/bin/activate": "changes the reader's shell",
     "rsync -a soccernet/ /elsewhere/soccernet/": "test_reruns.py moves a study so",
     "sudo apt-get install slurmctld slurmd slurm-client munge": "needs root; .ci/run does it",
@@ -381,7 +386,7 @@ def test_one_version_everywhere():
 # Settings: config/README.md, config.yaml and the schema say the same.
 
 DEFINITIONS = {"vlm": "language_model", "causal_lm": "language_model", "openai_api": "api_model"}
-OF_EVERY_MODEL = ("backend", "threshold")
+OF_EVERY_MODEL = ("backend", "threshold", "trained_as")
 
 
 def described() -> dict[str, str]:
@@ -400,7 +405,7 @@ def described() -> dict[str, str]:
 
 def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Yield (path, value) of every setting; a mapping of the user's own names is one setting."""
-    if isinstance(value, dict) and value and path not in ("labels", "bases", "queries"):
+    if isinstance(value, dict) and value and path not in ("labels", "queries"):
         for name, inner in value.items():
             yield from leaves(inner, f"{path}.{name}" if path else name)
     else:
@@ -422,7 +427,7 @@ def allowed(schema: dict, path: str = "") -> Iterator[str]:
     for name, inner in schema.get("properties", {}).items():
         here = f"{path}.{name}" if path else name
         yield here
-        if here not in ("models", "bases", "queries"):
+        if here not in ("models", "queries"):
             yield from allowed(inner, here)
 
 
