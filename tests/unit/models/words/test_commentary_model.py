@@ -1,5 +1,6 @@
 """The commentary model that comes with Touchline: its files, its card and its entry in config.yaml."""
 
+import json
 import re
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_card_files_and_configuration_agree():
     card = (FOLDER / "README.md").read_text()
     front, text = card.removeprefix("---\n").split("---\n", 1)
     assert yaml.safe_load(front)["library_name"] == "touchline"
-    content = tcn_weights._read(FOLDER / "model.json", "")
+    content = json.loads((FOLDER / "model.json").read_text())
     assert content["threshold"] == ENTRY["threshold"]
     assert f"threshold {ENTRY['threshold']:.2f}".replace("0.", ".") in text
     words = re.search(r"only the ([\d,]+) words and pairs", text)[1]

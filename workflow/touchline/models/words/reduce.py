@@ -35,7 +35,6 @@ def reduce_model(
         tensors |= store(name, weight[rows] if is_embedding(name) else weight)
     with atomic_folder(folder) as partial:
         (partial / WEIGHTS).write_bytes(save(tensors))  # with the usual rights
-        # One word a line would cost a fifth more.
         content = json.dumps([words[row] for row in rows], ensure_ascii=False, indent=0)
         write_text(partial / WORDS, content + "\n")
         write_text(partial / DESCRIPTION, json.dumps(description, indent=1) + "\n")
