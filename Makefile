@@ -18,7 +18,7 @@ EVERY ?= 1
 # Pictures of the workflow belong to Snakemake's report where graphviz draws them.
 DRAWN := $(if $(shell command -v dot),results/dag/rules.svg)
 
-.PHONY: help demo contact-sheet dag report test test-fast lint format soccernet commentary-model clean
+.PHONY: help demo contact-sheet dag report test test-fast lint format soccernet commentary-model demo-bases clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,9 @@ OUT ?= commentary-model
 
 commentary-model: .venv/installed ## DATA=… [OUT=…]: make the shipped commentary model again, in commentary-model/
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/commentary_model.py --soccernet "$(DATA)" --out "$(OUT)"
+
+demo-bases: .venv/installed ## make the demo's tiny bases again and compare them with the shipped ones (an hour), in demo-bases/
+	python benchmarks/demo_bases.py --out demo-bases
 
 clean: ## remove the demo and what was installed
 	rm -rf .venv demo

@@ -50,7 +50,6 @@ def fill(folder: Path) -> None:
         shutil.copy(demo / "film.mkv", demo / f"{match}-{half}.mkv")
     video = pl.format("{}-{}.mkv", "match", "half")
     kept.with_columns(video=video).write_csv(demo / "matches.csv")
-    tiny_base(demo / "watcher", "qwen2_vl")
     tiny_base(demo / "reader", "mistral")
     reading = {"prompt": SMALL["prompt"] | {"inputs": ["commentary"]}}
     study.configure(
@@ -58,7 +57,7 @@ def fill(folder: Path) -> None:
         samples={"actions": ["goal", "foul"]},
         chunks={"when": "needed"},
         models={
-            "watching": {"backend": "vlm", "base": "watcher", "fine_tune": False} | SMALL,
+            "watching": {"backend": "vlm", "base": "touchline:qwen2-vl", "fine_tune": False} | SMALL,
             "reading": {"backend": "causal_lm", "base": "reader"} | SMALL | reading,
             "added": {"backend": "constant", "length_s": 20},
         },
@@ -69,6 +68,19 @@ def fill(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def done(made_once) -> Study:
     return Study(made_once("reruns", fill))
+
+
+def test_what_a_training_waits_for_comes_first(done):
+    """The study was run on one core, so that the times of its files are the order of its jobs."""
+    results = done.folder / "demo/results"
+    sheet = pl.read_csv(done.folder / "demo/matches.csv")
+    train = set(sheet.filter(split="train")["match"])
+    made = {True: [], False: []}
+    for table in ("labels", "commentary", "samples"):
+        for path in (results / table).glob("*.parquet"):
+            made[path.stem in train].append(path.stat().st_mtime)
+    trained = (results / "models/linear/model.safetensors").stat().st_mtime
+    assert max(made[True]) < trained < min(made[False])
 
 
 def changes() -> dict[str, Callable[[Study], None]]:
@@ -120,6 +132,11 @@ def changes() -> dict[str, Callable[[Study], None]]:
         for path in study.library.rglob("*.py"):
             describe_otherwise(path)
 
+    def another_base(study: Study) -> None:
+        with (study.library / "demo/bases/qwen2-vl/model.safetensors").open("r+b") as weights:
+            weights.seek(-1, os.SEEK_END)
+            weights.write(b"\x01")
+
     def jobs_code(study: Study) -> None:
         for path in (study.library / "jobs").glob("*.py"):
             add_code(path)
@@ -143,13 +160,14 @@ def changes() -> dict[str, Callable[[Study], None]]:
         "the code of the score": in_code("evaluation/matching.py"),
         "a comment or a docstring": every_module_described_otherwise,
         "the words of an error or of `--help`": in_words(
-            "models/fit.py", "models/words/linear.py", "models/lm/loader.py", "data/labels.py",
+            "models/fit.py", "models/words/linear_fit.py", "models/lm/loader.py", "data/labels.py",
         ),
         "the code for Slurm, locks, checkpoints and attempts": jobs_code,
         "how a model answers (`max_new_tokens`)": in_settings(
             models={"reading": {"max_new_tokens": 5}}
         ),
         "a model added to `compare`": in_settings(compare=[*BACKENDS, "added"]),
+        "the weights of a base that comes with Touchline": another_base,
         "the version of `peft`": another_version,
     }  # fmt: skip
 

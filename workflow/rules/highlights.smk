@@ -34,7 +34,6 @@ rule infer_question:
         samples="results/highlights/{query}/questions/{match}.parquet",
         model=plan.trained_model,
         manifests=plan.watched_manifests,
-        base=plan.made_base,
     output:
         "results/highlights/{query}/answers/{model}/{match}.parquet",
     log:
@@ -52,6 +51,7 @@ rule infer_question:
     params:
         code=code_of("infer"),
         backend_code=plan.backend_code,
+        base=plan.base_content,
         arguments=plan.backend_arguments,
         data=plan.infer_arguments,
     message:

@@ -9,7 +9,6 @@ rule fit:
         samples=expand(SAMPLES, match=plan.matches_of("train", labelled=True)),
         labels=expand(LABELS, match=plan.matches_of("train", labelled=True)),
         manifests=plan.training_manifests,
-        base=plan.made_base,
     output:
         directory("results/models/{model}"),
     log:
@@ -29,6 +28,7 @@ rule fit:
         code=code_of("fit"),
         backend_code=plan.training_code,
         packages=plan.packages,
+        base=plan.base_content,
         arguments=plan.fit_arguments,
         data=plan.training_arguments,
     message:
@@ -54,7 +54,6 @@ rule infer:
         samples="results/samples/{match}.parquet",
         model=plan.trained_model,
         manifests=plan.watched_manifests,
-        base=plan.made_base,
         published=plan.published_input,
     output:
         "results/predictions/{model}/{match}.parquet",
@@ -74,6 +73,7 @@ rule infer:
         code=code_of("infer"),
         backend_code=plan.backend_code,
         packages=plan.packages,
+        base=plan.base_content,
         arguments=plan.backend_arguments,
         data=plan.infer_arguments,
         content=plan.given_content,

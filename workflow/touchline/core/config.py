@@ -74,12 +74,38 @@ def _load(path: Path) -> Any:
 def complete(config: dict) -> dict:
     """Return a configuration with config.yaml's value for each setting that it lacks.
 
-    Raises `InputError` for one that is not valid.
+    A model with `trained_as` gets the settings of that model, too. Raises `InputError` for a
+    configuration that is not valid.
     """
     default = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text(encoding="utf-8"))
-    whole = _update(default, config)
+    whole = _inherit(_update(default, config))
     _validate(whole, "config", "configuration")
     return whole
+
+
+def _inherit(config: dict) -> dict:
+    """Return the configuration with the settings of the other model for each with `trained_as`.
+
+    What is no mapping of mappings is left to the schema.
+    """
+    models = config["models"]
+    if not isinstance(models, dict):
+        return config
+    whole = {}
+    for name, entry in models.items():
+        whole[name] = entry
+        if isinstance(entry, dict) and "trained_as" in entry:
+            where, other = f"configuration: models.{name}.trained_as", entry["trained_as"]
+            if not isinstance(other, str) or not isinstance(models.get(other), dict):
+                known = ", ".join(map(str, models))
+                raise InputError(f"{where}: no model {other}. The models: section has {known}.")
+            if "trained_as" in models[other]:
+                raise InputError(
+                    f"{where}: {other} answers with another model's weights itself. Name a model "
+                    "that is trained."
+                )
+            whole[name] = _update(models[other], entry)
+    return config | {"models": whole}
 
 
 def _update(default: dict, config: Mapping) -> dict:

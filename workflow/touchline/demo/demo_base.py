@@ -1,187 +1,118 @@
-"""Pretrain a tiny base model for the demo on the commentary of invented matches.
+"""Pretrain one of the package's tiny base models on invented matches.
 
-touchline demo_base --family qwen2_vl --out demo/base
+touchline demo_base --name qwen2-vl --out base
 
 REQUIRES nothing: no data, no network, no GPU.
-PRODUCES a folder like any base: safetensors weights and a tokenizer, or for vision families a
+PRODUCES a folder like any base: safetensors weights and a tokenizer, or for a vision family a
     processor.
 
-Pretraining uses some of the phrases of the demo's commentators, in commentary with far more actions
-than their matches have. The other phrases, and how rare actions are, are left to fine-tuning. No
-video is used.
+One thread computes, so the same command gives the same weights on the same machine and with the same
+packages. Other processors add in another order, which gives slightly other ones.
 """
 
 import argparse
-import random
-from collections.abc import Iterator
-from dataclasses import replace
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from transformers import PreTrainedModel, ProcessorMixin
 
-from touchline.core import clock
-from touchline.core.actions import with_article
-from touchline.demo import tiny_models
-from touchline.demo.broadcast import phrases, speech
-from touchline.demo.broadcast.script import AWAY, HOME, Event, Script, invent
-from touchline.demo.broadcast.speech import CommentaryLine
+from touchline.demo import commentary_lessons, footage, tiny_models, video_lessons
 from touchline.demo.pretrain import pretrain
 from touchline.models.lm import loader
-from touchline.models.lm.shared_prefix import Packed, collate, pack
-from touchline.models.lm.tokenize import Chunk, Encoder
-from touchline.prompts import prompt_text
-from touchline.prompts.prompt_text import PromptSettings
-
-# SoccerNet's labels and the study's seven actions, as in config.yaml.
-ACTIONS = {
-    "Corner": "corner",
-    "Shots on target": "shots_on_target",
-    "Goal": "goal",
-    "Clearance": "clearance",
-    "Foul": "foul",
-    "Direct free-kick": "free_kick",
-    "Indirect free-kick": "free_kick",
-    "Substitution": "substitution",
-}
-STUDY_ACTIONS = tuple(dict.fromkeys(ACTIONS.values()))
-PROMPT_SETTINGS = PromptSettings(
-    clock="chunk", instructions=False, examples=False, inputs=("commentary",)
-)
-
-KNOWN_PHRASES = {label: texts[:3] for label, texts in phrases.MENTIONS.items()}
-EVENT_GAP_S = (5.0, 25.0)  # least and greatest time from one event to the next
-NEGATIVES = 2  # questions on absent actions in each chunk; more of them add little
-LINES_QUESTIONED = 2  # commentary lines that each chunk is asked about
-
-# Chunks grow from short to long: trained on long ones from the start, the model does not learn in
-# the same number of steps where in the commentary a time is written (benchmarks/README.md).
-SHORTEST_S, LONGEST_S = 8.0, 60.0
-GROWTH_START, GROWTH_END = 0.1, 0.5  # shares of the steps
-# A batch has chunks of so much commentary in all; each counts as this much longer than it is.
-BATCH_S, CHUNK_OVERHEAD_S = 560.0, 10.0
+from touchline.models.lm.tokenize import Encoder
 
 
-def invent_commentary(rng: random.Random, script: Script, length_s: float) -> list[CommentaryLine]:
-    """Return the commentary of a chunk with an event every `EVENT_GAP_S` seconds."""
-    events = []
-    time_s = rng.uniform(0, EVENT_GAP_S[0])
-    while time_s < length_s - 2:
-        side = rng.choice((HOME, AWAY))
-        player, other = rng.sample(script.team(side).players[1:11], 2)
-        label = rng.choice(list(ACTIONS))
-        events.append(Event(1, round(time_s * 1000), label, side, player=player, other=other))
-        time_s += rng.uniform(*EVENT_GAP_S)
-    eventful = replace(script, half_s=length_s, events=tuple(events))
-    return [
-        line for line in speech.speak(rng, eventful, 1, KNOWN_PHRASES) if line.start_s < length_s
-    ]
+@dataclass(frozen=True)
+class Recipe:
+    """How a base is made: steps on commentary and, for a vision family, steps on footage after it.
+
+    The footage is that of so many `matches`.
+    """
+
+    family: str
+    reading_steps: int
+    watching_steps: int = 0
+    matches: int = 0
 
 
-def make_example(
-    rng: random.Random, encoder: Encoder, lines: list[CommentaryLine], length_s: float
-) -> Packed:
-    """Return a chunk with the study's questions, and some on when and what its lines are about."""
-    segments = [{"start_s": line.start_s, "end_s": line.end_s, "text": line.text} for line in lines]
-    chunk = Chunk("talk", 1, 0, 0.0, length_s, segments)
-    lines_by_action: dict[str, list[CommentaryLine]] = {}
-    events_s: dict[str, list[float]] = {}
-    for line in lines:
-        if line.event:
-            action = ACTIONS[line.event.label]
-            lines_by_action.setdefault(action, []).append(line)
-            events_s.setdefault(action, []).append(line.event.time_s)
-    absent = [action for action in STUDY_ACTIONS if action not in lines_by_action]
-    actions = [*lines_by_action, *rng.sample(absent, min(NEGATIVES, len(absent)))]
-    prefix, questions = encoder.encode_prompt(chunk, actions)
-    answers = [_answer(action, events_s.get(action, []), length_s) for action in actions]
-    # What follows the text of a question: the end of the user's turn.
-    turn_end = questions[0][len(encoder.tokenize(prompt_text.format_question(actions[0]))) :]
-    for question, answer in _ask_about_lines(rng, lines_by_action):
-        questions.append(encoder.tokenize(question) + turn_end)
-        answers.append(answer)
-    return pack(prefix, list(zip(questions, map(encoder.answer_ids, answers), strict=True)))
+RECIPES = {"mistral": Recipe("mistral", 900), "qwen2-vl": Recipe("qwen2_vl", 900, 1000, 160)}
+SIZES = {"hidden": 128, "layers": 2, "depth": 1, "vocabulary": 1500}
+VISION_HIDDEN = 40  # width of the vision tower
+# Learning rates of a language model that has read already: higher ones make it forget how to copy
+# times.
+LANGUAGE_SCALE = 0.25
 
 
-def _answer(action: str, times_s: list[float], length_s: float) -> str:
-    intervals = prompt_text.target_intervals(times_s, 0.0, length_s)
-    return prompt_text.format_answer(action, intervals, 1, 0.0, PROMPT_SETTINGS)
+def make(folder: Path, recipe: Recipe, seed: int = 0) -> None:
+    """Write a base."""
+    if recipe.family not in loader.VISION_FAMILIES:
+        _save(teach_reading(folder, recipe, seed), folder)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        reader = teach_reading(Path(scratch) / "reader", recipe, seed)
+        _save(teach_watching(folder, reader, recipe, seed), folder)
 
 
-def _ask_about_lines(
-    rng: random.Random, lines_by_action: dict[str, list[CommentaryLine]]
-) -> Iterator[tuple[str, str]]:
-    """Yield (question, answer): when each action is spoken of, and which one at some times."""
-    for action, lines in lines_by_action.items():
-        times = ", ".join(clock.format_time(line.start_s) for line in lines)
-        yield f"When is {with_article(action)} spoken of?", f"At {times}."
-    mentions = [
-        (line.start_s, action) for action, lines in lines_by_action.items() for line in lines
-    ]
-    for start_s, action in rng.sample(mentions, min(LINES_QUESTIONED, len(mentions))):
-        yield f"What is spoken of at {clock.format_time(start_s)}?", f"{with_article(action)}."
-
-
-def batches(encoder: Encoder, steps: int, seed: int) -> Iterator[dict[str, Tensor]]:
-    """Yield a batch for each step of the pretraining, as `shared_prefix.collate` makes it."""
-    for step in range(steps):
-        rng = random.Random(f"base {seed} {step}")
-        script = invent(f"base {seed} {step}")
-        length_s = chunk_length_s(step / steps)
-        chunks = round(BATCH_S / (length_s + CHUNK_OVERHEAD_S))
-        packed = [
-            make_example(rng, encoder, invent_commentary(rng, script, length_s), length_s)
-            for _ in range(chunks)
-        ]
-        yield collate(packed, encoder.tokenizer.pad_token_id)
-
-
-def chunk_length_s(done: float) -> float:
-    """Return the length of a chunk when a share `done` of the steps is behind."""
-    grown = min(1.0, max(0.0, done - GROWTH_START) / (GROWTH_END - GROWTH_START))
-    return SHORTEST_S + grown * (LONGEST_S - SHORTEST_S)
-
-
-def tokenizer_texts() -> list[str]:
-    """Return the texts that the tokenizer is trained on: questions, answers and commentary."""
-    texts = [
-        prompt_text.format_system_prompt(STUDY_ACTIONS, PROMPT_SETTINGS),
-        *map(prompt_text.format_question, STUDY_ACTIONS),
-    ] * 50
-    texts += [
-        _answer(action, times_s, 60.0) for action in STUDY_ACTIONS for times_s in ([], [30.0])
-    ] * 50
-    for number in range(20):
-        script = invent(f"words {number}")
-        texts += [text for half in (1, 2) for _, _, text in speech.segments(script, half)]
-    return texts
-
-
-def make(folder: Path, family: str, steps: int, seed: int = 0) -> list[float]:
-    """Write a base of one of `tiny_models.FAMILIES` and return the losses of its pretraining."""
-    tiny_models.make(
-        folder, family, tokenizer_texts(), hidden=128, layers=2, depth=1, vocabulary=1500, seed=seed
+def teach_reading(folder: Path, recipe: Recipe, seed: int) -> PreTrainedModel:
+    """Return a model that is pretrained on commentary; its other files are in `folder`."""
+    texts = commentary_lessons.tokenizer_texts()
+    tiny_models.make(folder, recipe.family, texts, **SIZES, seed=seed)
+    is_vision = recipe.family in loader.VISION_FAMILIES
+    model, processor = loader.load_base(str(folder), None, "cpu", vision=is_vision)
+    encoder = Encoder(
+        model, processor, commentary_lessons.STUDY_ACTIONS, commentary_lessons.SETTINGS
     )
-    model, processor = loader.load_base(
-        str(folder), None, "cpu", vision=family in loader.VISION_FAMILIES
-    )
-    encoder = Encoder(model, processor, STUDY_ACTIONS, PROMPT_SETTINGS)
-    losses = pretrain(model, batches(encoder, steps, seed), steps, decay_ratio=0.5)
-    model.save_pretrained(folder)
-    return losses
+    batches = commentary_lessons.batches(encoder, recipe.reading_steps, seed)
+    pretrain(model, batches, recipe.reading_steps, decay_ratio=0.5)
+    return model
+
+
+def teach_watching(
+    folder: Path, reader: PreTrainedModel, recipe: Recipe, seed: int
+) -> PreTrainedModel:
+    """Return a model with the language model of `reader`, pretrained on footage.
+
+    Its vision tower is narrower than the reader's, which is not trained. The model's other files
+    are in `folder`.
+    """
+    texts = commentary_lessons.tokenizer_texts()
+    sizes = SIZES | {"vision_hidden": VISION_HIDDEN, "frame_pixels": footage.FRAME_PIXELS}
+    tiny_models.make(folder, recipe.family, texts, **sizes, seed=seed)
+    model, processor = loader.load_base(str(folder), None, "cpu", vision=True)
+    assert isinstance(processor, ProcessorMixin)
+    read = reader.state_dict()
+    ours = model.state_dict()
+    model.load_state_dict({name: ours[name] if ".visual." in name else read[name] for name in ours})
+    with tempfile.TemporaryDirectory() as scratch:
+        filmed = footage.film(f"base {seed}", recipe.matches, Path(scratch))
+        batches = video_lessons.batches(model, processor, filmed, recipe.watching_steps, seed)
+        pretrain(
+            model,
+            batches,
+            recipe.watching_steps,
+            decay_ratio=0.6,
+            language_scale=LANGUAGE_SCALE,
+        )
+    return model
+
+
+def _save(model: PreTrainedModel, folder: Path) -> None:
+    """Write the weights in half precision; the configuration still says that the model is float32.
+
+    Servers compute in the precision that the configuration says, and CPUs are slow in float16.
+    """
+    halves = {name: weight.half() for name, weight in model.state_dict().items()}
+    model.save_pretrained(folder, state_dict=halves)
 
 
 def main(argv: list[str]) -> None:
     """Make the base model that the arguments describe."""
     parser = argparse.ArgumentParser(prog="touchline demo_base", description=__doc__)
+    parser.add_argument("--name", choices=RECIPES, required=True, help="of the base")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    parser.add_argument(
-        "--family", choices=tiny_models.FAMILIES, default="qwen2_vl", help="(%(default)s)"
-    )
-    parser.add_argument(
-        "--steps", type=int, default=900, help="number of pretraining steps (%(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="(%(default)s)")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)  # more threads do not speed up a model of this size
-    make(args.out, args.family, args.steps, args.seed)
+    make(args.out, RECIPES[args.name], args.seed)

@@ -22,14 +22,16 @@ def pretrain(
     steps: int | None = None,
     seconds: float = float("inf"),
     decay_ratio: float = 1 / 3,
+    language_scale: float = 1.0,
 ) -> list[float]:
     """Train all weights for so many steps or seconds, whichever ends first; return the losses.
 
     `batches` are those of `shared_prefix.collate`. The learning rates rise linearly over
-    `WARMUP_STEPS`, stay, and fall linearly to zero in the last `decay_ratio` of the training.
+    `WARMUP_STEPS`, stay, and fall linearly to zero in the last `decay_ratio` of the training. Those
+    of the language model are scaled by `language_scale`: less than 1 keeps what it has learned.
     """
     model.train()
-    optimisers = make_optimisers(model)
+    optimisers = make_optimisers(model, language_scale)
     peak_rates = [[group["lr"] for group in optimiser.param_groups] for optimiser in optimisers]
     losses: list[float] = []
     began = time.monotonic()
@@ -53,18 +55,27 @@ def pretrain(
             progress.set_postfix(loss=f"{losses[-1]:.3f}")
 
 
-def make_optimisers(model: PreTrainedModel) -> list[torch.optim.Optimizer]:
+def make_optimisers(
+    model: PreTrainedModel, language_scale: float = 1.0
+) -> list[torch.optim.Optimizer]:
     """Return Muon for the inner matrices, AdamW for embeddings, head, norms and biases."""
     embeddings = {
         id(module.weight)
         for module in (model.get_input_embeddings(), model.get_output_embeddings())
     }
-    matrices: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
-    for weight in model.parameters():
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}  # (inner matrix, of the tower)
+    for name, weight in model.named_parameters():
         is_inner_matrix = weight.ndim == 2 and id(weight) not in embeddings
-        (matrices if is_inner_matrix else rest).append(weight)
+        groups.setdefault((is_inner_matrix, ".visual." in name), []).append(weight)
+
+    def scaled(is_matrix: bool, rate: float) -> list[dict]:
+        return [
+            {"params": weights, "lr": rate * (1.0 if of_tower else language_scale)}
+            for (matrices, of_tower), weights in groups.items()
+            if matrices == is_matrix
+        ]
+
     return [
-        torch.optim.Muon(matrices, lr=MUON_LEARNING_RATE, weight_decay=0.0),
-        torch.optim.AdamW(rest, lr=ADAMW_LEARNING_RATE, weight_decay=0.0, betas=(0.9, 0.95)),
+        torch.optim.Muon(scaled(True, MUON_LEARNING_RATE), weight_decay=0.0),
+        torch.optim.AdamW(scaled(False, ADAMW_LEARNING_RATE), weight_decay=0.0, betas=(0.9, 0.95)),
     ]

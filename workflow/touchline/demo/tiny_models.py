@@ -35,6 +35,7 @@ CHAT_TEMPLATE = (
 )
 
 HEAD_DIM = 32  # of the language model's attention
+LARGEST_FRAME = 768 * 32 * 32  # px of a frame that is not reduced, unless another number is given
 PATCH_PX = {"qwen2_vl": 14, "qwen2_5_vl": 14, "qwen3_vl": 16}
 FAMILIES = (*PATCH_PX, "mistral")
 _ARCHITECTURES = {
@@ -61,6 +62,8 @@ def make(
     hidden: int = 64,
     layers: int = 2,
     depth: int = 2,
+    vision_hidden: int | None = None,
+    frame_pixels: int = LARGEST_FRAME,
     vocabulary: int = 512,
     weight_std: float = 0.02,
     seed: int = 0,
@@ -68,11 +71,14 @@ def make(
     """Write a base of one of `FAMILIES` with random weights into `folder`.
 
     `texts` are what the tokenizer is trained on and `vocabulary` is its size; `hidden` (a multiple
-    of 64) and `layers` are the width and the number of layers of the language model, `depth` is the
-    number of layers of the vision tower; `weight_std` is the standard deviation of the weights.
+    of 64) and `layers` are the width and the number of layers of the language model, `vision_hidden`
+    (by default `hidden`) and `depth` those of the vision tower. Frames of more than `frame_pixels`
+    are reduced. `weight_std` is the standard deviation of the weights.
     """
     tokenizer = make_tokenizer(texts, vocabulary)
-    config = _make_config(family, tokenizer, hidden, layers, depth, weight_std)
+    config = _make_config(
+        family, tokenizer, hidden, layers, depth, vision_hidden or hidden, weight_std
+    )
     torch.manual_seed(seed)
     model = getattr(transformers, _ARCHITECTURES[family])(config)
     model.generation_config.eos_token_id = tokenizer.eos_token_id
@@ -81,7 +87,7 @@ def make(
     if family == "mistral":
         tokenizer.save_pretrained(folder)
     else:
-        make_processor(family, tokenizer).save_pretrained(folder)
+        make_processor(family, tokenizer, frame_pixels).save_pretrained(folder)
 
 
 def make_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerBase:
@@ -103,6 +109,7 @@ def _make_config(
     hidden: int,
     layers: int,
     depth: int,
+    vision_hidden: int,
     weight_std: float,
 ) -> PreTrainedConfig:
     text = {
@@ -137,11 +144,20 @@ def _make_config(
     if family == "qwen2_vl":
         return transformers.Qwen2VLConfig(
             text_config={**text, "rope_parameters": mrope | {"rope_theta": 1e6}},
-            vision_config={**tower, "embed_dim": hidden, "hidden_size": hidden, "mlp_ratio": 2},
+            vision_config={
+                **tower,
+                "embed_dim": vision_hidden,
+                "hidden_size": hidden,
+                "mlp_ratio": 2,
+            },
             architectures=[_ARCHITECTURES[family]],
             **ids,
         )
-    tower |= {"hidden_size": hidden, "out_hidden_size": hidden, "intermediate_size": 2 * hidden}
+    tower |= {
+        "hidden_size": vision_hidden,
+        "out_hidden_size": hidden,
+        "intermediate_size": 2 * vision_hidden,
+    }
     if family == "qwen2_5_vl":
         return transformers.Qwen2_5_VLConfig(
             text_config={**text, "rope_parameters": mrope | {"rope_theta": 1e6}},
@@ -177,20 +193,25 @@ def vision_ids(tokenizer: PreTrainedTokenizerBase) -> VisionIds:
     }
 
 
-def make_processor(family: str, tokenizer: PreTrainedTokenizerBase) -> transformers.ProcessorMixin:
-    """Return a family's processor; its pixel limits leave frames of usual sizes as they are."""
+def make_processor(
+    family: str, tokenizer: PreTrainedTokenizerBase, frame_pixels: int = LARGEST_FRAME
+) -> transformers.ProcessorMixin:
+    """Return a family's processor, which reduces frames of more than `frame_pixels`.
+
+    The default leaves frames of usual sizes as they are.
+    """
     patch_px = PATCH_PX[family]
-    frame_pixels = {"shortest_edge": 28 * 28, "longest_edge": 768 * 32 * 32}
-    images = transformers.Qwen2VLImageProcessor(patch_size=patch_px, size=frame_pixels)
+    limits = {"shortest_edge": 28 * 28, "longest_edge": frame_pixels}
+    images = transformers.Qwen2VLImageProcessor(patch_size=patch_px, size=limits)
     if family == "qwen3_vl":
         # Qwen3-VL's limits are for all frames of a video together.
-        video_pixels = {"shortest_edge": 32 * 32, "longest_edge": 768 * 768 * 32 * 32}
+        video_pixels = {"shortest_edge": 32 * 32, "longest_edge": 768 * frame_pixels}
         qwen3_videos = transformers.Qwen3VLVideoProcessor(
             patch_size=patch_px, size=video_pixels, cap_pixels_per_frame=False
         )
         return transformers.Qwen3VLProcessor(images, tokenizer, qwen3_videos, CHAT_TEMPLATE)
     videos = transformers.Qwen2VLVideoProcessor(
-        patch_size=patch_px, size=frame_pixels, cap_pixels_per_frame=False
+        patch_size=patch_px, size=limits, cap_pixels_per_frame=False
     )
     if family == "qwen2_vl":
         return transformers.Qwen2VLProcessor(images, tokenizer, videos, CHAT_TEMPLATE)

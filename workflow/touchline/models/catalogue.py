@@ -33,7 +33,7 @@ _LANGUAGE_MODEL = BackendInfo(
     "",
     logs_steps=True,
     takes_open_questions=True,
-    answering=("max_new_tokens", "candidates"),
+    answering=("max_new_tokens", "candidates", "ablate"),
     environment="models",
 )
 BACKENDS = {
@@ -76,7 +76,7 @@ if TYPE_CHECKING:  # every module satisfies its protocol
     _TRAINERS: tuple[backend.TrainableBackend, ...] = (linear_fit, tcn_fit, vlm_fit, causal_lm_fit)
 
 # Keys of a model's entry in the configuration that other stages read, not the backend.
-_NOT_OF_BACKEND = ("backend", "threshold", "fine_tune")
+_NOT_OF_BACKEND = ("backend", "threshold", "fine_tune", "trained_as")
 
 
 def module_of(name: str) -> str:
@@ -108,7 +108,7 @@ def load_trainer(name: str) -> backend.TrainableBackend:
 
 
 def is_trained(entry: dict) -> bool:
-    """Return whether a model, given its entry in the configuration, is trained before inference."""
+    """Return whether a model, given its entry in the configuration, answers with trained weights."""
     is_ready = "weights" in entry or not entry.get("fine_tune", True)
     return bool(BACKENDS[entry["backend"]].trainer) and not is_ready
 
@@ -136,10 +136,16 @@ def check_actions(entry: dict, actions: list[str], labels: dict[str, str]) -> No
         tcn_weights.read_description(folder, remedy).check_actions(actions, labels, weights)
 
 
+def inputs_of(entry: dict) -> list[str]:
+    """Return the inputs of a model's prompts, given its entry in the configuration."""
+    inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
+    reads_video = BACKENDS[entry["backend"]].reads_video
+    return [name for name in inputs if reads_video or name != "video"]
+
+
 def reads_video(entry: dict) -> bool:
     """Return whether a model, given its entry in the configuration, reads the chunks' videos."""
-    inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
-    return BACKENDS[entry["backend"]].reads_video and "video" in inputs
+    return "video" in inputs_of(entry)
 
 
 def settings_of(entry: dict, labels: dict[str, str]) -> dict:

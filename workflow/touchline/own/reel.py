@@ -112,7 +112,7 @@ def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
     entry = config["models"][model]
     if not catalogue.is_trained(entry):
         return None
-    folder = given or Path(f"results/models/{model}")
+    folder = given or Path(f"results/models/{entry.get('trained_as', model)}")
     if not folder.is_dir():
         raise InputError(
             f"{model} has to be trained, and there is no {folder}. Run the workflow with it in "

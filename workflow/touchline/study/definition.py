@@ -7,7 +7,7 @@ from touchline.data import matches
 from touchline.models import catalogue
 from touchline.models.catalogue import BACKENDS
 from touchline.study.config_checks import check_config
-from touchline.study.paths import BASES, CHUNKS, LOSS, MODEL
+from touchline.study.paths import CHUNKS, LOSS, MODEL
 
 NO_MODEL = r"(?!)"  # a regular expression that matches nothing
 
@@ -60,13 +60,22 @@ class StudyDefinition:
             for match in self.scored()
         }
 
-    def trains(self, model: str) -> bool:
-        """Return whether a model is trained in this study."""
-        return catalogue.is_trained(self.models[model])
+    def entry(self, model: str) -> dict:
+        """Return the configuration of a model, compared or trained for one that is."""
+        return self.config["models"][model]
+
+    def trained_as(self, model: str) -> str | None:
+        """Return the model whose training a model answers with: itself, another one or none."""
+        entry = self.entry(model)
+        return entry.get("trained_as", model) if catalogue.is_trained(entry) else None
+
+    def trained(self) -> list[str]:
+        """Return the models that are trained in this study."""
+        return list(dict.fromkeys(filter(None, map(self.trained_as, self.models))))
 
     def reads_video(self, model: str) -> bool:
         """Return whether a model reads the chunks' videos."""
-        return catalogue.reads_video(self.models[model])
+        return catalogue.reads_video(self.entry(model))
 
     def baselines(self) -> list[str]:
         """Return the baselines: models that read neither video nor commentary."""
@@ -76,22 +85,18 @@ class StudyDefinition:
         """Return a regular expression of the models that are local language models, or not."""
         names = [
             re.escape(model)
-            for model, entry in self.models.items()
-            if (BACKENDS[entry["backend"]].environment == "models") == language_models
+            for model in dict.fromkeys([*self.models, *self.trained()])
+            if (BACKENDS[self.entry(model)["backend"]].environment == "models") == language_models
         ]
         return "|".join(names) or NO_MODEL
 
     def environment_name(self, model: str) -> str:
         """Return the name of a model's environment, one of envs/*.yaml."""
-        entry = self.models[model]
+        entry = self.entry(model)
         if "weights" in entry:  # torch is for training
             return "tables"
         # Whatever loads a base needs torch.
         return "models" if "base" in entry else BACKENDS[entry["backend"]].environment
-
-    def base_folder(self, base: str) -> str:
-        """Return the folder of a base that this study makes."""
-        return BASES.format(base=base)
 
     def manifests_of(self, matches: list[str]) -> list[str]:
         """Return the manifest of every half of these matches that has a video."""
@@ -111,9 +116,7 @@ class StudyDefinition:
     def logged(self) -> list[str]:
         """Return the models whose training has a log of its steps."""
         return [
-            model
-            for model, entry in self.models.items()
-            if self.trains(model) and BACKENDS[entry["backend"]].logs_steps
+            model for model in self.trained() if BACKENDS[self.entry(model)["backend"]].logs_steps
         ]
 
     def logged_folders(self) -> list[str]:

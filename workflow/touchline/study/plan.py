@@ -11,7 +11,7 @@ from pathlib import Path
 from touchline.core.digest import digest
 from touchline.core.problems import InputError
 from touchline.data import spotting_json
-from touchline.models import catalogue
+from touchline.models import catalogue, shipped_bases
 from touchline.study.definition import StudyDefinition
 from touchline.study.job_arguments import (
     as_inputs,
@@ -115,11 +115,11 @@ class Plan(StudyDefinition):
 
     def backend_code(self, wildcards: Wildcards) -> str:
         """Return the digest of the code that a model answers with."""
-        return digest(catalogue.module_of(self.models[wildcards.model]["backend"]))
+        return digest(catalogue.module_of(self.entry(wildcards.model)["backend"]))
 
     def training_code(self, wildcards: Wildcards) -> str:
         """Return the digest of the code that a model is trained with."""
-        return digest(catalogue.trainer_of(self.models[wildcards.model]["backend"]))
+        return digest(catalogue.trainer_of(self.entry(wildcards.model)["backend"]))
 
     def environment(self, wildcards: Wildcards) -> str:
         """Return the conda environment of a model, relative to the rules."""
@@ -131,23 +131,18 @@ class Plan(StudyDefinition):
 
     def requests(self, wildcards: Wildcards) -> int:
         """Return 1 for a job that asks a server, of which profiles run one at a time, else 0."""
-        return int(self.models[wildcards.model]["backend"] == "openai_api")
+        return int(self.entry(wildcards.model)["backend"] == "openai_api")
 
-    def base_arguments(self, wildcards: Wildcards) -> str:
-        """Return the arguments of `touchline demo_base`."""
-        return flags(**self.config["bases"][wildcards.base])
-
-    def made_base(self, wildcards: Wildcards) -> list[str]:
-        """Return the folder of a model's base where this study makes it, or nothing."""
-        base = self.models[wildcards.model].get("base")
-        return [base] if base in map(self.base_folder, self.config["bases"]) else []
+    def base_content(self, wildcards: Wildcards) -> str:
+        """Return a checksum of a model's base where it is one of the package, else nothing."""
+        return shipped_bases.content(self.entry(wildcards.model).get("base"))
 
     def fit_arguments(self, wildcards: Wildcards) -> str:
         """Return a model's backend and training settings, as arguments of `touchline fit`."""
         return self._model_arguments(wildcards.model, catalogue.training_settings_of)
 
     def _model_arguments(self, model: str, settings_of: Callable[[dict, dict], dict]) -> str:
-        entry = self.models[model]
+        entry = self.entry(model)
         return flags(backend=entry["backend"], settings=settings_of(entry, self.config["labels"]))
 
     def training_priority(self, wildcards: Wildcards) -> int:
@@ -156,11 +151,11 @@ class Plan(StudyDefinition):
 
     @cached_property
     def _trained_on(self) -> set[str]:
-        return set(self.matches_of("train", labelled=True)) if any(map(self.trains, self.models)) else set()
+        return set(self.matches_of("train", labelled=True)) if self.trained() else set()
 
     def training_threads(self, wildcards: Wildcards) -> int:
         """Return the threads of a model's training, where that needs no GPU."""
-        return catalogue.BACKENDS[self.models[wildcards.model]["backend"]].training_threads
+        return catalogue.BACKENDS[self.entry(wildcards.model)["backend"]].training_threads
 
     def training_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the chunk manifests that a model is trained on; nothing if it reads no video."""
@@ -175,8 +170,9 @@ class Plan(StudyDefinition):
         )
 
     def trained_model(self, wildcards: Wildcards) -> list[str]:
-        """Return the folder of the trained model, or nothing for a model that is not trained."""
-        return [MODEL.format(model=wildcards.model)] if self.trains(wildcards.model) else []
+        """Return the folder with a model's trained weights, or nothing for one without any."""
+        trained = self.trained_as(wildcards.model)
+        return [MODEL.format(model=trained)] if trained else []
 
     def watched_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the chunk manifests of a match, or nothing for a model that reads no video."""
@@ -184,7 +180,7 @@ class Plan(StudyDefinition):
 
     def published(self, wildcards: Wildcards) -> list[str]:
         """Return the file with another system's answers to the match: a zip, or one in a folder."""
-        entry = self.models[wildcards.model]
+        entry = self.entry(wildcards.model)
         if entry["backend"] != "external":
             return []
         path = Path(entry["path"])
@@ -235,7 +231,7 @@ class Plan(StudyDefinition):
 
     def score_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline score`."""
-        threshold = self.models[wildcards.model].get("threshold", 0.0)
+        threshold = self.entry(wildcards.model).get("threshold", 0.0)
         return flags(
             matches=self.scored(),
             tune=self.tuned(wildcards.model),

@@ -46,3 +46,12 @@ def test_settings_that_do_not_exist_are_refused(tiny):
     refused(entry(tiny, quantize="int3"), "quantize is 'int3'")
     refused(entry(tiny, prompt={"clock": "wall"}), "no clock 'wall'")
     refused({}, "missing 1 required positional argument: 'base'")
+
+
+def test_the_vision_tower_and_the_head_are_not_quantised(tiny):
+    model, _ = loader.load_base(str(tiny), "nf4", "cpu", vision=True)
+    quantised = [
+        name for name, module in model.named_modules() if type(module).__name__ == "Linear4bit"
+    ]
+    assert quantised
+    assert all(".language_model.layers." in name for name in quantised)

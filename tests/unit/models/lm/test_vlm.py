@@ -49,6 +49,24 @@ def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_
         assert prefix.vision["video_grid_thw"].tolist() == [[pairs, 4, 8]]
 
 
+def test_a_blanked_input_does_not_reach_the_model(tiny, manifests):
+    """Answers without the video are those to black frames, those without commentary to no lines."""
+    asked = samples(2)
+    inputs = {}
+    for ablate in ((), ("video",), ("commentary",)):
+        model = vlm.load(entry(tiny, ablate=ablate), None)
+        encode, seen = model.encoder.encode_prompt, inputs.setdefault(ablate, [])
+        model.encoder.encode_prompt = lambda chunk, actions, encode=encode, seen=seen: (
+            seen.append(chunk) or encode(chunk, actions)
+        )
+        model.answer(Match("a_match", asked, manifests=manifests))
+    for shown, dark, mute in zip(*inputs.values(), strict=True):
+        assert shown.frames["broadcast"].any()
+        assert not dark.frames["broadcast"].any()
+        assert (mute.frames["broadcast"] == shown.frames["broadcast"]).all()
+        assert dark.lines == shown.lines != mute.lines == ()
+
+
 def test_a_single_frame_is_shown_twice(tiny):
     """The last chunk of a half may have one frame, and processors merge frames in pairs."""
     encoder = vlm.load(entry(tiny), None).encoder

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from touchline.core import schema
 from touchline.core.problems import ROW_LEFT_OUT, InputError, Problem
 from touchline.jobs.unfinished import UNFINISHED
+from touchline.models import shipped_bases
 from touchline.models.api import batches, journal_tables, local_server
 from touchline.models.api.ask import RequestSender
 from touchline.models.api.completions import Request, cost_usd, make_request
@@ -51,8 +52,9 @@ class ApiModel:
         settings = self.settings
         if settings.base is None:
             return self._answer(match, Server(settings), Journal(journal_path(settings)))
-        with tempfile.TemporaryDirectory() as folder, local_server.serve(settings.base) as address:
-            local = replace(settings, model=settings.base, base_url=address, api_key_variable=None)
+        base = shipped_bases.locate(settings.base)
+        with tempfile.TemporaryDirectory() as folder, local_server.serve(base) as address:
+            local = replace(settings, model=base, base_url=address, api_key_variable=None)
             # Free answers are not kept: another base may be in the same folder next time.
             return self._answer(match, Server(local), Journal(Path(folder) / "journal.sqlite"))
 

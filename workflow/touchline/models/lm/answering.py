@@ -13,6 +13,7 @@ from touchline.models.backend import Match
 from touchline.models.lm import loader, shared_prefix
 from touchline.models.lm.lm_settings import (
     LanguageModelSettings,
+    ablated,
     parse_settings,
     with_frames,
 )
@@ -52,6 +53,7 @@ class Spotter:
         for row in tqdm(chunks.iter_rows(named=True), match.name, len(chunks), unit="chunk"):
             try:
                 chunk = with_frames(to_chunk(match.name, row), videos, self.settings)
+                chunk = ablated(chunk, self.settings.ablate)
             except VideoError as error:
                 name, half, number = match.name, row["half"], row["chunk"]
                 unread.append(UnreadChunk(name, half, number, error.problem, error.remedy))

@@ -1,6 +1,9 @@
 """Settings of a language model and the frames that they select, in training and inference alike."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from touchline.models.check_settings import build_settings
 from touchline.models.lm.loader import LoraSettings
@@ -40,11 +43,20 @@ class LanguageModelSettings:
     device: str = "auto"  # auto, cpu, or cuda, which must be available
     fps: float | None = None  # frames per second; None takes all frames of the chunk's file
     max_new_tokens: int = 128
+    ablate: tuple[str, ...] = ()  # inputs that are blanked in inference
     candidates: bool = False  # for a negative answer, also predict the most probable interval
     negative_fraction: float = 1.0  # share of the (chunk, action) pairs without event to train on
     prompt: PromptSettings = field(default_factory=PromptSettings)
     lora: LoraSettings = field(default_factory=LoraSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an input that is to be blanked and that the prompts do not have."""
+        object.__setattr__(self, "ablate", tuple(self.ablate))
+        if not set(self.ablate) <= set(self.prompt.inputs):
+            raise ValueError(
+                f"ablate {list(self.ablate)}: the prompts have {list(self.prompt.inputs)} alone"
+            )
 
 
 def parse_settings(entry: dict) -> LanguageModelSettings:
@@ -70,3 +82,11 @@ def with_frames(chunk: Chunk, videos: ChunkStore, settings: LanguageModelSetting
         return chunk
     frames, frame_s = videos.read_frames(chunk.half, chunk.chunk, sources, settings.fps)
     return replace(chunk, frames=frames, frame_s=frame_s)
+
+
+def ablated(chunk: Chunk, inputs: Collection[str]) -> Chunk:
+    """Return the chunk with these inputs blanked: black frames, no commentary lines."""
+    if "video" in inputs:
+        black = {source: np.zeros_like(frames) for source, frames in chunk.frames.items()}
+        chunk = replace(chunk, frames=black)
+    return replace(chunk, lines=()) if "commentary" in inputs else chunk

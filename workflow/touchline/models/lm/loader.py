@@ -1,5 +1,6 @@
 """Base models: loading by name or folder, 4-bit quantisation, and LoRA adapters."""
 
+import json
 import logging
 import os
 from collections.abc import Sequence
@@ -24,7 +25,9 @@ from transformers import (
     ProcessorMixin,
 )
 
+from touchline.core.files import write_text
 from touchline.core.problems import InputError
+from touchline.models import shipped_bases
 from touchline.models.lm import weights
 from touchline.models.lm.attention_masks import check_attention
 
@@ -54,6 +57,7 @@ class LoraSettings:
     freeze_vision: bool = True
 
 
+ADAPTER_CONFIG = "adapter_config.json"
 MIN_VOCABULARY = 256  # a byte-level tokenizer has at least a token for each byte
 
 
@@ -62,21 +66,23 @@ def load_base(
 ) -> tuple[PreTrainedModel, ProcessorMixin | PreTrainedTokenizerBase]:
     """Load a base model and its processor (its tokenizer for a text model).
 
-    `base` is a folder or a name on the model hub, `quantize` is `nf4` or None, `device` is `auto`,
-    `cpu` or `cuda`. Raises `InputError` for values that cannot be loaded.
+    `base` is a folder, a name on the model hub or a base of the package (`shipped_bases`),
+    `quantize` is `nf4` or None, `device` is `auto`, `cpu` or `cuda`. Raises `InputError` for values
+    that cannot be loaded.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is cuda, but torch finds no GPU here: use auto or cpu, or a GPU.")
     gpu = device != "cpu" and torch.cuda.is_available()
     implementation = _check_family(base, read_config(base), vision)
-    processor = _processor(base, vision)
+    folder = shipped_bases.locate(base)
+    processor = _processor(base, folder, vision)
     dtype = torch.bfloat16 if gpu and torch.cuda.is_bf16_supported() else torch.float32
     quantization = _quantization(quantize, dtype)
-    weights.check_base_files(base)
+    weights.check_base_files(folder)
     kind = AutoModelForImageTextToText if vision else AutoModelForCausalLM
     try:
         loaded: Any = kind.from_pretrained(
-            base,
+            folder,
             dtype=dtype,
             device_map={"": int(os.environ.get("LOCAL_RANK", 0)) if gpu else "cpu"},
             attn_implementation=implementation,
@@ -120,6 +126,15 @@ def add_adapter(model: PreTrainedModel, lora: LoraSettings, seed: int) -> PeftMo
             target_modules=names,
             task_type="CAUSAL_LM",
         ),
+    )
+
+
+def save_adapter(adapted: PeftModel, base: str, folder: Path) -> None:
+    """Write the adapter of a base, under whose name it is kept: the same on every machine."""
+    adapted.save_pretrained(str(folder))
+    config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    write_text(
+        folder / ADAPTER_CONFIG, json.dumps(config | {"base_model_name_or_path": base}, indent=2)
     )
 
 
@@ -167,9 +182,10 @@ def base_of(folder: Path) -> str:
 
 def read_config(base: str) -> PreTrainedConfig:
     """Return a base's configuration; raise `InputError` where none is readable or it brings code."""
-    weights.check_no_code(base)
+    folder = shipped_bases.locate(base)
+    weights.check_no_code(folder)
     try:
-        return AutoConfig.from_pretrained(base, trust_remote_code=False)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # whatever the validation of a stranger's file raises
         raise InputError(
             f"base {base}: no readable config.json, neither as a folder nor on the model hub"
@@ -194,11 +210,11 @@ def _check_family(base: str, config: PreTrainedConfig, vision: bool) -> str:
     return "sdpa" if model._supports_sdpa else "eager"
 
 
-def _processor(base: str, vision: bool) -> ProcessorMixin | PreTrainedTokenizerBase:
+def _processor(base: str, folder: str, vision: bool) -> ProcessorMixin | PreTrainedTokenizerBase:
     loader, name = (AutoProcessor, "processor") if vision else (AutoTokenizer, "tokenizer")
     remedy = "Copy its files beside the weights."
     try:
-        processor = loader.from_pretrained(base, trust_remote_code=False)
+        processor = loader.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises plain exceptions
         raise InputError(
             f"base {base}: no {name} there that can be read{_reason(error)}. {remedy}"
@@ -234,5 +250,5 @@ def _quantization(quantize: str | None, dtype: torch.dtype) -> BitsAndBytesConfi
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=dtype,
         # The vision tower is small, and quantisation would harm it most.
-        llm_int8_skip_modules=["visual", "lm_head"],
+        llm_int8_skip_modules=[r".*\bvisual", "lm_head"],  # patterns from the start of a name
     )

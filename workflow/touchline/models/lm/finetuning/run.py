@@ -64,7 +64,7 @@ def _train(
     log = trainer.train(adapted, encoder, examples, settings.training, checkpoints)
     if not trainer.is_main_process():
         return
-    adapted.save_pretrained(str(folder))
+    loader.save_adapter(adapted, settings.base, folder)
     problems = unread_problems(examples.unread, "fit", "The training went on without it.")
     schema.write(folder / "log.parquet", log, schema.LOG, problems)
     print(f"{len(items)} chunks, {log.height} steps", file=sys.stderr)
