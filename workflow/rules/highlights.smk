@@ -95,7 +95,7 @@ rule highlights:
         "Reel {wildcards.query} of {wildcards.match}"
     shell:
         "touchline highlights {params.arguments} --answers {input.answers}"
-        " --samples {input.samples} --threads {threads} --folder {output} 2>&1 | tee {log}"
+        " --samples {input.samples} --threads {threads} --folder {output} > {log} 2>&1"
 
 
 rule reel_page:

@@ -79,4 +79,4 @@ rule chunks:
         "Chunks of half {wildcards.half} of {wildcards.match}"
     shell:
         "touchline chunks {params.arguments} --folder {output.folder} --manifest {output.manifest}"
-        " 2>&1 | tee {log}"
+        " > {log} 2>&1"

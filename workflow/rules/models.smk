@@ -33,10 +33,9 @@ rule fit:
         data=plan.training_arguments,
     message:
         "Train {wildcards.model}"
-    # SIGTERM reaches every process of a job: the shell and tee outlive the training, which saves.
+    # SIGTERM reaches every process of a job: the shell outlives the training, which saves.
     shell:
-        "trap : TERM; touchline fit {params.arguments} {params.data} --folder {output}"
-        " 2>&1 | (trap '' TERM; exec tee {log})"
+        "trap : TERM; touchline fit {params.arguments} {params.data} --folder {output} > {log} 2>&1"
 
 
 use rule fit as fit_language_model with:
@@ -114,4 +113,4 @@ rule estimate:
     message:
         "What {wildcards.model} would cost"
     shell:
-        "touchline estimate {params.arguments} {params.data} --out {output}" " 2>&1 | tee {log}"
+        "touchline estimate {params.arguments} {params.data} --out {output} > {log} 2>&1"

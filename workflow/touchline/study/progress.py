@@ -99,6 +99,7 @@ class Progress:
         self.console = Console(stderr=not to_stdout, highlight=False, soft_wrap=True)
         self.stages: dict[str, Stage] = {}
         self.running: dict[int, Job] = {}
+        self.failed: set[int] = set()  # numbers of jobs, which Snakemake may run again
         self.began_s = time.monotonic()
         self.lock = threading.Lock()
         self.live: Live | None = None
@@ -145,6 +146,9 @@ class Progress:
             rule = fields["rule_name"]
             stage = self.stages.setdefault(rule, Stage(0))
             stage.started_s = stage.started_s or time.monotonic()
+            if fields["jobid"] in self.failed:
+                self.failed.remove(fields["jobid"])
+                stage.failed -= 1
             logs = [Path(path) for path in fields["log"] or ()]
             message = fields["rule_msg"] or _readable(rule)
             self.running[fields["jobid"]] = Job(rule, message, next(iter(logs), None))
@@ -155,7 +159,10 @@ class Progress:
             number = fields["job_id"] if event == LogEvent.JOB_FINISHED else fields["jobid"]
             job = self.running.pop(number, None)
             if job:
-                yield from self._end(job, failed=event == LogEvent.JOB_ERROR)
+                failed = event == LogEvent.JOB_ERROR
+                if failed:
+                    self.failed.add(number)
+                yield from self._end(job, failed)
 
     def _end(self, job: Job, failed: bool) -> Iterator[RenderableType]:
         stage = self.stages[job.rule]
