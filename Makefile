@@ -48,17 +48,28 @@ endif
 	command -v ffmpeg || ln -sf "$$(python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')" $(BIN)/ffmpeg
 	touch $@
 
+define AFTER_DEMO
+
+Look at
+  demo/results/report.html                               figures, tables and what each model answered
+  demo/results/highlights/second-half-goals/index.html   reels of a query, with their clips in a player
+  demo/SoccerNet/*/*/2024-08-21*/2_224p.mkv              the second half of one of the matches
+Try next
+  . .venv/bin/activate
+  snakemake --profile profiles/demo --config 'models={"linear": {"alpha": 0.001}}'   # only what depends on linear runs again
+  touchline reel demo/SoccerNet/*/*/2024-08-21*/2_224p.mkv --commentary demo/sn-echoes/*/*/*/*/2024-08-21*/2_asr.json --query "the goals and corners"
+  make soccernet DATA=/path/to/your/SoccerNet SPLIT=valid
+endef
+export AFTER_DEMO
+
 demo: .venv/installed ## run the whole workflow on a few matches that are drawn by code
-	touchline demo_matches --out demo
-	cd demo && touchline sheet --soccernet SoccerNet --echoes sn-echoes --splits splits.csv
-	snakemake --profile profiles/demo
-	@echo
-	@echo "report    demo/results/report.html"
-	@echo "reels     demo/results/highlights/second-half-goals/index.html"
-	@echo "table     demo/results/metrics.csv"
-	@echo "problems  demo/results/problems.csv"
-	@echo "matches   demo/SoccerNet/<league>/<season>/<game>/1_224p.mkv, 2_224p.mkv"
-	@echo "chunks    demo/results/chunks/<match>/<half>/NNN.mkv, their frames' times in <half>.parquet"
+	@echo "1 of 3: draw six matches (demo/SoccerNet) and list them (demo/matches.csv)"
+	@touchline demo_matches --out demo
+	@cd demo && touchline sheet --soccernet SoccerNet --echoes sn-echoes --splits splits.csv
+	@echo "2 of 3: train the models on three of them, and let all models answer two others"
+	@snakemake --profile profiles/demo
+	@echo "3 of 3: done"
+	@echo "$$AFTER_DEMO"
 
 contact-sheet: .venv/installed ## draw one demo match's actions on one picture, demo/contact-sheet.png
 	touchline demo_matches --contact-sheet demo/contact-sheet.png
