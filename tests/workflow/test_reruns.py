@@ -57,7 +57,8 @@ def fill(folder: Path) -> None:
         samples={"actions": ["goal", "foul"]},
         chunks={"when": "needed"},
         models={
-            "watching": {"backend": "vlm", "base": "touchline:qwen2-vl", "fine_tune": False} | SMALL,
+            "watching": {"backend": "vlm", "base": "touchline:qwen2-vl", "fine_tune": False}
+            | SMALL,
             "reading": {"backend": "causal_lm", "base": "reader"} | SMALL | reading,
             "added": {"backend": "constant", "length_s": 20},
         },

@@ -41,7 +41,10 @@ def test_every_file_of_the_study_has_its_inputs_code_times_and_maker(study, demo
     assert metrics["by"] == (demo / "results/metrics.csv").owner()
     assert set(metrics["code"]) == {"touchline.evaluation.metrics"}
     model = record["made"]["results/models/linear"]
-    assert set(model["code"]) == {"touchline.models.training_data", "touchline.models.words.linear_fit"}
+    assert set(model["code"]) == {
+        "touchline.models.training_data",
+        "touchline.models.words.linear_fit",
+    }
     labels = str(study.labels("Ferrowick").relative_to(demo))
     assert record["raw"][labels] == checksum(demo / labels)
     assert record["raw"]["matches.csv"] == checksum(demo / "matches.csv")

@@ -37,7 +37,9 @@ def read_commentary(
     def problem(text: str, remedy: str, effect: str, row: int | None = None) -> Problem:
         return Problem(match, "commentary", text, remedy, effect, half, str(path), row)
 
-    unusable = partial(schema.unusable_file, schema.COMMENTARY, match, "commentary", path, half=half)
+    unusable = partial(
+        schema.unusable_file, schema.COMMENTARY, match, "commentary", path, half=half
+    )
 
     try:
         entries = _entries(read_json(path))

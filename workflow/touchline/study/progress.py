@@ -21,7 +21,7 @@ from rich.text import Text
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from touchline.core.clock import format_time
-from touchline.core.problems import printable
+from touchline.core.problems import printable, shorten
 
 HANDLED = {
     LogEvent.RUN_INFO,
@@ -196,12 +196,12 @@ class Progress:
             found = read_bar(job.log) if job.log else None
             if found:
                 what, percent, counts, left = found
-                label = f"{printable(job.message)}: {what}"[:LONGEST_LABEL]
+                label = shorten(f"{printable(job.message)}: {what}", LONGEST_LABEL)
                 bar = ProgressBar(100, percent, width=BAR_WIDTH)
                 grid.add_row(Text(label), bar, Text(f"{counts}, {left} left"))
             elif stages[job.rule].total == 1:
-                label = Text(printable(job.message)[:LONGEST_LABEL])
-                grid.add_row(label, "", _elapsed(job.started_s))
+                label = shorten(printable(job.message), LONGEST_LABEL)
+                grid.add_row(Text(label), "", _elapsed(job.started_s))
         total = sum(stage.total for stage in stages.values())
         done = sum(stage.done for stage in stages.values())
         bar = ProgressBar(total, done, width=BAR_WIDTH)
