@@ -20,18 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # Without a limit of its own, the workflow drops Snakemake's, 100 jobs a second; 101 stands for it.
 WAYS = {
-    "Snakemake's own": [
-        "--max-jobs-per-timespan=101/1s", "--scheduler=ilp", "--scheduler-subsample=1000000",
-    ],
-    "greedy": [
-        "--max-jobs-per-timespan=101/1s", "--scheduler=greedy", "--scheduler-subsample=1000000",
-    ],
-    "6000/60s": [
-        "--max-jobs-per-timespan=6000/60s", "--scheduler=greedy", "--scheduler-subsample=1000000",
-    ],
-    "all ready jobs": ["--scheduler-subsample=1000000"],
+    "limit, ilp": ["--max-jobs-per-timespan=101/1s", "--scheduler=ilp"],
+    "limit": ["--max-jobs-per-timespan=101/1s"],
+    "6000/60s": ["--max-jobs-per-timespan=6000/60s"],
     "kept": [],
-}  # fmt: skip
+}
 MAIN = """
 import atexit, resource, signal, sys
 from snakemake.cli import main

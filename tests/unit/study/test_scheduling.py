@@ -11,10 +11,10 @@ from touchline.study.plan import Plan
 
 SNAKEFILE = """
 import threading
-from touchline.study.library_internals import drop_rate_limit
+from touchline.study.library_internals import lighten_scheduler
 
 onstart:
-    drop_rate_limit(workflow)
+    lighten_scheduler(workflow)
 
 onsuccess:
     timers = [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
@@ -39,6 +39,33 @@ def test_no_timer_looks_at_the_queue_again_unless_the_user_sets_a_limit(options,
     )
     (line,) = [line for line in run.stdout.splitlines() if line.startswith("timers: ")]
     assert (line != "timers: 0") == timers
+
+
+ORDER = """
+from touchline.study.library_internals import lighten_scheduler
+
+onstart:
+    lighten_scheduler(workflow)
+
+rule all:
+    input: expand("{part}/{number}", part=["early", "late"], number=range(40))
+
+rule early:
+    output: "early/{number}"
+    priority: 1
+    shell: "echo early >> order; touch {output}"
+
+rule late:
+    output: "late/{number}"
+    shell: "echo late >> order; touch {output}"
+"""
+
+
+def test_of_many_ready_jobs_those_of_higher_priority_are_started_first(tmp_path):
+    (tmp_path / "Snakefile").write_text(ORDER)
+    command = [PYTHON, "-m", "snakemake", "--cores", "1", "--scheduler", "greedy"]
+    subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=True)
+    assert (tmp_path / "order").read_text().split() == ["early"] * 40 + ["late"] * 40
 
 
 def study(tmp_path, compare: list[str]) -> Plan:
