@@ -47,6 +47,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if slow and config.option.markexpr == "not slow" else None
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Start a worker more than there are cores: that of Slurm's tests waits most of the time."""
     return len(os.sched_getaffinity(0)) + 1

@@ -28,6 +28,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "odd.json").write_text(json.dumps(odd))
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "asr.json").write_text('{"segments": {"0": [0.5, 1.5, "Goal!"]}}')
+    (tmp_path / "ms.json").write_text('{"segments": {"0": [1800500, 1801500, "Goal!"]}}')
     return tmp_path
 
 
@@ -54,7 +55,7 @@ def problems_of(folder, *rows: str) -> list[tuple[str, str, str]]:
         ("a,1,test,,60,odd.json,", "labels", ROW_LEFT_OUT),
         ("a,1,test,,0.5,labels.json,", "labels", ROW_LEFT_OUT),
         ("a,1,test,,60,,broken.json", "commentary", MATCH_SET_ASIDE),
-        ("a,1,test,,0.04,,asr.json", "commentary", MATCH_SET_ASIDE),
+        ("a,1,test,,2700,,ms.json", "commentary", MATCH_SET_ASIDE),
     ],
 )
 def test_each_problem_of_a_run_is_found_before_it(folder, row, stage_name, effect):

@@ -77,7 +77,10 @@ def order_rows(metrics: pl.DataFrame, models: list[str]) -> pl.DataFrame:
 
 
 def format_pooled(path: Path | str) -> str:
-    """Return a row per model from a metrics.csv as text; raise `InputError` without such a file."""
+    """Return a row per model from a metrics.csv as text, highest F1 first.
+
+    Raises `InputError` without such a file.
+    """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such table. Run without --show to make it.")
     columns = pl.Schema(
@@ -85,6 +88,7 @@ def format_pooled(path: Path | str) -> str:
         | dict.fromkeys(["precision", "recall", "f1", "f1_low", "f1_high"], pl.Float64())
     )
     pooled = pl.read_csv(path, schema_overrides=columns).filter(action=ALL, protocol="full")
+    pooled = pooled.sort("f1", descending=True, nulls_last=True, maintain_order=True)
     one = dict(pooled.filter(matching="one").select("model", "f1").iter_rows())
     rows = [
         [
