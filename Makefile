@@ -100,10 +100,11 @@ format: .venv/installed ## put the code into its form
 	ruff format
 	snakefmt Snakefile workflow/Snakefile workflow/rules
 
-soccernet: .venv/installed ## DATA=… [SPLIT=valid] [EVERY=5]: the study on a SoccerNet tree, in soccernet/
+soccernet: .venv/installed ## DATA=… [SPLIT=valid] [EVERY=5] [MODELS=constant,linear]: the study on a SoccerNet tree, in soccernet/
 	touchline sheet --soccernet "$(DATA)/SoccerNet" --echoes "$(DATA)/sn-echoes" \
 		--lengths "$(DATA)/half_lengths.csv" --every $(EVERY) --out soccernet/matches.csv
-	snakemake --profile profiles/local --directory soccernet --config score='{"split": "$(SPLIT)"}'
+	snakemake --profile profiles/local --directory soccernet --config score='{"split": "$(SPLIT)"}' \
+		$(if $(MODELS),compare='[$(MODELS)]')
 	@echo "report    soccernet/results/report.html"
 	@echo "table     soccernet/results/metrics.csv"
 	@echo "problems  soccernet/results/problems.csv"
