@@ -198,7 +198,7 @@ def test_a_file_name_with_quotes_and_percent_signs_is_a_name(match, tmp_path, fi
     assert [clip.media_reference.target_url for clip in edl.find_clips()] == [path.as_uri()] * 2
 
 
-@pytest.mark.parametrize("query", ["{}", "[]", '{"text": "goals"}', '{"text": "x", "actions": 1}'])
+@pytest.mark.parametrize("query", ["{}", '{"text": "goals"}', '{"text": "x", "actions": 1}'])
 def test_what_is_no_parsed_query_is_one_sentence_and_leaves_nothing(match, tmp_path, query):
     arguments = shlex.split(flags(**match | {"query": query}))
     with pytest.raises(InputError, match="not a parsed query"):
@@ -208,6 +208,14 @@ def test_what_is_no_parsed_query_is_one_sentence_and_leaves_nothing(match, tmp_p
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_query_that_is_no_object_is_refused_by_the_command_line(match, capsys):
+    with pytest.raises(SystemExit) as end:
+        highlights.main(shlex.split(flags(**match | {"query": "[]"})))
+    assert end.value.code == 2
+    assert "argument --query: '[]': [] is not of type 'object'" in capsys.readouterr().err
+    assert not match["folder"].exists()
 
 
 @pytest.mark.parametrize("stream_copy", [True, False])
