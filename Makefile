@@ -56,7 +56,7 @@ Look at
   demo/SoccerNet/*/*/2024-08-21*/2_224p.mkv              the second half of one of the matches
 Try next
   . .venv/bin/activate
-  snakemake --profile profiles/demo --config 'models={"linear": {"alpha": 0.001}}'   # only what depends on linear runs again
+  snakemake --profile profiles/demo --config 'queries={"corners": "all corners"}'   # adds a reel; nothing else runs again
   touchline reel demo/SoccerNet/*/*/2024-08-21*/2_224p.mkv --commentary demo/sn-echoes/*/*/*/*/2024-08-21*/2_asr.json --query "the goals and corners"
   make soccernet DATA=/path/to/your/SoccerNet SPLIT=valid
 endef

@@ -32,3 +32,13 @@ def test_parameters_of_other_servers_and_plain_http_can_be_set():
     parameters = {"top_k": 20, "extra_body": {"min_p": 0.1}}
     config = complete({"models": {"o4-mini": {"parameters": parameters, "allow_http": True}}})
     assert config["models"]["o4-mini"]["parameters"]["top_k"] == 20
+
+
+def test_numbers_that_snakemake_passes_as_text_are_numbers():
+    models = {"linear": {"alpha": "0.0001", "epochs": "20"}, "qwen2-vl": {"fine_tune": "false"}}
+    whole = complete({"models": models})
+    assert whole["models"]["linear"]["alpha"] == 0.0001
+    assert whole["models"]["linear"]["epochs"] == 20
+    assert whole["models"]["qwen2-vl"]["fine_tune"] is False
+    with pytest.raises(InputError, match=r"models\.linear\.alpha: 'small'"):
+        complete({"models": {"linear": {"alpha": "small"}}})

@@ -113,9 +113,23 @@ def _update(default: dict, config: Mapping) -> dict:
     return default | {
         name: _update(default[name], value)
         if isinstance(value, Mapping) and isinstance(default.get(name), dict)
-        else value
+        else _typed(value, default.get(name))
         for name, value in config.items()
     }
+
+
+def _typed(value: Any, default: Any) -> Any:
+    """Return a value as a number or truth value where the default is one and the text says one.
+
+    Snakemake passes what lies inside of a mapping of `--config` as text.
+    """
+    if not isinstance(value, str) or not isinstance(default, bool | int | float):
+        return value
+    try:
+        number = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return number if isinstance(number, bool | int | float) else value
 
 
 def validator(schema: str) -> jsonschema.Draft202012Validator:
