@@ -5,7 +5,7 @@ their matches have. The other phrases, and how rare actions are, are left to fin
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from torch import Tensor
@@ -76,21 +76,36 @@ def make_example(
             action = ACTIONS[line.event.label]
             lines_by_action.setdefault(action, []).append(line)
             events_s.setdefault(action, []).append(line.event.time_s)
-    absent = [action for action in STUDY_ACTIONS if action not in lines_by_action]
-    actions = [*lines_by_action, *rng.sample(absent, min(NEGATIVES, len(absent)))]
+    return pack_questions(rng, encoder, chunk, events_s, _ask_about_lines(rng, lines_by_action))
+
+
+def pack_questions(
+    rng: random.Random,
+    encoder: Encoder,
+    chunk: Chunk,
+    events_s: dict[str, list[float]],
+    others: Iterable[tuple[str, str]],
+) -> Packed:
+    """Return a chunk with the study's questions on its actions and some absent ones, and `others`.
+
+    `events_s` are the times of each action in the chunk, which starts at 0 s; `others` are further
+    questions with their answers.
+    """
+    absent = [action for action in STUDY_ACTIONS if action not in events_s]
+    actions = [*events_s, *rng.sample(absent, min(NEGATIVES, len(absent)))]
     prefix, questions = encoder.encode_prompt(chunk, actions)
     answers = [
-        format_answer(action, events_s.get(action, []), length_s, encoder.settings)
+        _format_answer(action, events_s.get(action, []), chunk.end_s, encoder.settings)
         for action in actions
     ]
-    turn_end = end_of_turn(encoder, actions[0], questions[0])
-    for question, answer in _ask_about_lines(rng, lines_by_action):
+    turn_end = _end_of_turn(encoder, actions[0], questions[0])
+    for question, answer in others:
         questions.append(encoder.tokenize(question) + turn_end)
         answers.append(answer)
     return pack(prefix, list(zip(questions, map(encoder.answer_ids, answers), strict=True)))
 
 
-def format_answer(
+def _format_answer(
     action: str, times_s: list[float], length_s: float, settings: PromptSettings
 ) -> str:
     """Return the study's answer about an action at these times of a chunk from 0 s on."""
@@ -98,7 +113,7 @@ def format_answer(
     return prompt_text.format_answer(action, intervals, 1, 0.0, settings)
 
 
-def end_of_turn(encoder: Encoder, action: str, question: list[int]) -> list[int]:
+def _end_of_turn(encoder: Encoder, action: str, question: list[int]) -> list[int]:
     """Return the tokens after the text of a question on an action: the end of the user's turn."""
     return question[len(encoder.tokenize(prompt_text.format_question(action))) :]
 
@@ -144,7 +159,7 @@ def tokenizer_texts() -> list[str]:
         *map(prompt_text.format_question, STUDY_ACTIONS),
     ] * 50
     texts += [
-        format_answer(action, times_s, LONGEST_S, SETTINGS)
+        _format_answer(action, times_s, LONGEST_S, SETTINGS)
         for action in STUDY_ACTIONS
         for times_s in ([], [30.0])
     ] * 50

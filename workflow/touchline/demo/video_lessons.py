@@ -8,6 +8,7 @@ action happens and what happens at some times.
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from torch import Tensor
 from transformers import PreTrainedModel, ProcessorMixin
@@ -21,14 +22,12 @@ from touchline.demo.commentary_lessons import (
     ACTIONS,
     KNOWN_PHRASES,
     LONGEST_S,
-    NEGATIVES,
     SHORTEST_S,
     STUDY_ACTIONS,
-    end_of_turn,
-    format_answer,
+    pack_questions,
 )
 from touchline.demo.footage import FRAME_S, Footage
-from touchline.models.lm.shared_prefix import Packed, collate, pack
+from touchline.models.lm.shared_prefix import Packed, collate
 from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.prompts.prompt_text import FRAMES_PER_MARK, PromptSettings
 
@@ -98,22 +97,12 @@ def _make_commentary_example(
 def make_example(rng: random.Random, encoder: Encoder, footage: Footage, length_s: float) -> Packed:
     """Return a chunk of the footage with the study's questions, and some on when and what."""
     chunk, events_s = cut_chunk(rng, footage, length_s)
-    absent = [action for action in STUDY_ACTIONS if action not in events_s]
-    actions = [*events_s, *rng.sample(absent, min(NEGATIVES, len(absent)))]
-    prefix, questions = encoder.encode_prompt(chunk, actions)
-    answers = [
-        format_answer(action, events_s.get(action, []), length_s, encoder.settings)
-        for action in actions
-    ]
     shown_s = {
         action: [(time_s + SHOWN_S[action][0], time_s + SHOWN_S[action][1]) for time_s in times_s]
         for action, times_s in events_s.items()
     }
-    turn_end = end_of_turn(encoder, actions[0], questions[0])
-    for question, answer in [*_ask_when(chunk, shown_s), *_ask_what(rng, chunk, shown_s)]:
-        questions.append(encoder.tokenize(question) + turn_end)
-        answers.append(answer)
-    return pack(prefix, list(zip(questions, map(encoder.answer_ids, answers), strict=True)))
+    others = chain(_ask_when(chunk, shown_s), _ask_what(rng, chunk, shown_s))
+    return pack_questions(rng, encoder, chunk, events_s, others)
 
 
 def cut_chunk(
