@@ -102,6 +102,13 @@ def test_a_job_that_fails_and_is_run_again_is_no_failure_in_the_end(study, tmp_p
     ]
 
 
+def test_shell_commands_are_shown_where_snakemake_is_asked_for_them(study, tmp_path):
+    command = [word for word in study() if word not in ("--quiet", "rules", "host", "reason")]
+    for options, shown in (([], False), (["--printshellcmds", "--forceall"], True)):
+        run = start([*command, *options], tmp_path, stderr=subprocess.PIPE, text=True)
+        assert ("touch cut1.txt > cut1.log" in run.communicate()[1]) == shown
+
+
 def test_a_dry_run_lists_what_snakemake_lists(study, tmp_path):
     run = start([*study(), "-n"], tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     output = run.communicate()[0].decode()

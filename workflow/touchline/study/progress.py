@@ -31,7 +31,6 @@ HANDLED = {
     LogEvent.WORKFLOW_STARTED,
     LogEvent.PROGRESS,
     LogEvent.JOB_STARTED,
-    LogEvent.SHELLCMD,
 }
 # What Snakemake says in every run, which tells nobody anything.
 ROUTINE = (
