@@ -53,8 +53,10 @@ _LONGEST_TEXT = 300
 EXTRAS = {
     "models": ("torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"),
     "api": ("openai", "httpx2"),
+    "scoreboard": ("rapidocr", "onnxruntime"),
     "slurm": ("snakemake_executor_plugin_slurm",),
     "soccernet": ("SoccerNet",),
+    "transcribe": ("faster_whisper", "ctranslate2"),
 }
 
 
