@@ -7,8 +7,8 @@ import yaml
 from project import ROOT
 from touchline.reels.cut import Piece
 from touchline.reels.query import parse_query
-from touchline.reels.source import Source
 from touchline.reels.vocabulary import Vocabulary, read_vocabulary
+from touchline.video.source import Source
 
 LENGTH_S = 60.0
 LINES = [(2, 18.0, 21.0, "What a <b>goal</b> that is!"), (1, 30.0, 32.0, "Corner kick.")]

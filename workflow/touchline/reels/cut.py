@@ -20,7 +20,6 @@ from av.video.frame import PictureType
 
 from touchline.core.errors import disk_errno
 from touchline.core.files import atomic_file
-from touchline.reels.source import DEFAULT_FPS, LONGEST_STILL_S, Picture, Source
 from touchline.reels.title_overlay import COLOUR_FIELDS, Title
 from touchline.video.frame_reader import VideoError, local_url
 from touchline.video.picture_fitter import (
@@ -30,6 +29,7 @@ from touchline.video.picture_fitter import (
     matrix_of,
     shown_size,
 )
+from touchline.video.source import DEFAULT_FPS, LONGEST_STILL_S, Picture, Source
 
 TICKS = 90_000  # of the reel's clock in a second: whole frames of every usual rate
 SOUND_RATE = 48_000  # Hz

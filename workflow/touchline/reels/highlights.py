@@ -23,10 +23,10 @@ from touchline.reels.clips import Clip, ClipSettings, Hit, find_clips
 from touchline.reels.cut import Piece, splice
 from touchline.reels.edit_lists import EditEntry
 from touchline.reels.query import Query
-from touchline.reels.source import Source
 from touchline.reels.stream_copy import copy_pieces
 from touchline.report.qualitative import commentary_of, nearest_lines
 from touchline.video.frame_reader import VideoError
+from touchline.video.source import Source
 
 # A half of the command's --halves, as JSON schema.
 _HALF = {

@@ -15,9 +15,9 @@ from av.container import OutputContainer
 
 from touchline.core.files import atomic_file
 from touchline.reels.cut import TICKS, Cut, Piece, check_any, coding_errors, sources_of
-from touchline.reels.source import MAX_REORDERING, Picture, Source, Stream, Timed
 from touchline.video.frame_reader import VideoError, local_url
 from touchline.video.orientation import orientation_filters
+from touchline.video.source import MAX_REORDERING, Picture, Source, Stream, Timed
 
 # Many players show HEVC in an mp4 only under this tag, whatever tag it has in the source.
 TAGS = {"hevc": "hvc1"}

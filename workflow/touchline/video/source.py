@@ -1,4 +1,4 @@
-"""Source video of a reel: exact access to its pictures and sound from any time on.
+"""Source video of reels and of the scoreboard: its pictures and sound, exactly, from any time on.
 
 Time 0 of a video is its first picture, as everywhere. Times rise strictly from picture to picture,
 whatever the file says (`video/time_stamps.py`).
@@ -42,7 +42,7 @@ class Picture(NamedTuple):
 
 
 class Source:
-    """A video file that clips are cut from; it is opened once."""
+    """A video file that is read from any time on; it is opened once."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         """Open the file with so many decoding threads; raise `VideoError` for one without a picture."""
