@@ -5,7 +5,7 @@ from pathlib import Path
 import yaml
 
 from project import ROOT
-from touchline.reels.cut import Piece
+from touchline.reels.cutting.cut import Piece
 from touchline.reels.query import parse_query
 from touchline.reels.vocabulary import Vocabulary, read_vocabulary
 from touchline.video.source import Source

@@ -10,7 +10,7 @@ import pytest
 import timecode
 from reel_cases import pieces_of
 from reel_sound import RATE, TONE_HZ, add_tone, pitch_hz, read_sound
-from touchline.reels.cut import splice
+from touchline.reels.cutting.cut import splice
 from touchline.video.frame_reader import VideoError
 from video_cases import CASES, NAMES, NTSC, read_pictures, uneven
 

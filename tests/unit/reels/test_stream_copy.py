@@ -10,7 +10,7 @@ import timecode
 from chunk_cutting import ffmpeg
 from reel_cases import pieces_of
 from reel_sound import add_tone, pitch_hz, read_sound
-from touchline.reels.stream_copy import copy_pieces
+from touchline.reels.cutting.stream_copy import copy_pieces
 from touchline.video.frame_reader import VideoError
 from video_cases import read_pictures
 

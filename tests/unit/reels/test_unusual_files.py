@@ -8,7 +8,7 @@ import strange_videos as strange
 from chunk_cutting import ffmpeg
 from reel_cases import pieces_of
 from reel_sound import pitch_hz, read_sound
-from touchline.reels.cut import splice
+from touchline.reels.cutting.cut import splice
 from touchline.video.frame_reader import VideoError, probe
 from video_cases import read_pictures
 

@@ -20,10 +20,10 @@ from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import read_thresholds
 from touchline.reels import edit_lists
 from touchline.reels.clips import Clip, ClipSettings, Hit, find_clips
-from touchline.reels.cut import Piece, splice
+from touchline.reels.cutting.cut import Piece, splice
 from touchline.reels.edit_lists import EditEntry
 from touchline.reels.query import Query
-from touchline.reels.stream_copy import copy_pieces
+from touchline.reels.cutting.stream_copy import copy_pieces
 from touchline.report.qualitative import commentary_of, nearest_lines
 from touchline.video.frame_reader import VideoError
 from touchline.video.source import Source

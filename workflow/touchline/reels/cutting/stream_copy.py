@@ -14,7 +14,7 @@ import av
 from av.container import OutputContainer
 
 from touchline.core.files import atomic_file
-from touchline.reels.cut import TICKS, Cut, Piece, check_any, coding_errors, sources_of
+from touchline.reels.cutting.cut import TICKS, Cut, Piece, check_any, coding_errors, sources_of
 from touchline.video.frame_reader import VideoError, local_url
 from touchline.video.orientation import orientation_filters
 from touchline.video.source import MAX_REORDERING, Picture, Source, Stream, Timed
