@@ -7,7 +7,7 @@ Times are float seconds from the start of the half's video (`_s`).
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -63,6 +63,26 @@ PROBLEMS = _columns(
     problem=pl.String,
     remedy=pl.String,
     effect=pl.String,
+)
+
+# What the score bug shows in a frame. `text` is all that was read near the clock; the box of the clock
+# is in pixels of the upright source picture. `added_s` is time that stands beside a stopped clock.
+# `half` and `residual_s` (the distance from the half's fitted clock) are null where the clock is that
+# of no half. `decision` says what the reading was used for, or why not.
+READINGS = _columns(
+    time_s=pl.Float64,
+    text=pl.String,
+    x=pl.Float64,
+    y=pl.Float64,
+    w=pl.Float64,
+    h=pl.Float64,
+    clock_s=pl.Float64,
+    added_s=pl.Float64,
+    left=pl.Int64,
+    right=pl.Int64,
+    half=pl.Int64,
+    residual_s=pl.Float64,
+    decision=pl.String,
 )
 
 # Samples: each chunk with each action, and the commentary lines that overlap the chunk.
@@ -159,16 +179,22 @@ def sum_or_null(name: str) -> pl.Expr:
 
 
 def write(
-    path: Path | str, frame: pl.DataFrame, schema: pl.Schema, problems: Sequence[Problem] = ()
+    path: Path | str,
+    frame: pl.DataFrame,
+    schema: pl.Schema,
+    problems: Sequence[Problem] = (),
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write `frame` atomically with exactly the columns of `schema`; equal rows give equal bytes.
 
+    `metadata` are further key-value entries of the file, which `read_metadata` returns.
     Raises polars' errors when a column is missing or cannot be cast, which is a bug, not bad input.
     """
     frame = frame.select(pl.col(name).cast(kind) for name, kind in schema.items())
     entry = json.dumps([asdict(problem) for problem in problems], sort_keys=True)
     with atomic_file(path) as partial:
-        frame.write_parquet(partial, compression="zstd", metadata={_PROBLEMS_KEY: entry})
+        entries = {**(metadata or {}), _PROBLEMS_KEY: entry}
+        frame.write_parquet(partial, compression="zstd", metadata=entries)
 
 
 def read(path: Path | str, schema: pl.Schema) -> pl.DataFrame:
@@ -187,6 +213,12 @@ def read_csv(path: Path | str) -> pl.DataFrame:
     """Return a CSV table for people, such as metrics.csv; names are text, also those of digits."""
     names = dict.fromkeys(["model", "other", "action", "part", "value"], pl.String)
     return pl.read_csv(path, schema_overrides=names, infer_schema_length=None)
+
+
+def read_metadata(path: Path | str) -> dict[str, str]:
+    """Return the key-value entries of a table's file; raise `InputError` for no Parquet file."""
+    with _readable(path):
+        return pl.read_parquet_metadata(path)
 
 
 def read_problems(path: Path | str) -> list[Problem]:

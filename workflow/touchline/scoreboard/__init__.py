@@ -1,0 +1,1 @@
+"""The match clock and the score, read from the picture of a broadcast."""
