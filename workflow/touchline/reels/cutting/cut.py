@@ -29,13 +29,17 @@ from touchline.video.picture_fitter import (
     matrix_of,
     shown_size,
 )
-from touchline.video.source import DEFAULT_FPS, LONGEST_STILL_S, Picture, Source
+from touchline.video.source import (
+    DEFAULT_FPS,
+    LONGEST_STILL_S,
+    SOUND_JITTER_S,
+    Picture,
+    Resampler,
+    Source,
+)
 
 TICKS = 90_000  # of the reel's clock in a second: whole frames of every usual rate
 SOUND_RATE = 48_000  # Hz
-# Sound whose time stamp differs by less than this from the end of the sound before follows it
-# without a gap: time stamps are rounded, in Matroska to a millisecond, which would be heard.
-_SOUND_JITTER_S = Fraction(1, 50)
 TITLE_S = 3.0
 # x264's default quality at its fastest preset with all tools for compression; the sizes are in
 # `benchmarks/README.md`. A key frame every 2 s makes seeking in a player quick.
@@ -193,13 +197,13 @@ class _ReelWriter:
         count = round(self.end_s * SOUND_RATE) - self.samples
         sound = np.zeros((1 if self.layout == "mono" else 2, count), np.float32)
         if source.sound:
-            resample = _Resampler(self.layout)
+            resample = Resampler(self.layout, SOUND_RATE)
             position: int | None = None
             for time_s, frame in source.sound_from(start_s):
                 if time_s >= end_s:
                     break
                 stated = round((time_s - start_s) * SOUND_RATE)
-                if position is None or abs(stated - position) > _SOUND_JITTER_S * SOUND_RATE:
+                if position is None or abs(stated - position) > SOUND_JITTER_S * SOUND_RATE:
                     position = stated
                 for part in resample(frame):
                     position = _paste(sound, part, position)
@@ -243,21 +247,6 @@ def _pictures_of(
         shown_s = start_s if time_s < start_s - LONGEST_STILL_S else time_s
         until_s = end_s if until_s > end_s + LONGEST_STILL_S else until_s
         yield (shown_s, until_s), picture.frame, picture.pixel_aspect
-
-
-class _Resampler:
-    """Converts sound to the reel's layout and rate; the sound may change its own on the way."""
-
-    def __init__(self, layout: str) -> None:
-        self.layout = layout
-        self.form: tuple[str, str, int] | None = None
-
-    def __call__(self, frame: av.AudioFrame) -> list[np.ndarray]:
-        """Return the (channels, n) samples that a frame makes available."""
-        form = frame.format.name, frame.layout.name, frame.sample_rate
-        if form != self.form:
-            self.form, self.resampler = form, av.AudioResampler("fltp", self.layout, SOUND_RATE)
-        return [part.to_ndarray() for part in self.resampler.resample(frame)]
 
 
 def _with_next(items: Iterable[Item]) -> Iterator[tuple[Item, Item | None]]:
