@@ -13,132 +13,28 @@ PRODUCES OUT/index.html, and in OUT/reels/<match>/ the reel and the lists for ed
 """
 
 import argparse
-import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
 
 import polars as pl
 
-from touchline.core import cli
 from touchline.core.config import WORKFLOW, read_yaml
 from touchline.core.problems import InputError
+from touchline.data.match_names import teams
 from touchline.data.matches import slug
-from touchline.data.samples import make_samples
 from touchline.evaluation.matching import answer_intervals
-from touchline.evaluation.thresholds import read_thresholds
 from touchline.models import catalogue
-from touchline.models.backend import Match
 from touchline.own.halves import MAX_HALVES, parse_halves, read_lines
+from touchline.own.model_answers import run_model, threshold_of, trained_folder
 from touchline.reels import reel_page
-from touchline.reels.clips import find_clips, teams
-from touchline.reels.highlights import (
-    HalfVideo,
-    add_settings,
-    print_reel,
-    settings_from,
-    write_reel,
-)
-from touchline.reels.query import Query, parse_query
+from touchline.reels.clips import find_clips
+from touchline.reels.highlights import add_settings, print_reel, settings_from, write_reel
+from touchline.reels.query import parse_query
 from touchline.reels.vocabulary import Vocabulary, read_vocabulary
 from touchline.report.plot_style import colours
-from touchline.video.chunks import chunk_half
 from touchline.video.frame_reader import probe
-from touchline.video.grid import Box, ChunkSettings
 
 DEFAULT_MODEL = "commentary"  # which comes with Touchline
-
-
-def run_model(
-    config: dict,
-    model: str,
-    trained: Path | None,
-    match: str,
-    halves: dict[int, HalfVideo],
-    are_parts: bool,
-    lines: pl.DataFrame,
-    actions: Sequence[str],
-    work: Path,
-) -> pl.DataFrame:
-    """Return a model's answers (`schema.PREDICTIONS`) for each half.
-
-    `trained` is the folder of the trained model; `are_parts` says that the halves are parts of
-    their videos; chunks are written into the folder `work`. Raises `InputError` for a model that
-    reads commentary alone where there is none.
-    """
-    entry = config["models"][model]
-    reads_video = catalogue.reads_video(entry)
-    if not reads_video and lines.is_empty() and entry["backend"] not in ("constant", "external"):
-        raise InputError(
-            f"{model} reads commentary alone, and there is none. Give --commentary, or a model "
-            "that reads video (vlm)."
-        )
-    durations = {number: half.duration_s for number, half in halves.items()}
-    grid = config["grid"]
-    samples = make_samples(lines, durations, list(actions), grid["length_s"], grid["overlap_s"])
-    manifests = []
-    if reads_video:
-        cutting = config["chunks"]
-        box = cutting["score_bug"] and Box(**cutting["score_bug"])
-        chunk_settings = ChunkSettings(
-            grid["length_s"], grid["overlap_s"], cutting["fps"], cutting["height"], box
-        )
-        for number, half in halves.items():
-            manifests.append(work / f"{number}.parquet")
-            cli.report(
-                chunk_half(
-                    cast(Path, half.video),
-                    match,
-                    number,
-                    work / str(number),
-                    manifests[-1],
-                    chunk_settings,
-                    span_s=(half.start_s, half.duration_s) if are_parts else None,
-                )
-            )
-    settings = catalogue.settings_of(entry, config["labels"])
-    loaded = catalogue.load_backend(entry["backend"]).load(settings, trained)
-    answers = loaded.answer(Match(match, samples, manifests=manifests))
-    cli.report(loaded.problems)
-    return answers
-
-
-def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
-    """Return the folder of a trained model, None for a model that is not trained.
-
-    Raises `InputError` where the folder does not exist.
-    """
-    entry = config["models"][model]
-    if not catalogue.is_trained(entry):
-        return None
-    folder = given or Path(f"results/models/{entry.get('trained_as', model)}")
-    if not folder.is_dir():
-        raise InputError(
-            f"{model} has to be trained, and there is no {folder}. Run the workflow with it in "
-            "`compare`, or name the folder with --folder."
-        )
-    return folder
-
-
-def threshold_of(
-    entry: dict, model: str, folder: Path | None, query: Query, given: float | None
-) -> float | dict[str, float]:
-    """Return the given threshold, else the model's own, tuned where a run tuned it.
-
-    The tuned ones are in the results that hold the model's folder, `results/models/<model>`.
-    """
-    if given is not None:
-        return given
-    threshold = entry.get("threshold", 0.0)
-    if threshold != "tuned":
-        return threshold
-    results = Path(os.path.abspath(folder or f"results/models/{model}")).parents[1]
-    tuned = results / f"scores/{model}.thresholds.csv"
-    if query.open_text is None and tuned.is_file():
-        return read_thresholds(tuned)
-    print(f"No tuned thresholds of {model} ({tuned}): every answer counts. Set --threshold.")
-    return 0.0
 
 
 def main(argv: list[str]) -> None:
