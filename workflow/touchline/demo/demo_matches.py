@@ -2,10 +2,12 @@
 
 touchline demo_matches --out demo
 touchline demo_matches --contact-sheet sheet.png --match 2
+touchline demo_matches --broadcast match.mp4 --match 2
 
 REQUIRES nothing: no data, no network, no GPU.
 PRODUCES DIR/SoccerNet (labels and videos), DIR/sn-echoes (commentary), DIR/half_lengths.csv and
-    DIR/splits.csv; or FILE, the frames around every action of one of these matches.
+    DIR/splits.csv; or FILE: the frames around every action of one of these matches, or this whole
+    match as one video, with what is sent before, between and after its halves.
 """
 
 import argparse
@@ -27,9 +29,11 @@ from touchline.core.files import inside, read_control_file, write_text
 from touchline.core.problems import InputError
 from touchline.demo.broadcast import speech
 from touchline.demo.broadcast.script import HALVES, SHORTEST_HALF_S, Script, invent
-from touchline.demo.drawing import contact_sheet, film
+from touchline.demo.drawing import broadcast_film, contact_sheet, film
+from touchline.demo.drawing.broadcast_film import Broadcast
 
 FEWEST_MATCHES = 3
+BROADCAST_SUFFIXES = (".mp4", ".mkv")
 STATE = ".made.json"
 _STATE_SCHEMA = {
     "type": "object",
@@ -204,7 +208,7 @@ def _remove(out: Path, paths: list[str]) -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Write the matches, or draw the contact sheet of one of them."""
+    """Write the matches, or draw one of them: its contact sheet or its broadcast."""
     parser = argparse.ArgumentParser(
         prog="touchline demo_matches", description=__doc__.split("\n")[0]
     )
@@ -213,17 +217,25 @@ def main(argv: list[str]) -> None:
     output.add_argument(
         "--contact-sheet", type=Path, metavar="FILE", help="draw one match's actions as a PNG"
     )
+    output.add_argument(
+        "--broadcast", type=Path, metavar="FILE", help="draw one whole match as an mp4 or mkv"
+    )
     parser.add_argument("--matches", type=int, default=6, help="how many (default 6)")
     parser.add_argument("--half-s", type=float, default=180.0, help="length of a half (180)")
     parser.add_argument("--seed", type=int, default=1, help="random seed of the matches (1)")
     parser.add_argument("--no-video", action="store_true", help="labels and commentary only")
-    parser.add_argument("--match", type=int, default=1, help="match of the contact sheet (1)")
+    parser.add_argument("--match", type=int, default=1, help="match of the picture or video (1)")
     args = parser.parse_args(argv)
     _check(args)
     if args.contact_sheet:
         game = games(args.matches, args.half_s, args.seed)[args.match - 1]
         contact_sheet.write(args.contact_sheet, game.script)
         print(f"{args.contact_sheet}: {game.path}")
+        return
+    if args.broadcast:
+        game = games(args.matches, args.half_s, args.seed)[args.match - 1]
+        broadcast_film.render(args.broadcast, Broadcast(game.script))
+        print(f"{args.broadcast}: {game.path}")
         return
     is_new = make(args.out, args.matches, args.half_s, args.seed, not args.no_video)
     print(f"{args.out}: {'made' if is_new else 'already made, nothing to do'}")
@@ -241,5 +253,7 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.out and args.out.exists() and not args.out.is_dir():
         raise InputError(f"--out {args.out}: there is a file of that name; name a folder.")
+    if args.broadcast and args.broadcast.suffix not in BROADCAST_SUFFIXES:
+        raise InputError(f"--broadcast {args.broadcast}: name an .mp4 or .mkv file.")
     if not 1 <= args.match <= args.matches:
         raise InputError(f"--match {args.match}: there are matches 1 to {args.matches}.")

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from touchline.demo.broadcast.names import Colour, Team
 from touchline.demo.broadcast.script import HALVES, Event, Script, invent
+from touchline.demo.drawing.looks import LESSONS
 from touchline.demo.drawing.scene import draw
 from touchline.demo.drawing.stadium import GRASS, Size
 
@@ -47,7 +48,7 @@ class Footage:
 def draw_frames(script: Script, half: int, times_s: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the frame at each time, uint8 (height, width, 3) of `FRAME_SIZE`."""
     for time_s in times_s.tolist():
-        picture = Image.fromarray(draw(script, half, time_s, DRAWN_SIZE))
+        picture = Image.fromarray(draw(script, half, time_s, DRAWN_SIZE, LESSONS))
         yield np.asarray(picture.resize(FRAME_SIZE, Image.Resampling.BICUBIC))
 
 

@@ -7,8 +7,8 @@ from PIL import Image, ImageDraw
 
 from touchline.core.files import atomic_file
 from touchline.demo.broadcast.script import Event, Script
-from touchline.demo.drawing.overlays import clock
 from touchline.demo.drawing.scene import draw
+from touchline.demo.drawing.score_bug import clock
 from touchline.demo.drawing.stadium import Size
 from touchline.reels.title_overlay import font
 

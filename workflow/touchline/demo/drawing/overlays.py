@@ -1,4 +1,4 @@
-"""Broadcast graphics: score bug, captions, goal banner, replay wipe, substitution board.
+"""Broadcast graphics: captions, goal banner, replay wipe, substitution board, advertisements.
 
 Sizes are (width, height) of the frame in px; all graphics scale with the frame's height.
 """
@@ -8,52 +8,18 @@ from functools import lru_cache
 from PIL import Image, ImageDraw
 
 from touchline.demo.broadcast.names import Colour, Team
-from touchline.demo.drawing.stadium import Size, blurred_stand
+from touchline.demo.drawing.stadium import ADVERTS, Size, blurred_stand
 from touchline.reels.title_overlay import font
 
 _DARK = (18, 22, 44)
 _LIGHT = (244, 244, 248)
-_HALF_STARTS_S = {1: 0, 2: 45 * 60}
-
-
-def clock(half: int, time_s: float) -> str:
-    """Return the match clock as the score bug shows it; the second half starts at 45:00."""
-    minutes, seconds = divmod(int(_HALF_STARTS_S[half] + time_s), 60)
-    return f"{minutes:02d}:{seconds:02d}"
-
-
-def score_bug_box(size: Size) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom) of the score bug in a frame, px."""
-    text = _text_px(size)
-    left, top = round(size[1] * 0.05), round(size[1] * 0.05)
-    return left, top, left + round(text * 11.4), top + round(text * 1.5)
+_AD_COLOURS = ((150, 30, 110), (20, 90, 150), (190, 90, 10))
+ADVERT_HEIGHT = 0.13  # of an advertisement at the edge of the frame, in frame heights
 
 
 def _text_px(size: Size) -> int:
     """Return the height of a text in px."""
     return max(6, round(size[1] * 0.054))
-
-
-@lru_cache(maxsize=512)
-def score_bug(size: Size, home: Team, away: Team, score: tuple[int, int], now: str) -> Image.Image:
-    """Draw the score bug: home code, score, away code, clock (`now`)."""
-    left, top, right, bottom = score_bug_box(size)
-    width, height, text = right - left, bottom - top, _text_px(size)
-    picture = Image.new("RGB", (width, height), _DARK)
-    draw = ImageDraw.Draw(picture)
-    middle = height / 2
-    stripe = max(1, text // 4)
-    draw.rectangle((0, 0, stripe, height), fill=home.shirt)
-    draw.text((text * 1.6, middle), home.code, fill=_LIGHT, font=font(text), anchor="mm")
-    draw.rectangle((text * 3, 0, text * 5.1, height), fill=_LIGHT)
-    draw.text(
-        (text * 4.05, middle), "{}-{}".format(*score), fill=_DARK, font=font(text), anchor="mm"
-    )
-    draw.text((text * 6.5, middle), away.code, fill=_LIGHT, font=font(text), anchor="mm")
-    draw.rectangle((text * 7.9, 0, text * 7.9 + stripe, height), fill=away.shirt)
-    draw.rectangle((text * 8.3, 0, width, height), fill=(50, 56, 90))
-    draw.text((text * 9.9, middle), now, fill=_LIGHT, font=font(text), anchor="mm")
-    return picture
 
 
 @lru_cache(maxsize=256)
@@ -107,6 +73,18 @@ def replay_mark(size: Size) -> Image.Image:
     picture = Image.new("RGB", (px * 5, round(px * 1.5)), (200, 20, 40))
     middle = (picture.width / 2, picture.height / 2)
     ImageDraw.Draw(picture).text(middle, "REPLAY", fill=_LIGHT, font=font(px), anchor="mm")
+    return picture
+
+
+@lru_cache(maxsize=16)
+def advert(size: Size, variant: int) -> Image.Image:
+    """Draw the strip of an advertisement across the frame; the variants differ in brand and colour."""
+    picture = Image.new("RGB", (size[0], round(size[1] * ADVERT_HEIGHT)), _AD_COLOURS[variant % 3])
+    middle = (picture.width / 2, picture.height / 2)
+    letters = font(round(picture.height * 0.6))
+    brand = ADVERTS[variant % len(ADVERTS)]
+    text = f"{brand}   {brand.lower().replace(' ', '')}.example"
+    ImageDraw.Draw(picture).text(middle, text, fill=_LIGHT, font=letters, anchor="mm")
     return picture
 
 

@@ -12,14 +12,15 @@ from PIL import Image
 from touchline.demo.broadcast.motion import Moment, Motion, motion
 from touchline.demo.broadcast.plan import REFEREE, Cut
 from touchline.demo.broadcast.script import AWAY, HOME, Event, Script
-from touchline.demo.drawing import overlays, sprites
+from touchline.demo.drawing import overlays, score_bug, sprites
+from touchline.demo.drawing.bug_schedule import BugState, state_at
+from touchline.demo.drawing.looks import Look, look_of
 from touchline.demo.drawing.sprites import Appearance
 from touchline.demo.drawing.stadium import Camera, Size, ground
 
 CLOSE_ZOOM, REPLAY_ZOOM = 2.3, 1.7
 BODY_M = 2.3  # height of a player; exaggerated, to be visible in small frames
 BALL_M = 0.6  # diameter, exaggerated too
-SCORE_CHANGES_S = 1.5  # seconds after the goal
 _BANNER_S = (0.7, 3.6)  # start and end, seconds after the goal
 _WIPE_S = 0.35  # half the duration of a wipe
 _REPLAY_LEAD_S, _REPLAY_SPEED = 3.2, 0.75  # start before the event; speed relative to real time
@@ -29,11 +30,18 @@ _KEEPER_SHIRTS = {HOME: (60, 220, 120), AWAY: (250, 120, 200)}
 _REFEREE = Appearance((25, 25, 28), (25, 25, 28), sprites.SKINS[1], sprites.HAIRS[1])
 
 
-def draw(script: Script, half: int, time_s: float, size: Size) -> np.ndarray:
+def draw(
+    script: Script, half: int, time_s: float, size: Size, look: Look | None = None
+) -> np.ndarray:
     """Return the frame at `time_s`, uint8 (height, width, 3); `size` is (width, height).
 
-    It depends on the arguments alone. Paths and sprites are cached in the process.
+    `look` is that of the score bug, by default the match's own. The frame depends on the arguments
+    alone. Paths and sprites are cached in the process.
     """
+    look = look or look_of(script)
+    bug = state_at(script, look, half, time_s)
+    if bug.is_black:
+        return np.zeros((size[1], size[0], 3), np.uint8)
     paths = motion(script, half)
     cut = _current_cut(paths, time_s)
     if cut is None:
@@ -45,6 +53,7 @@ def draw(script: Script, half: int, time_s: float, size: Size) -> np.ndarray:
         frame = _replay(script, half, time_s, size, cut)
     else:
         frame = _board(script, time_s, size, cut)
+    _paste_score_bug(frame, script, look, half, time_s, bug)
     _overlay(frame, script, half, time_s, paths)
     return np.array(frame)
 
@@ -163,12 +172,22 @@ def _board(script: Script, time_s: float, size: Size, cut: Cut) -> Image.Image:
     return picture.crop((left, top, left + size[0], top + size[1]))
 
 
+def _paste_score_bug(
+    frame: Image.Image, script: Script, look: Look, half: int, time_s: float, bug: BugState
+) -> None:
+    """Paste the score bug, and the advertisement that moves it."""
+    shift = bug.advert * overlays.ADVERT_HEIGHT
+    if shift:
+        strip = overlays.advert(frame.size, half + variant(script))
+        height = round(shift * frame.height)
+        top = height - strip.height if look.vertical == "top" else frame.height - height
+        frame.paste(strip, (0, top))
+    reading = score_bug.read(look, half, time_s, bug.score)
+    score_bug.paste(frame, look, script.home, script.away, reading, bug.opacity, shift)
+
+
 def _overlay(frame: Image.Image, script: Script, half: int, time_s: float, paths: Motion) -> None:
-    """Paste the broadcast graphics onto the frame."""
-    size = frame.size
-    score = script.score(half, time_s - SCORE_CHANGES_S)
-    bug = overlays.score_bug(size, script.home, script.away, score, overlays.clock(half, time_s))
-    frame.paste(bug, overlays.score_bug_box(size)[:2])
+    """Paste what is not always there: banner, captions, wipes."""
     for event in script.of_half(half):
         _event_graphics(frame, script, event, time_s - event.time_s)
     for cut in paths.choreography.cuts:

@@ -26,7 +26,7 @@ _FOCAL = 3.26  # focal length in frame heights, for the wide picture
 _TOP, _BOTTOM = 0.25, 1.85  # the picture's edges below the horizon, in frame heights
 _MARGIN_M = 5.0  # beyond the goal lines
 _STRIPE_M = 5.5  # width of a mown stripe
-_ADVERTS = ("VELMO", "ORTANI COLA", "DRAYCE", "NUVO BANK", "HALPIN AIR", "KESTRA", "BOLDT")
+ADVERTS = ("VELMO", "ORTANI COLA", "DRAYCE", "NUVO BANK", "HALPIN AIR", "KESTRA", "BOLDT")
 
 GRASS = ((62, 142, 60), (52, 126, 52))
 LINE = (232, 240, 232)
@@ -183,7 +183,7 @@ def _draw_adverts(draw: ImageDraw.ImageDraw, camera: Camera, variant: int) -> No
         corners = [(left, -5, 0), (left + 10.5, -5, 0), (left + 10.5, -5, 1.1), (left, -5, 1.1)]
         _draw_quad(draw, camera, corners, colour)
         ink = (20, 20, 30) if sum(colour) > 380 else (240, 240, 240)
-        text = _ADVERTS[(place * 3 + variant) % len(_ADVERTS)]
+        text = ADVERTS[(place * 3 + variant) % len(ADVERTS)]
         middle = camera.project(left + 5.25, -5, 0.55)
         draw.text(middle, text, fill=ink, font=font(max(4, round(height * 0.8))), anchor="mm")
 
