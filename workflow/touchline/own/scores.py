@@ -1,0 +1,188 @@
+"""What the score bugs of a user's own videos tell: where the halves are, and the goals in them."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from touchline.core import schema
+from touchline.core.problems import InputError
+from touchline.data.match_names import AWAY, HOME
+from touchline.own.join import MOST_LAG_S, Covered, SeenGoal
+from touchline.reels.highlights import HalfVideo
+from touchline.scoreboard import result
+from touchline.scoreboard.result import HalfClock, Scoreboard, ScoreGoal
+
+# A half goes on this long after its clock was last read: the clock is often gone before the whistle.
+AFTER_LAST_CLOCK_S = 60.0
+_SIDES = {"left": HOME, "right": AWAY}
+_OTHER = {HOME: AWAY, AWAY: HOME}
+
+
+def halves_of(
+    boards: Mapping[Path, Scoreboard], durations_s: Mapping[Path, float]
+) -> dict[int, HalfVideo]:
+    """Return the halves that the clocks of the videos show, by number; empty where there are none.
+
+    A half that had begun before its video did starts at a negative second of it. Raises `InputError`
+    where two videos show the same half.
+    """
+    found: dict[int, tuple[Path, HalfClock]] = {}
+    for video, board in boards.items():
+        for half in board.halves:
+            if half.half in found:
+                raise InputError(
+                    f"{found[half.half][0]} and {video}: both show half {half.half} by their clocks. "
+                    "Leave one out, or say with --halves where the halves are."
+                )
+            found[half.half] = video, half
+    halves = {}
+    for number, (video, half) in sorted(found.items()):
+        later = [other.start_s for place, other in found.values() if place == video]
+        end_s = min(half.end_s + AFTER_LAST_CLOCK_S, durations_s[video])
+        end_s = min([end_s, *(start_s for start_s in later if start_s > half.start_s)])
+        halves[number] = HalfVideo(video, end_s - half.start_s, half.start_s)
+    return halves
+
+
+def goals_of(
+    boards: Mapping[Path, Scoreboard], halves: Mapping[int, HalfVideo], is_swapped: bool
+) -> list[SeenGoal]:
+    """Return the goals of the videos that lie in their halves, in order.
+
+    The team on the left of the score bug is taken for the home team, unless `is_swapped`.
+    """
+    goals = []
+    for number, half in sorted(halves.items()):
+        board = boards.get(half.video) if half.video else None
+        for goal in board.goals if board else ():
+            time_s = goal.time_s - half.start_s
+            if 0 <= time_s <= half.duration_s:
+                earliest_s = max(0.0, goal.earliest_s - half.start_s)
+                goals.append(_seen(number, goal, earliest_s, time_s, is_swapped))
+    return goals
+
+
+def _seen(
+    half: int, goal: ScoreGoal, earliest_s: float, time_s: float, is_swapped: bool
+) -> SeenGoal:
+    after, before = (goal.left, goal.right), _before(goal)
+    team = _SIDES[goal.side]
+    if is_swapped:
+        after, before, team = after[::-1], before[::-1], _OTHER[team]
+    return SeenGoal(half, earliest_s, time_s, team, before, after, goal.confidence)
+
+
+def _before(goal: ScoreGoal) -> tuple[int, int]:
+    """Return the score, left and right, before a goal."""
+    is_left = goal.side == "left"
+    return goal.left - is_left, goal.right - (not is_left)
+
+
+def covered_by(
+    readings: Mapping[Path, Path],
+    boards: Mapping[Path, Scoreboard],
+    halves: Mapping[int, HalfVideo],
+) -> list[Covered]:
+    """Return the stretches of the halves in which every goal is one that the score shows.
+
+    `readings` are the files of `touchline scoreboard`. A stretch reaches from the first reading of the
+    score to the last one, less the time that the score bug may lag; it begins with the half where
+    the first score is that at the end of the half before (0-0 in half 1).
+    """
+    stretches: list[Covered] = []
+    last: tuple[int, int] | None = (0, 0)
+    for number, half in sorted(halves.items()):
+        scores = _scores_in(readings, boards, half)
+        if not scores:
+            last = None
+            continue
+        start_s = 0.0 if scores[0][1] == last else scores[0][0]
+        stretches.append(Covered(number, start_s, scores[-1][0] - MOST_LAG_S))
+        last = scores[-1][1]
+    return stretches
+
+
+def unseen_goals(
+    readings: Mapping[Path, Path],
+    boards: Mapping[Path, Scoreboard],
+    halves: Mapping[int, HalfVideo],
+) -> list[str]:
+    """Return a sentence for each half that begins with another score than the one before ended with."""
+    messages: list[str] = []
+    before: tuple[int, tuple[int, int]] | None = None
+    for number, half in sorted(halves.items()):
+        scores = _scores_in(readings, boards, half)
+        if not scores:
+            continue
+        first = scores[0][1]
+        if before and before[1] != first and half.video != halves[before[0]].video:
+            ended, began = ("{}-{}".format(*score) for score in (before[1], first))
+            messages.append(
+                f"The score is {ended} at the end of half {before[0]} and {began} at the start of "
+                f"half {number}: goals between them are in no video."
+            )
+        before = number, scores[-1][1]
+    return messages
+
+
+def _scores_in(
+    readings: Mapping[Path, Path], boards: Mapping[Path, Scoreboard], half: HalfVideo
+) -> list[tuple[float, tuple[int, int]]]:
+    """Return the readings of the score in a half that fit to its goals: (second of the half, score)."""
+    if half.video is None or half.video not in readings:
+        return []
+    end_s = half.start_s + half.duration_s
+    table = (
+        schema.read(readings[half.video], schema.READINGS)
+        .drop_nulls(["half", "left", "right"])
+        .filter(pl.col("time_s").is_between(half.start_s, end_s))
+        .sort("time_s")
+    )
+    goals = sorted(boards[half.video].goals, key=lambda goal: goal.time_s)
+    rows = [
+        (time_s, (left, right))
+        for time_s, left, right in table.select("time_s", "left", "right").iter_rows()
+    ]
+    usual = Counter(score for _, score in rows).most_common(1)
+    scores = []
+    for time_s, score in rows:
+        before = [(goal.left, goal.right) for goal in goals if goal.time_s <= time_s][-1:]
+        after = [_before(goal) for goal in goals if goal.earliest_s >= time_s][:1]
+        if score in (before + after if goals else [usual[0][0]]):
+            scores.append((time_s - half.start_s, score))
+    return scores
+
+
+def read_boards(readings: Mapping[Path, Path]) -> dict[Path, Scoreboard]:
+    """Return what the score bug of each video says, from the files of `touchline scoreboard`."""
+    return {video: result.load(path) for video, path in readings.items()}
+
+
+def names_on(boards: Mapping[Path, Scoreboard]) -> dict[str, str]:
+    """Return the names on the score bug by side; empty where they were not read or differ."""
+    names = {board.names for board in boards.values() if all(board.names)}
+    if len(names) != 1:
+        return {}
+    left, right = next(iter(names))
+    return {HOME: left or "", AWAY: right or ""}
+
+
+def is_swapped(clubs: Mapping[str, str], names: Mapping[str, str]) -> bool:
+    """Say whether the names on the score bug fit to the clubs only the other way round.
+
+    A name fits to a club if its letters stand in the club's name in this order, from the first
+    letter of a word on, as in ATM for Atlético Madrid.
+    """
+    if not clubs or not names:
+        return False
+    straight = [_abbreviates(names[side], clubs[side]) for side in (HOME, AWAY)]
+    crossed = [_abbreviates(names[_OTHER[side]], clubs[side]) for side in (HOME, AWAY)]
+    return sum(crossed) > sum(straight)
+
+
+def _abbreviates(name: str, club: str) -> bool:
+    letters = [re.escape(letter) for letter in name.casefold() if letter.isalnum()]
+    return bool(letters) and bool(re.search(r"\b" + ".*?".join(letters), club.casefold()))
