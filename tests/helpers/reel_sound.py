@@ -15,17 +15,24 @@ def add_tone(path, seconds: float, out):
     times = np.arange(round(seconds * RATE)) / RATE
     pitch = TONE_HZ + 100 * np.floor(times)
     tone = (0.3 * np.sin(2 * np.pi * np.cumsum(pitch) / RATE)).astype(np.float32)
+    return add_sound(path, tone, out)
+
+
+def add_sound(path, samples: np.ndarray, out, rate: int = RATE, start_s: float = 0.0):
+    """Write a copy of a video with sound, (n,) float32, that begins at a time of the file's clock."""
     with av.open(str(path)) as source, av.open(str(out), "w") as file:
         pictures = source.streams.video[0]
         copied = file.add_stream_from_template(pictures)
-        sound = file.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        sound = file.add_stream("pcm_s16le", rate=rate, layout="mono")
         for packet in source.demux(pictures):
-            if packet.dts is not None:
+            if packet.size:
                 packet.stream = copied
+                packet.dts = packet.pts if packet.dts is None else packet.dts
                 file.mux(packet)
-        for start in range(0, len(tone), 1000):
-            frame = av.AudioFrame.from_ndarray(tone[None, start : start + 1000], "flt", "mono")
-            frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+        first = round(start_s * rate)
+        for start in range(0, len(samples), 1000):
+            frame = av.AudioFrame.from_ndarray(samples[None, start : start + 1000], "flt", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, first + start, Fraction(1, rate)
             file.mux(sound.encode(frame))
         file.mux(sound.encode(None))
     return out

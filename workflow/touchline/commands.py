@@ -21,7 +21,7 @@ COMMANDS = {
     "evaluation": ("score", "metrics", "average_map", "tables"),
     "report": ("figures", "loss_figure", "report"),
     "reels": ("question", "highlights", "reel_page"),
-    "own": ("reel",),
+    "own": ("reel", "transcribe"),
     "demo": ("demo_matches", "demo_base"),
     "study": ("provenance", "dag"),
 }

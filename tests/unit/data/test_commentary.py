@@ -70,6 +70,7 @@ def test_a_file_without_text_is_noted_and_costs_nothing(file, entries):
         ([1.0, 2.0, None], "text None is no string"),
         ([1.0, 2.0, "\ud83d"], "surrogates"),
         ({"start": 1.0}, "{'start': 1.0}"),
+        ("123", "it has no times that can be read"),
         (None, "None"),
     ],
 )
@@ -85,17 +86,17 @@ def test_a_malformed_segment_is_left_out_and_the_others_are_kept(file, entry, te
 
 @pytest.mark.parametrize(
     "content",
-    [None, b"", b'{"segments": {"0": [1.0, 2', b"WEBVTT", b"[]", b"{}", b'{"segments": []}',
-     b'{"segments": null}', b'{"segments": "\xff"}'],
+    [None, b"", b'{"segments": {"0": [1.0, 2', b"[]", b"{}", b'{"segments": null}',
+     b'{"segments": "\xff"}'],
 )  # fmt: skip
-def test_a_file_that_is_not_commentary_json_sets_its_match_aside(tmp_path, content):
+def test_a_file_that_is_no_commentary_sets_its_match_aside(tmp_path, content):
     path = tmp_path / "1_asr.json"
     if content is not None:
         path.write_bytes(content)
     lines, (problem,) = _read(path)
     assert lines.is_empty()
     assert problem.effect == MATCH_SET_ASIDE
-    assert f"half 1: {path}: is not SoccerNet-Echoes' commentary JSON" in str(problem)
+    assert f"half 1: {path}: is no commentary as JSON, SRT or WebVTT (" in str(problem)
     assert "Fetch the file again, or leave the cell empty" in str(problem)
 
 

@@ -21,6 +21,14 @@ class UnreadableError(Exception):
     """A file that cannot be read; the text is the reason, without the file's name and content."""
 
 
+class NotUtf8Error(UnreadableError):
+    """A text file that is not UTF-8; `line` is the first line that is not."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line} is not UTF-8 ({reason}); save it as UTF-8")
+        self.line = line
+
+
 def check_regular(path: Path | str) -> None:
     """Raise `UnreadableError` for what is no regular file: reading a pipe may wait for ever."""
     try:
@@ -55,10 +63,7 @@ def read_text(path: Path | str, limit: int = LARGEST_TEXT) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UnreadableError(
-            f"line {line} is not UTF-8 ({error.reason}); save it as UTF-8"
-        ) from error
+        raise NotUtf8Error(content.count(b"\n", 0, error.start) + 1, error.reason) from error
 
 
 def read_json(path: Path | str, limit: int = LARGEST_TEXT) -> Any:

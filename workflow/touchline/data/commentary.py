@@ -1,4 +1,4 @@
-"""Convert the commentary of a match from SoccerNet-Echoes' JSON to a table of segments."""
+"""Convert the commentary of a match, in any format of transcripts, to a table of segments."""
 
 import argparse
 from functools import partial
@@ -16,7 +16,8 @@ from touchline.core.problems import (
     quoted,
     raise_problems,
 )
-from touchline.core.text_files import UnreadableError, read_json
+from touchline.core.text_files import UnreadableError
+from touchline.data.transcripts import read_transcript
 
 # A segment may end this much after the half: of 1,326 halves of SoccerNet-Echoes, the latest 66 s.
 _OVERHANG_S = 120.0
@@ -27,8 +28,9 @@ def read_commentary(
 ) -> tuple[pl.DataFrame, list[Problem]]:
     """Return a half's segments (columns `schema.COMMENTARY`) in order of time, and the problems.
 
-    The file contains `{"segments": {"0": [start_s, end_s, "text"], …}}`, in seconds from the start
-    of the half's video. Blank texts are left out and counted in one problem; segments past the end
+    The file is SoccerNet-Echoes' JSON, `{"segments": {"0": [start_s, end_s, "text"], …}}`, that of
+    Whisper, faster-whisper or WhisperX, SRT or WebVTT (`transcripts.read_transcript`), with times
+    from the start of the half's video. Blank texts are left out and counted in one problem; segments past the end
     of the half (`duration_s`, where it is known) are kept and counted in one. A file most of whose
     segments start far past the end (`intervals.far_past_s`), such as one in milliseconds, is not
     used.
@@ -42,12 +44,13 @@ def read_commentary(
     )
 
     try:
-        entries = _entries(read_json(path))
+        transcript = read_transcript(path)
     except UnreadableError as error:
         return unusable(
-            f"is not SoccerNet-Echoes' commentary JSON ({error}).",
+            f"is no commentary as JSON, SRT or WebVTT ({error}).",
             "Fetch the file again, or leave the cell empty to go on without this commentary.",
         )
+    entries = transcript.entries
     end_s = MAX_HALF_S if duration_s is None else duration_s
     if 2 * sum(_starts_at_or_after(entry, far_past_s(end_s)) for entry in entries) > len(entries):
         late = sum(_starts_at_or_after(entry, end_s) for entry in entries)
@@ -56,16 +59,15 @@ def read_commentary(
             "Write times in seconds, or correct the half's duration_s in the sheet.",
         )
     rows, problems, blank, outside = [], [], 0, 0
-    for row, entry in enumerate(entries, start=1):
+    for row, entry in zip(transcript.rows, entries, strict=True):
         try:
             start_s, segment_end_s, text = _segment(entry)
         except (ValueError, TypeError, LookupError, OverflowError) as error:
             problems.append(
                 problem(
-                    f"segment '{quoted(entry)}': {error}.",
-                    "Write [start in seconds, end in seconds, text].", ROW_LEFT_OUT, row,
+                    f"segment '{quoted(entry)}': {error}.", transcript.remedy, ROW_LEFT_OUT, row
                 )
-            )  # fmt: skip
+            )
             continue
         blank += not text
         outside += bool(text) and (start_s >= end_s or segment_end_s > end_s + _OVERHANG_S)
@@ -80,18 +82,13 @@ def read_commentary(
                 NOTED,
             )
         )
+    if transcript.note:
+        remedy = "Nothing to do, or correct the file and run it again."
+        problems.append(problem(quoted(transcript.note), remedy, NOTED))
     if not rows:
         problems.append(problem("no commentary in the file.", "Nothing to do, or add it.", NOTED))
     frame = pl.DataFrame(rows, schema=schema.COMMENTARY, orient="row")
     return frame.sort("start_s", "end_s", maintain_order=True), problems
-
-
-def _entries(content: Any) -> list:
-    """Return the segments of a commentary file; raise `UnreadableError` where it has none."""
-    segments = content.get("segments") if isinstance(content, dict) else None
-    if not isinstance(segments, dict):
-        raise UnreadableError("it has no object 'segments'")
-    return list(segments.values())
 
 
 def _starts_at_or_after(entry: Any, end_s: float) -> bool:
@@ -105,6 +102,8 @@ def _segment(entry: Any) -> tuple[float, float, str]:
 
     Raises ValueError, TypeError, LookupError or OverflowError where it is not a segment.
     """
+    if not isinstance(entry, list):
+        raise TypeError("it has no times that can be read")
     start_s, end_s, text = float(entry[0]), float(entry[1]), entry[2]
     if not 0 <= start_s <= end_s < float("inf"):
         raise ValueError(f"times {start_s} to {end_s} are reversed, negative or no times")
