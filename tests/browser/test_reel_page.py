@@ -60,6 +60,7 @@ def page(tmp_path_factory):
             "answers": results / f"predictions/linear/{match}.parquet",
             "threshold": 0.5,
             "titles": False,
+            "before_s": 4,
             "folder": results / f"highlights/goals/reels/{match}",
         }
         highlights.main(shlex.split(flags(**arguments)))

@@ -17,6 +17,7 @@ from touchline.core import schema
 from video_cases import read_pictures
 
 QUERY = "the goals of the second half"
+BEFORE_GOAL_S = 15.0  # of the configuration's `highlights.before_s`
 PAGE = {"reel_page": 1, "study": 1}
 RECORD = {"provenance": 1}  # has the settings and the report
 
@@ -76,7 +77,7 @@ def test_the_reel_holds_exactly_the_predicted_goals_of_half_2(queried):
         assert hits == sorted(set(goals["start_s"]))
         wanted = set()
         for start_s, end_s in goals.select("start_s", "end_s").iter_rows():
-            first_s, last_s = max(0.0, start_s - 4), min(180.0, end_s + 4)
+            first_s, last_s = max(0.0, start_s - BEFORE_GOAL_S), min(180.0, end_s + 4)
             wanted |= {5000 + index for index in range(round(first_s * 25), round(last_s * 25))}
         shown_s, shown = read_pictures(folder / "reel.mp4")
         assert shown == sorted(wanted)
@@ -108,6 +109,8 @@ def test_only_what_a_change_concerns_is_made_again(queried, tmp_path):
     assert queried.plan() == {}
     configure(queried, highlights={"titles": False, "after_s": 6})
     assert queried.plan() == {"highlights": 2} | PAGE | RECORD
+    configure(queried, highlights={"titles": False, "before_s": {"corner": 6}})
+    assert queried.plan() == RECORD  # no reel has corners
     configure(queried, highlights={"titles": False}, queries={"late-goals": "late corners"})
     assert queried.plan() == {"highlights": 2} | PAGE | RECORD
     both = {"late-goals": QUERY, "corners": {"text": "corners", "matches": matches(queried)[:1]}}
@@ -174,6 +177,7 @@ def test_an_open_question_goes_to_a_model_that_is_asked_in_words(study, tmp_path
         ({"queries": {"a": {"text": "goals", "model": "nobody"}}}, "its model, nobody, is not in compare"),
         ({"queries": {"a": {"text": "goals", "matches": ["none"]}}}, "queries: a: no match none"),
         ({"queries": {"a": {"text": "goals", "min_s": 99}}}, "queries: a: min_s is above max_s"),
+        ({"queries": {"a": {"text": "goals", "before_s": {"gaol": 9}}}}, "queries: a: before_s names gaol, which is no action"),
         ({"highlights": {"ordr": "time"}}, "ordr"),
     ],
 )  # fmt: skip

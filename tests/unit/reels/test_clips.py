@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reel_cases import QUERY_VOCABULARY
-from touchline.reels.clips import ClipSettings, choose_clips, teams
+from touchline.core.config import read_defaults
+from touchline.reels.clips import ClipSettings, choose_clips, merge_before
+from touchline.reels.hits import Evidence
 from touchline.reels.query import parse_query
 
 HALVES = {1: 2700.0, 2: 2760.0}
@@ -60,7 +62,8 @@ def test_clips_that_overlap_are_one_up_to_the_longest():
     assert found_clips[0].title == "Goal 56:40, Corner 56:45"
     assert found_clips[0].confidence == 0.7
     found_clips, _ = ask("goals and corners after 55'", TABLE, settings=ClipSettings(max_s=22))
-    assert ends(found_clips)[:2] == [(2, 690, 710), (2, 710, 715)]  # nothing is shown twice
+    # Nothing is shown twice, and the corner, at 705 s, is in its own clip.
+    assert ends(found_clips)[:2] == [(2, 690, 702.5), (2, 702.5, 715)]
 
 
 def test_a_clip_is_neither_too_short_nor_too_long_and_stays_in_its_half():
@@ -72,6 +75,114 @@ def test_a_clip_is_neither_too_short_nor_too_long_and_stays_in_its_half():
     assert ends(found_clips) == [(1, 0, 16), (1, 2684, 2700), (2, 885, 915)]
     found_clips, _ = ask("goals", table.filter(pl.col("half") == 1), halves={1: 5.0})
     assert ends(found_clips) == [(1, 0, 5)]
+
+
+def test_the_time_before_is_that_of_the_action():
+    table = answers((1, "goal", 600, 0.9), (1, "corner", 800, 0.9), (1, "foul", 1000, 0.9))
+    settings = ClipSettings(before_s={"default": 4, "goal": 15, "corner": -4})
+    found_clips, _ = ask("goals, corners and fouls", table, settings=settings)
+    assert ends(found_clips) == [(1, 579, 610), (1, 798, 810), (1, 990, 1010)]
+
+
+def test_a_mapping_of_times_before_keeps_the_others():
+    assert merge_before({"default": 4, "goal": 15}, {"goal": 20}) == {"default": 4, "goal": 20}
+    assert merge_before(7, {"goal": 20}) == {"default": 7, "goal": 20}
+    assert merge_before({"default": 4, "goal": 15}, 3) == 3
+
+
+def test_by_default_the_clip_of_a_goal_starts_15_s_before_however_long_the_answer_is():
+    settings = ClipSettings(before_s=read_defaults()["highlights"]["before_s"])
+    for length_s in (0.5, 12, 30):
+        table = answers((1, "goal", 600, 0.9)).with_columns(
+            start_s=pl.lit(600 - length_s / 2), end_s=pl.lit(600 + length_s / 2)
+        )
+        ((clip,), _) = ask("goals", table, settings=settings)
+        assert clip.start_s <= 600 - 15
+        assert clip.end_s > 600
+
+
+def test_a_clip_that_is_cut_to_the_longest_keeps_its_moment_and_the_share_before_it():
+    settings = ClipSettings(before_s=15, max_s=15.5)  # half of 21 + 10 s
+    found_clips, _ = ask("goals", answers((1, "goal", 600, 0.9)), settings=settings)
+    assert ends(found_clips) == [(1, 589.5, 605)]
+    # Two answers to the same moment are never parted.
+    table = answers((1, "goal", 600, 0.9), (1, "corner", 600, 0.5))
+    found_clips, _ = ask("goals and corners", table, settings=ClipSettings(max_s=15))
+    assert ends(found_clips) == [(1, 592.5, 607.5)]
+
+
+def test_a_clip_shows_its_moment_whatever_the_margins():
+    for before_s, after_s in ((-10, 4), (4, -10), (-10, -10)):
+        settings = ClipSettings(before_s, after_s, min_s=1)
+        ((clip,), _) = ask("goals", answers((1, "goal", 600, 0.9)), settings=settings)
+        assert clip.start_s <= 600 <= clip.end_s
+
+
+def test_a_long_time_before_reaches_back_over_the_clips_that_it_overlaps():
+    table = answers((1, "corner", 560, 0.5), (1, "corner", 590, 0.5), (1, "goal", 600, 0.9))
+    settings = ClipSettings(before_s={"default": 0, "goal": 40}, max_s=60)
+    found_clips, _ = ask("goals and corners", table, settings=settings)
+    assert ends(found_clips) == [(1, 554, 610)]
+    settings = ClipSettings(before_s={"default": 0, "goal": 34}, max_s=51)
+    found_clips, _ = ask("goals and corners", table, settings=settings)
+    # All three are too long together: they are parted between the moments of the corners.
+    assert ends(found_clips) == [(1, 554, 570), (1, 570, 610)]
+    assert [clip.title for clip in found_clips] == ["Corner 09:20", "Corner 09:50, Goal 10:00"]
+
+
+EVIDENCE = {"score_before": pl.String, "score_after": pl.String, "team": pl.String}
+
+
+def with_evidence(*rows) -> pl.DataFrame:
+    """Return answers with what the score bug tells: (half, moment, score before, after, team)."""
+    known = [(before, after, team) for *_, before, after, team in rows]
+    table = answers(*((half, "goal", time_s, 0.9) for half, time_s, *_ in rows))
+    return table.hstack(pl.DataFrame(known, schema=EVIDENCE, orient="row"))
+
+
+SCORED = with_evidence(
+    (1, 600, "0-0", "1-0", "home"), (1, 1200, "1-0", "1-1", "away"), (2, 600, None, None, None),
+)  # fmt: skip
+
+
+def test_a_clip_knows_the_score_and_its_title_has_it():
+    found_clips, _ = ask("goals", SCORED)
+    titles = [clip.title for clip in found_clips]
+    assert titles == ["Goal 10:00 (1-0)", "Goal 20:00 (1-1)", "Goal 55:00"]
+    assert [clip.hits[0].evidence for clip in found_clips] == [
+        Evidence((0, 0), (1, 0), "home"), Evidence((1, 0), (1, 1), "away"), None,
+    ]  # fmt: skip
+    only_before = SCORED.head(1).with_columns(score_after=pl.lit(None, pl.String))
+    assert ask("goals", only_before)[0][0].title == "Goal 10:00 (0-0)"
+
+
+def test_a_team_is_told_by_the_evidence_where_there_is_any():
+    lines = pl.DataFrame(
+        [(1, 598.0, 603.0, "Chelsea Chelsea"), (2, 599.0, 602.0, "Chelsea equalise")],
+        schema={"half": pl.Int64, "start_s": pl.Float64, "end_s": pl.Float64, "text": pl.String},
+        orient="row",
+    )
+    known = SCORED.head(2)
+    found_clips, messages = ask("West Ham goals", known, match=GAME, lines=lines)
+    assert [clip.title for clip in found_clips] == ["Goal 10:00 (1-0)"]
+    assert messages == [
+        "The score bug tells whose action it is: shown are 1 of 2 answers, those of West Ham."
+    ]
+    # Without the clubs' names, a side is enough.
+    found_clips, messages = ask("away goals", known, match="my-match")
+    assert [clip.title for clip in found_clips] == ["Goal 20:00 (1-1)"]
+    assert messages[0].endswith("those of the away team.")
+    assert ask("Arsenal goals", known, match=GAME)[1][0] == "Arsenal do not play in this match."
+    # The commentary decides of the others alone.
+    found_clips, messages = ask("away goals", SCORED, match=GAME, lines=lines)
+    assert [clip.title for clip in found_clips] == ["Goal 20:00 (1-1)", "Goal 55:00"]
+    assert messages[1].startswith("Of 1 other answers it does not tell. Models do not say whose")
+
+
+@pytest.mark.parametrize("row", [("1:0", None, None), ("1-0", "1-", None), (None, None, "Chelsea")])
+def test_evidence_of_another_form_is_an_error(row):
+    with pytest.raises(ValueError, match=r"is no (score|team)"):
+        ask("goals", with_evidence((1, 600, *row)))
 
 
 def test_an_answer_at_the_very_end_of_a_half_is_shown():
@@ -130,29 +241,26 @@ def test_a_team_is_told_by_the_commentary_or_not_at_all():
     assert "does not give the clubs" in messages[0]
 
 
+SECONDS = st.one_of(st.floats(0, 2700), st.floats(0, 90), st.floats(2650, 2700))
+
+
 @given(
-    st.lists(st.tuples(st.integers(1, 2), st.sampled_from(["goal", "corner"]), st.floats(0, 2700), st.floats(0, 1))),
-    st.floats(0, 30), st.floats(0, 30), st.floats(1, 20), st.floats(20, 90),
+    st.lists(st.tuples(st.integers(1, 2), st.sampled_from(["goal", "corner"]), SECONDS, st.floats(0, 1))),
+    st.floats(-20, 30), st.floats(-20, 60), st.floats(-20, 30), st.floats(1, 20), st.floats(20, 90),
 )  # fmt: skip
-def test_clips_lie_in_their_half_and_never_overlap(rows, before_s, after_s, min_s, max_s):
-    settings = ClipSettings(before_s, after_s, min_s, max_s)
+def test_clips_show_their_moments_in_their_half_and_never_overlap(
+    rows, before_s, before_goal_s, after_s, min_s, max_s
+):
+    before = {"default": before_s, "goal": before_goal_s}
+    settings = ClipSettings(before, after_s, min_s, max_s)
     found_clips, messages = ask("goals and corners", answers(*rows), settings=settings)
     assert bool(found_clips) == bool(rows)
     assert bool(messages) != bool(rows)
     for clip in found_clips:
         assert 0 <= clip.start_s < clip.end_s <= HALVES[clip.half]
         assert clip.end_s - clip.start_s <= max_s + 1e-6
+        for hit in clip.hits:
+            assert clip.start_s - 1e-6 <= hit.time_s <= clip.end_s + 1e-6
     for before, after in pairwise(found_clips):
         assert (before.half, before.end_s) <= (after.half, after.start_s)
     assert sum(len(clip.hits) for clip in found_clips) == len(rows)
-
-
-@pytest.mark.parametrize(
-    ("match", "clubs"),
-    [
-        (GAME, {"home": "West Ham", "away": "Chelsea"}),
-        ("my-own-match", {}),
-    ],
-)
-def test_the_clubs_are_those_of_the_matchs_name(match, clubs):
-    assert teams(match) == clubs

@@ -15,6 +15,7 @@ NAMES = {
     "offside": "Offside",
     "penalty": "Penalty",
     "red_card": "Red card",
+    "second_yellow_card": "Second yellow card",
     "shots_off_target": "Shot off target",
     "shots_on_target": "Shot on target",
     "substitution": "Substitution",

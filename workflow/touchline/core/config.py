@@ -71,14 +71,18 @@ def _load(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read as YAML ({reason}). Correct it.") from error
 
 
+def read_defaults() -> dict:
+    """Return the settings of config.yaml."""
+    return yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text(encoding="utf-8"))
+
+
 def complete(config: dict) -> dict:
     """Return a configuration with config.yaml's value for each setting that it lacks.
 
     A model with `trained_as` gets the settings of that model, too. Raises `InputError` for a
     configuration that is not valid.
     """
-    default = yaml.safe_load((WORKFLOW.parent / "config.yaml").read_text(encoding="utf-8"))
-    whole = _inherit(_update(default, config))
+    whole = _inherit(_update(read_defaults(), config))
     _validate(whole, "config", "configuration")
     return whole
 
@@ -121,9 +125,10 @@ def _update(default: dict, config: Mapping) -> dict:
 def _typed(value: Any, default: Any) -> Any:
     """Return a value as a number or truth value where the default is one and the text says one.
 
-    Snakemake passes what lies inside of a mapping of `--config` as text.
+    A setting whose default is a mapping may be a number too. Snakemake passes what lies inside of a
+    mapping of `--config` as text.
     """
-    if not isinstance(value, str) or not isinstance(default, bool | int | float):
+    if not isinstance(value, str) or not isinstance(default, bool | int | float | dict):
         return value
     try:
         number = yaml.safe_load(value)

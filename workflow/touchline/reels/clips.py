@@ -1,6 +1,5 @@
 """Selection of clips: a model's answers that fit a query, extended, joined, limited and ordered."""
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -9,46 +8,47 @@ import polars as pl
 
 from touchline.core import clock
 from touchline.core.actions import action_name
-from touchline.core.intervals import INTERVAL_S
 from touchline.reels import query_times
-from touchline.reels.query import AWAY, CONFIDENCE, HOME, Query
+from touchline.reels.hits import Hit, of_team, read_hits, written_score
+from touchline.reels.query import CONFIDENCE, Query
 
-# An answer is attributed to a team that the commentary names this near to it.
-NAMED_WITHIN_S = 10.0
-SHORTEST_TEAM_WORD = 4  # letters; shorter words of a club's name, such as "FC", do not identify it
-# `date-time-home-score-away`, the form of SoccerNet's match names.
-_GAME = re.compile(r"\d{4}-\d\d-\d\d-\d\d-\d\d-(.+?)-\d+-\d+-(.+)")
+Before = float | Mapping[str, float]  # seconds for all actions, or for each of them
+# Moments that are nearer to each other than this are never in different clips.
+SAME_MOMENT_S = 1.0
+DEFAULT = "default"  # the entry of `before_s` for the actions that it does not name
 
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """How clips are made of answers: settings of the configuration's `highlights:`."""
+    """How clips are made of answers: settings of the configuration's `highlights:`.
 
-    before_s: float = 4.0
+    `before_s` is shown before an answer's interval: a number, or a mapping of actions to numbers
+    with the entry `default`.
+    """
+
+    before_s: Before = 4.0
     after_s: float = 4.0
     min_s: float = 8.0
     max_s: float = 60.0
     order: str = "time"
 
+    def before_of(self, action: str) -> float:
+        """Return the seconds that are shown before the interval of an action."""
+        if isinstance(self.before_s, Mapping):
+            return self.before_s.get(action, self.before_s[DEFAULT])
+        return self.before_s
 
-@dataclass(frozen=True)
-class Hit:
-    """A model's answer that a clip shows, in seconds of the half; no confidence counts as 1."""
 
-    action: str
-    start_s: float
-    end_s: float
-    confidence: float | None
-
-    @property
-    def time_s(self) -> float:
-        """The middle of the answer's interval."""
-        return (self.start_s + self.end_s) / 2
+def merge_before(common: Before, given: Before) -> Before:
+    """Return the seconds before each action: the given ones, and the common ones of the others."""
+    if not isinstance(given, Mapping):
+        return given
+    return {**(common if isinstance(common, Mapping) else {DEFAULT: common}), **given}
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A part of a half, in seconds of its video, and the answers that it shows."""
+    """A part of a half, in seconds of its video, and the answers that it shows, in order of time."""
 
     half: int
     start_s: float
@@ -62,20 +62,13 @@ class Clip:
 
     @property
     def title(self) -> str:
-        """Its actions with the match clock, in one line: "Goal 52:07, Corner 51:58"."""
-        names = (
-            f"{action_name(hit.action)} {clock.show(hit.time_s, 'match', self.half, 0.0)}"
-            for hit in self.hits
-        )
-        return " ".join(", ".join(dict.fromkeys(names)).split())
+        """Its actions with the match clock and the score, in one line: "Goal 52:07 (1-0)"."""
+        return " ".join(", ".join(dict.fromkeys(map(self._title_of, self.hits))).split())
 
-
-def teams(match: str) -> dict[str, str]:
-    """Return the clubs of a match by side, from its name; empty for a name of another form."""
-    parts = _GAME.fullmatch(match)
-    if parts is None:
-        return {}
-    return {HOME: parts[1].replace("-", " "), AWAY: parts[2].replace("-", " ")}
+    def _title_of(self, hit: Hit) -> str:
+        title = f"{action_name(hit.action)} {clock.show(hit.time_s, 'match', self.half, 0.0)}"
+        score = hit.evidence and (hit.evidence.score_after or hit.evidence.score_before)
+        return f"{title} ({written_score(score)})" if score else title
 
 
 def find_clips(
@@ -115,20 +108,18 @@ def choose_clips(
 ) -> tuple[list[Clip], list[str]]:
     """Return the clips that a query asks for, in the reel's order, and messages for the user.
 
-    `answers` has half, action, start_s, end_s and confidence; `threshold` is the least confidence,
-    of all actions or of each. `lines` is the commentary (half, start_s, end_s, text): models do not
-    answer whose action it is, so a team that the query names is looked for in the commentary.
+    `answers` has half, action, start_s, end_s and confidence, and may have `hits.EVIDENCE_COLUMNS`;
+    `threshold` is the least confidence, of all actions or of each. `lines` is the commentary (half,
+    start_s, end_s, text): where no evidence tells whose action it is, a team that the query names
+    is looked for there.
     """
     spans = query_times.spans_of_halves(query.halves, query.windows, durations_s)
     if not spans:
         return [], ["The match has no such time: nothing to show."]
-    rows = answers.filter(pl.col("action").is_in(list(query.actions)))
-    rows = rows.sort("half", "start_s", "end_s", "action")
+    fitting = answers.filter(pl.col("action").is_in(list(query.actions)))
     hits: list[tuple[int, Hit]] = []
     below_threshold = 0
-    for row in rows.iter_rows(named=True):
-        half = row.pop("half")
-        hit = Hit(**{key: row[key] for key in ("action", "start_s", "end_s", "confidence")})
+    for half, hit in read_hits(fitting):
         if half not in spans or not _is_within(hit.time_s, spans[half], durations_s[half]):
             continue
         least = threshold.get(hit.action, 0.0) if isinstance(threshold, Mapping) else threshold
@@ -138,7 +129,7 @@ def choose_clips(
             below_threshold += 1
     messages: list[str] = []
     if query.team:
-        hits, messages = _filter_by_team(query.team, hits, match, lines)
+        hits, messages = of_team(query.team, hits, match, lines)
     if not hits:
         messages.append("No answer fits the query: the list is empty.")
         if below_threshold:
@@ -156,81 +147,83 @@ def _is_within(time_s: float, span: tuple[float, float], duration_s: float) -> b
     return start_s <= time_s < end_s or time_s == end_s == duration_s
 
 
-def _filter_by_team(
-    team: str, hits: list[tuple[int, Hit]], match: str, lines: pl.DataFrame | None
-) -> tuple[list[tuple[int, Hit]], list[str]]:
-    """Return the answers near which the commentary names a team, and messages for the user."""
-    clubs = teams(match)
-    club = clubs.get(team, team)
-    if team not in clubs and team not in clubs.values():
-        if team in (HOME, AWAY):
-            return hits, [
-                "The match's name does not give the clubs: clips of both teams are shown."
-            ]
-        return [], [f"{team} do not play in this match."]
-    if lines is None or lines.is_empty():
-        return hits, [
-            "Without commentary an action cannot be attributed to a team: both teams are shown."
-        ]
-    name = club.casefold()
-    words = {word for word in name.split() if len(word) >= SHORTEST_TEAM_WORD} or {name}
-    opponent = next(other for other in clubs.values() if other != club).casefold()
-    words = {word for word in words if word not in opponent.split()} or words
-    named = [(half, hit) for half, hit in hits if _is_named(words, half, hit, lines)]
-    return named, [
-        f"Models do not say whose action it is: shown are the {len(named)} of {len(hits)} answers "
-        f"near which the commentary names {club}."
-    ]
-
-
-def _is_named(words: Collection[str], half: int, hit: Hit, lines: pl.DataFrame) -> bool:
-    """Say whether any of the words starts a word of the commentary near an answer."""
-    near = lines.filter(
-        pl.col("half") == half,
-        pl.col("start_s") < hit.end_s + NAMED_WITHIN_S - INTERVAL_S / 2,
-        pl.col("end_s") > hit.start_s - NAMED_WITHIN_S + INTERVAL_S / 2,
-    )
-    text = " ".join(near["text"]).casefold()
-    return any(re.search(rf"\b{re.escape(word)}", text) for word in words)
-
-
 def _join(
     hits: Sequence[tuple[int, Hit]], durations_s: Mapping[int, float], settings: ClipSettings
 ) -> list[Clip]:
-    """Return clips around the answers, in order of time; overlapping ones are joined up to `max_s`."""
-    clips = sorted(
-        (_around(half, hit, durations_s[half], settings) for half, hit in hits),
-        key=lambda clip: (clip.half, clip.start_s),
-    )
-    joined = clips[:1]
-    for clip in clips[1:]:
-        last = joined[-1]
-        end_s = max(last.end_s, clip.end_s)
-        if clip.half != last.half or clip.start_s >= last.end_s:
-            joined.append(clip)
-        elif end_s - last.start_s <= settings.max_s:
-            joined[-1] = Clip(last.half, last.start_s, end_s, last.hits + clip.hits)
-        elif clip.end_s > last.end_s:
-            # Too long for one clip: the next one starts at the end of this one, so that nothing
-            # repeats.
-            joined.append(Clip(clip.half, last.end_s, clip.end_s, clip.hits))
-        else:
-            joined[-1] = Clip(last.half, last.start_s, last.end_s, last.hits + clip.hits)
+    """Return clips around the answers, in order of time; nothing is shown twice.
+
+    Overlapping clips are joined up to `max_s`; beyond it they are parted between their moments.
+    """
+    joined: list[Clip] = []
+    for half, hit in sorted(hits, key=lambda pair: (pair[0], pair[1].time_s)):
+        clip = _around(half, hit, durations_s[half], settings)
+        while joined and joined[-1].half == half and clip.start_s < joined[-1].end_s:
+            last = joined.pop()
+            union = Clip(
+                half,
+                min(last.start_s, clip.start_s),
+                max(last.end_s, clip.end_s),
+                last.hits + clip.hits,
+            )
+            is_too_long = union.end_s - union.start_s > settings.max_s
+            if is_too_long and not _is_one_moment(last, clip, settings.max_s):
+                last, clip = _part(last, clip)
+                joined.append(last)
+                break
+            clip = _shorten(union, settings.max_s)
+        joined.append(clip)
     assert all(a.half < b.half or a.end_s <= b.start_s for a, b in pairwise(joined))
     return joined
 
 
+def _is_one_moment(last: Clip, clip: Clip, max_s: float) -> bool:
+    """Say whether two clips are about the same moment, so that one of `max_s` shows both."""
+    last_s, next_s = last.hits[-1].time_s, clip.hits[0].time_s
+    span_s = clip.hits[-1].time_s - last.hits[0].time_s
+    return next_s - last_s < SAME_MOMENT_S and span_s <= max_s
+
+
+def _part(last: Clip, clip: Clip) -> tuple[Clip, Clip]:
+    """Return two overlapping clips, the second of which starts where the first one ends.
+
+    The second keeps the time before its moment, or at least half of the time since the moment of
+    the first.
+    """
+    middle_s = (last.hits[-1].time_s + clip.hits[0].time_s) / 2
+    cut_s = min(last.end_s, max(clip.start_s, middle_s))
+    return replace(last, end_s=cut_s), replace(clip, start_s=cut_s)
+
+
 def _around(half: int, hit: Hit, duration_s: float, settings: ClipSettings) -> Clip:
-    """Return an answer's clip with its margins, `min_s` to `max_s` long, within the half."""
-    start_s, end_s = hit.start_s - settings.before_s, hit.end_s + settings.after_s
+    """Return an answer's clip with its margins, `min_s` to `max_s` long, within the half.
+
+    It contains the moment of the answer, whatever the margins.
+    """
+    start_s = min(hit.start_s - settings.before_of(hit.action), hit.time_s)
+    end_s = max(hit.end_s + settings.after_s, hit.time_s)
     missing_s = settings.min_s - (end_s - start_s)
     if missing_s > 0:
         start_s, end_s = start_s - missing_s / 2, end_s + missing_s / 2
-    if end_s - start_s > settings.max_s:
-        start_s, end_s = hit.time_s - settings.max_s / 2, hit.time_s + settings.max_s / 2
-    start_s = max(0.0, min(start_s, duration_s - settings.min_s))
-    end_s = min(duration_s, max(end_s, settings.min_s))
-    return Clip(half, start_s, end_s, (hit,))
+    clip = _shorten(Clip(half, start_s, end_s, (hit,)), settings.max_s)
+    return replace(
+        clip,
+        start_s=max(0.0, min(clip.start_s, duration_s - settings.min_s)),
+        end_s=min(duration_s, max(clip.end_s, settings.min_s)),
+    )
+
+
+def _shorten(clip: Clip, max_s: float) -> Clip:
+    """Return a clip of at most `max_s`: before and after its moments by the same share."""
+    length_s = clip.end_s - clip.start_s
+    if length_s <= max_s:
+        return clip
+    first_s, last_s = clip.hits[0].time_s, clip.hits[-1].time_s
+    share = max(0.0, max_s - (last_s - first_s)) / (length_s - (last_s - first_s))
+    return replace(
+        clip,
+        start_s=first_s - (first_s - clip.start_s) * share,
+        end_s=last_s + (clip.end_s - last_s) * share,
+    )
 
 
 def _limit(query: Query, clips: list[Clip]) -> list[Clip]:

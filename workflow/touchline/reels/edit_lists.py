@@ -7,7 +7,7 @@ H2.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -49,11 +49,17 @@ def list_rate(fps: float | None) -> float:
     return float(rates[0]) if rates else float(DEFAULT_RATE)
 
 
-def entries_without_video(clips: Sequence[Clip], rate: float) -> list[EditEntry]:
-    """Return the entries of clips that were not cut, one after the other in whole frames."""
+def entries_without_video(
+    clips: Sequence[Clip], begins_s: Mapping[int, float], rate: float
+) -> list[EditEntry]:
+    """Return the entries of clips that were not cut, one after the other in whole frames.
+
+    `begins_s` is the start of each half in its video.
+    """
     entries, reel_start = [], 0
     for clip in clips:
-        first, last = round(clip.start_s * rate), round(clip.end_s * rate)
+        ends_s = (clip.start_s + begins_s[clip.half], clip.end_s + begins_s[clip.half])
+        first, last = (round(end_s * rate) for end_s in ends_s)
         reel_end = reel_start + last - first
         times_s = (frame / rate for frame in (first, last, reel_start, reel_end))
         entries.append(EditEntry(clip, None, *times_s))

@@ -18,6 +18,7 @@ from jsonschema.exceptions import best_match
 from touchline.core.actions import action_name
 from touchline.core.config import validator
 from touchline.core.problems import InputError
+from touchline.data.match_names import AWAY, HOME
 from touchline.reels import query_times
 from touchline.reels.query_times import Window
 from touchline.reels.vocabulary import FILLERS, NUMBERS, Vocabulary, words_of
@@ -27,7 +28,6 @@ MAX_LENGTH = 500
 # "foul".
 MIN_SIMILARITY = 0.8
 SHORTEST_CORRECTED = 4  # letters
-HOME, AWAY = "home", "away"
 TIME, CONFIDENCE = "time", "confidence"
 _SIDES = {
     HOME: r"home(?: (?:team|side|club))?|hosts?",

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from touchline.data import matches
+from touchline.data import match_names, matches
 from touchline.models import catalogue
 from touchline.models.catalogue import BACKENDS
 from touchline.study.config_checks import check_config
@@ -59,6 +59,12 @@ class StudyDefinition:
             match: game_folder(match, *self.files("labels", match).values())
             for match in self.scored()
         }
+
+    def written_name(self, match: str) -> str:
+        """Return a match's name as people write it."""
+        columns = ("labels", "video", "commentary")
+        files = [file for column in columns for file in self.files(column, match).values()]
+        return match_names.written_name(match, files)
 
     def entry(self, model: str) -> dict:
         """Return the configuration of a model, compared or trained for one that is."""

@@ -1,11 +1,13 @@
 """Plan of a study's highlight reels: its queries, and the inputs and parameters of their jobs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from touchline.core.actions import NAMES
 from touchline.core.problems import InputError
+from touchline.data.match_names import teams
 from touchline.models import catalogue
-from touchline.reels import clips
+from touchline.reels.clips import DEFAULT, Before, merge_before
 from touchline.reels.query import Query, parse_query
 from touchline.reels.vocabulary import Vocabulary, read_vocabulary
 from touchline.study.job_arguments import as_inputs, checksums, flags, state_of_others
@@ -22,7 +24,7 @@ from touchline.study.paths import (
 from touchline.study.plan import Plan
 
 # Settings of a query that its reels' jobs are not told as they stand.
-_RESOLVED_SETTINGS = ("model", "threshold", "matches", "vocabulary")
+_RESOLVED_SETTINGS = ("model", "threshold", "matches", "vocabulary", "before_s")
 
 
 class PlannedQuery(NamedTuple):
@@ -51,9 +53,7 @@ class Reels:
     def __init__(self, plan: Plan) -> None:
         """Read the queries; raise `InputError` for one that cannot be answered."""
         self.plan = plan
-        self.clubs = sorted(
-            {club for match in plan.matches for club in clips.teams(match).values()}
-        )
+        self.clubs = sorted({club for match in plan.matches for club in teams(match).values()})
         common = plan.config["highlights"]
         self.vocabulary = Vocabulary(
             sorted(set(plan.config["labels"].values())), **read_vocabulary(common["vocabulary"])
@@ -64,7 +64,9 @@ class Reels:
         }
 
     def _parse(self, name: str, entry: dict) -> PlannedQuery:
-        settings = self.plan.config["highlights"] | entry
+        common = self.plan.config["highlights"]
+        settings = common | entry
+        settings["before_s"] = merge_before(common["before_s"], settings["before_s"])
         # A text that starts with a dash would be taken for an option.
         text, model = settings.pop("text").strip().lstrip("-"), settings["model"]
         if model not in self.plan.models:
@@ -74,6 +76,7 @@ class Reels:
             )
         if settings["min_s"] > settings["max_s"]:
             raise InputError(f"queries: {name}: min_s is above max_s. Make it smaller.")
+        self._check_actions(name, settings["before_s"])
         unknown = [match for match in settings["matches"] or [] if match not in self.plan.matches]
         if unknown:
             raise InputError(f"queries: {name}: no match {', '.join(unknown)} in the sheet.")
@@ -86,6 +89,15 @@ class Reels:
                 self.plan.models[model]["backend"], model, query.open_text
             )
         return PlannedQuery(query, settings)
+
+    def _check_actions(self, name: str, before_s: Before) -> None:
+        """Raise `InputError` for a name in `before_s` that no action has."""
+        named = before_s if isinstance(before_s, Mapping) else {}
+        if unknown := sorted(set(named) - {DEFAULT, *NAMES, *self.vocabulary.actions}):
+            raise InputError(
+                f"queries: {name}: before_s names {', '.join(unknown)}, which is no action of "
+                f"labels. There are {', '.join([DEFAULT, *self.vocabulary.actions])}."
+            )
 
     def matches(self, query: str) -> list[str]:
         """Return the matches of which a query makes reels, in the sheet's order."""
@@ -139,6 +151,8 @@ class Reels:
             },
             threshold=threshold,
             thresholds=self.thresholds(wildcards) or None,
+            title=self.plan.written_name(wildcards.match),
+            before_s=_before_of(query),
             **{
                 name: value
                 for name, value in query.settings.items()
@@ -193,6 +207,14 @@ class Reels:
     def template(self, wildcards: Wildcards) -> str:
         """Return the checksums of a page's template, script and styles."""
         return checksums(REEL_TEMPLATES)
+
+
+def _before_of(query: PlannedQuery) -> Before:
+    """Return `before_s` for the query's own actions, on which alone its reels depend."""
+    before_s = query.settings["before_s"]
+    if not isinstance(before_s, Mapping):
+        return before_s
+    return {name: before_s[name] for name in (DEFAULT, *query.query.actions) if name in before_s}
 
 
 def tuned_thresholds(plan: Plan, models: Collection[str]) -> list[str]:
