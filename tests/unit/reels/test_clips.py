@@ -172,6 +172,9 @@ def test_a_team_is_told_by_the_evidence_where_there_is_any():
     found_clips, messages = ask("away goals", known, match="my-match")
     assert [clip.title for clip in found_clips] == ["Goal 20:00 (1-1)"]
     assert messages[0].endswith("those of the away team.")
+    clubs = {"home": "West Ham", "away": "Arsenal"}
+    found_clips, messages = ask("Arsenal goals", known, match="my-match", clubs=clubs)
+    assert [clip.title for clip in found_clips] == ["Goal 20:00 (1-1)"]
     assert ask("Arsenal goals", known, match=GAME)[1][0] == "Arsenal do not play in this match."
     # The commentary decides of the others alone.
     found_clips, messages = ask("away goals", SCORED, match=GAME, lines=lines)

@@ -8,6 +8,7 @@ import polars as pl
 
 from touchline.core import clock
 from touchline.core.actions import action_name
+from touchline.data.match_names import teams
 from touchline.reels import query_times
 from touchline.reels.hits import Hit, of_team, read_hits, written_score
 from touchline.reels.query import CONFIDENCE, Query
@@ -80,6 +81,7 @@ def find_clips(
     threshold: float | Mapping[str, float] = 0.0,
     match: str = "",
     lines: pl.DataFrame | None = None,
+    clubs: Mapping[str, str] | None = None,
 ) -> tuple[list[Clip], list[str]]:
     """Return the clips that a query asks for, in the reel's order, and messages for the user.
 
@@ -88,7 +90,14 @@ def find_clips(
     """
     actions = (query.open_text,) if query.open_text else query.actions
     clips, messages = choose_clips(
-        replace(query, actions=actions), answers, durations_s, settings, threshold, match, lines
+        replace(query, actions=actions),
+        answers,
+        durations_s,
+        settings,
+        threshold,
+        match,
+        lines,
+        clubs,
     )
     missing = [action for action in actions if action not in asked_actions]
     if missing and not query.everything:
@@ -105,13 +114,14 @@ def choose_clips(
     threshold: float | Mapping[str, float] = 0.0,
     match: str = "",
     lines: pl.DataFrame | None = None,
+    clubs: Mapping[str, str] | None = None,
 ) -> tuple[list[Clip], list[str]]:
     """Return the clips that a query asks for, in the reel's order, and messages for the user.
 
     `answers` has half, action, start_s, end_s and confidence, and may have `hits.EVIDENCE_COLUMNS`;
     `threshold` is the least confidence, of all actions or of each. `lines` is the commentary (half,
     start_s, end_s, text): where no evidence tells whose action it is, a team that the query names
-    is looked for there.
+    is looked for there. `clubs` are the clubs by side, where the match's name does not tell them.
     """
     spans = query_times.spans_of_halves(query.halves, query.windows, durations_s)
     if not spans:
@@ -129,7 +139,7 @@ def choose_clips(
             below_threshold += 1
     messages: list[str] = []
     if query.team:
-        hits, messages = of_team(query.team, hits, match, lines)
+        hits, messages = of_team(query.team, hits, clubs or teams(match), lines)
     if not hits:
         messages.append("No answer fits the query: the list is empty.")
         if below_threshold:

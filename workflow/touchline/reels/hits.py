@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from touchline.core.intervals import INTERVAL_S
-from touchline.data.match_names import AWAY, HOME, teams
+from touchline.data.match_names import AWAY, HOME
 
 # An answer is attributed to a team that the commentary names this near to it.
 NAMED_WITHIN_S = 10.0
@@ -93,14 +93,16 @@ def written_score(score: Sequence[int], dash: str = "-") -> str:
 
 
 def of_team(
-    team: str, hits: Sequence[tuple[int, Hit]], match: str, lines: pl.DataFrame | None
+    team: str,
+    hits: Sequence[tuple[int, Hit]],
+    clubs: Mapping[str, str],
+    lines: pl.DataFrame | None,
 ) -> tuple[list[tuple[int, Hit]], list[str]]:
     """Return the answers of a team (home, away or a club's name), and messages for the user.
 
-    Whose action it is, is told by the answer's evidence; where there is none, by the names in the
+    `clubs` are the names of the clubs by side, as far as they are known. Whose action it is, is told by the answer's evidence; where there is none, by the names in the
     commentary near to it.
     """
-    clubs = teams(match)
     side = team if team in (HOME, AWAY) else _side_of(team, clubs)
     if side is None:
         return [], [f"{team} do not play in this match."]
@@ -132,7 +134,7 @@ def _of_named_team(
     lines: pl.DataFrame | None,
 ) -> tuple[list[tuple[int, Hit]], list[str]]:
     """Return the answers near which the commentary names a side's club, and messages."""
-    if not clubs:
+    if side not in clubs:
         return list(hits), [
             "The match's name does not give the clubs: clips of both teams are shown."
         ]
@@ -140,7 +142,10 @@ def _of_named_team(
         return list(hits), [
             "Without commentary an action cannot be attributed to a team: both teams are shown."
         ]
-    name, opponent = clubs[side].casefold(), clubs[AWAY if side == HOME else HOME].casefold()
+    name, opponent = (
+        clubs[side].casefold(),
+        clubs.get(AWAY if side == HOME else HOME, "").casefold(),
+    )
     words = {word for word in name.split() if len(word) >= SHORTEST_TEAM_WORD} or {name}
     words = {word for word in words if word not in opponent.split()} or words
     named = [(half, hit) for half, hit in hits if _is_named(words, half, hit, lines)]

@@ -53,7 +53,7 @@ def write_half_posters(folder: Path, videos: Videos) -> dict[str, str]:
     for number, half in sorted(videos.halves.items()):
         with suppress(VideoError):  # which cutting reports, where a clip is of that half
             source = videos.open(number)
-            time_s = half.start_s + min(INTO_HALF_S, half.duration_s / 2)
+            time_s = max(0.0, half.start_s) + min(INTO_HALF_S, half.duration_s / 2)
             file = source and _write(source, time_s, POSTER_PX, folder, f"half{number}")
             if file:
                 files[str(number)] = file
