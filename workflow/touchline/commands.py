@@ -15,6 +15,7 @@ from touchline.core.problems import printable
 COMMANDS = {
     "data": ("sheet", "check", "labels", "commentary", "samples"),
     "video": ("chunks",),
+    "scoreboard": ("scoreboard",),
     "models": ("fit", "infer", "estimate"),
     "models.lm": ("merge",),
     "models.lm.finetuning": ("export",),

@@ -1,0 +1,239 @@
+"""From the texts of the frames to the halves, and to the score in each frame."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from touchline.scoreboard import texts
+from touchline.scoreboard.clock_fit import ClockLine, counts_down, fit_lines
+from touchline.scoreboard.find_bug import (
+    Bug,
+    Cell,
+    find_cells,
+    read_cell,
+    shift_of,
+    usual_place,
+)
+from touchline.scoreboard.goals import MOST, ScoreReading
+from touchline.scoreboard.halves import STARTS_S, Half, find_halves
+from touchline.scoreboard.ocr import TextReader
+from touchline.scoreboard.readings import ClockText, FrameText
+
+_TRUSTED = 0.5
+_SLACK_S = 0.6  # of a reading from the clock of its half
+_AFTER_LAST_S = 90.0  # that a half's clock may be read after the readings it was fitted to
+_LONGEST_ADDED_S = 1500.0
+_FEWER = 3  # times the frames that a clock of minutes needs to be taken instead of one of seconds
+
+
+@dataclass
+class Interpretation:
+    """What frames say together.
+
+    `chosen` has the clock of each frame, `half_of` its half's index in `halves` (None: no half). The
+    frames are in the order of their times.
+    """
+
+    frames: list[FrameText]
+    halves: list[Half] = field(default_factory=list)
+    oddities: list[str] = field(default_factory=list)
+    chosen: list[ClockText | None] = field(default_factory=list)
+    half_of: list[int | None] = field(default_factory=list)
+    bug: Bug | None = None
+
+    def in_halves(self) -> list[int]:
+        """Return the indices of the frames whose clock is that of a half."""
+        return [k for k, half in enumerate(self.half_of) if half is not None]
+
+    def residual_s(self, k: int) -> float | None:
+        """Return the distance of a frame's clock from that of its half; None for a stopped clock."""
+        half, clock = self.half_of[k], self.chosen[k]
+        if half is None or clock is None:
+            return None
+        time_s = self.frames[k].time_s
+        line = _line_at(self.halves[half], time_s)
+        error_s = float(clock.clock_s + clock.unit_s / 2 - line.clock_s(time_s))
+        return error_s if abs(error_s) <= clock.unit_s / 2 + 2 * _SLACK_S else None
+
+
+def interpret(
+    frames: Sequence[FrameText], half: int | None, bug: Bug | None = None
+) -> Interpretation:
+    """Return the halves of a video, the frames in them, and where its score bug is.
+
+    `half` says that the video shows that half alone; `bug` is the score bug where it is known.
+    """
+    result = Interpretation(sorted(frames, key=lambda frame: frame.time_s))
+    times_s = np.array([frame.time_s for frame in result.frames])
+    lines, _ = _fit(result.frames)
+    result.halves, result.oddities = find_halves(lines, times_s, half)
+    result.chosen = [None] * len(times_s)
+    result.half_of = [None] * len(times_s)
+    for k, frame in enumerate(result.frames):
+        result.half_of[k], result.chosen[k] = _place_in_half(frame, result.halves, times_s)
+    _add_stopped(result)
+    inside = result.in_halves()
+    if inside and bug is None:
+        clocks = [clock for k in inside if (clock := result.chosen[k])]
+        usual, height = usual_place(clocks)
+        cells = find_cells([result.frames[k] for k in inside], clocks, usual, height)
+        result.bug = Bug(height, usual, *(cells or (None, None)))
+    else:
+        result.bug = bug
+    return result
+
+
+def has_countdown(frames: Sequence[FrameText]) -> bool:
+    """Say whether the clock of the frames counts down."""
+    rows = _candidates(frames, 1.0, _TRUSTED)
+    return len(rows) > 0 and counts_down(rows[:, 0], rows[:, 1], rows[:, 3])
+
+
+def _fit(frames: Sequence[FrameText]) -> tuple[list[ClockLine], float]:
+    """Return the lines of the clock and the unit that it counts in.
+
+    The indices that a line has are those of frames.
+    """
+    best: tuple[list[ClockLine], float] = [], 1.0
+    for unit_s in (1.0, texts.MINUTE_S):
+        least = _TRUSTED if unit_s == 1.0 else 0.0
+        rows = _candidates(frames, unit_s, least)
+        if not len(rows):
+            continue
+        times_s, clocks_s, units_s, numbers = rows.T
+        lines = fit_lines(times_s, clocks_s, units_s, numbers.astype(int))
+        lines = [
+            ClockLine(line.slope, line.middle_s, line.offset_s, numbers[line.used].astype(int))
+            for line in lines
+        ]
+        if lines and (not best[0] or len(lines[0].used) > _FEWER * len(best[0][0].used)):
+            best = lines, unit_s
+    return best
+
+
+def _candidates(frames: Sequence[FrameText], unit_s: float, least: float) -> np.ndarray:
+    """Return the readings that may be the clock: (N, 4) time, clock, unit (all s), frame.
+
+    `least` is the trust that they need.
+    """
+    rows = [
+        (frame.time_s, clock.clock_s, clock.unit_s, k)
+        for k, frame in enumerate(frames)
+        for clock in frame.clocks
+        if clock.trust >= least and (clock.unit_s == unit_s or clock.added_s is not None)
+    ]
+    return np.array(rows, float).reshape(-1, 4)
+
+
+def _line_at(half: Half, time_s: float) -> ClockLine:
+    """Return the line of a half at a time: the last one that has started."""
+    return half.lines[0] if len(half.lines) == 1 else half.main
+
+
+def _place_in_half(
+    frame: FrameText, halves: Sequence[Half], times_s: np.ndarray
+) -> tuple[int | None, ClockText | None]:
+    """Return the half that a frame's clock belongs to, and that clock."""
+    best: tuple[float, int, ClockText] | None = None
+    for number, half in enumerate(halves):
+        for line in half.lines:
+            first_s, last_s = times_s[line.used[0]], times_s[line.used[-1]]
+            if not first_s - _AFTER_LAST_S <= frame.time_s <= last_s + _AFTER_LAST_S:
+                continue
+            for clock in frame.clocks:
+                error_s = float(line.clock_s(frame.time_s)) - clock.clock_s
+                distance = abs(error_s - clock.unit_s / 2)
+                if distance <= clock.unit_s / 2 + _SLACK_S:
+                    rank = distance + 10 * (1 - clock.trust) + 0.1 * (clock.unit_s > 1)
+                    if best is None or rank < best[0]:
+                        best = rank, number, clock
+    return (best[1], best[2]) if best else (None, None)
+
+
+def _add_stopped(result: Interpretation) -> None:
+    """Add the frames at the end of a half whose clock stands still at 45:00 and the like."""
+    times_s = [frame.time_s for frame in result.frames]
+    for number, half in enumerate(result.halves):
+        mine = [k for k, h in enumerate(result.half_of) if h == number]
+        if not mine:
+            continue
+        stop_s = next((s for s in (*STARTS_S.values(), 7200.0) if s > half.zero_s), 7200.0)
+        usual, height = usual_place([c for k in mine if (c := result.chosen[k])])
+        last = mine[-1]
+        if float(half.lines[-1].clock_s(times_s[last])) < stop_s - 60:
+            continue
+        for k in range(last + 1, len(times_s)):
+            if result.half_of[k] is not None or times_s[k] > times_s[last] + _LONGEST_ADDED_S:
+                break
+            for clock in result.frames[k].clocks:
+                dx, dy = shift_of(clock, usual, height)
+                if clock.clock_s == stop_s and dx == dy == 0 and clock.trust >= _TRUSTED:
+                    result.half_of[k], result.chosen[k] = number, clock
+
+
+class ScoreReader:
+    """Reads the score in frames: as part of the texts, and each cell by itself."""
+
+    def __init__(self, reader: TextReader, bug: Bug) -> None:
+        """Take the networks that read and the place of the score."""
+        self._reader, self._bug = reader, bug
+        self._known: dict[float, tuple[tuple[int | None, float], ...]] = {}
+
+    def read(self, frame: FrameText, clock: ClockText) -> tuple[tuple[int | None, float], ...]:
+        """Return the number and its weight (0 to 1) on the left and on the right."""
+        if frame.time_s not in self._known:
+            self._known[frame.time_s] = tuple(
+                self._read_side(frame, clock, cell) if cell else (None, 0.0)
+                for cell in (self._bug.left, self._bug.right)
+            )
+        return self._known[frame.time_s]
+
+    def _read_side(
+        self, frame: FrameText, clock: ClockText, cell: Cell
+    ) -> tuple[int | None, float]:
+        shift = shift_of(clock, self._bug.clock, self._bug.height)
+        votes: dict[int, float] = {}
+        for line in (*frame.rows, *frame.lines):
+            value = read_cell(line, cell, shift, clock)
+            if value is not None:
+                votes[value] = votes.get(value, 0.0) + line.score
+        band = frame.picture()
+        if band is not None:
+            picture, left, top = band
+            half_w, half_h = min(cell.reach, 0.75 * clock.h), 0.55 * clock.h
+            box = (
+                round(cell.x + shift[0] - left - half_w),
+                round(cell.y + shift[1] - top - half_h),
+                round(2 * half_w),
+                round(2 * half_h),
+            )
+            line = self._reader.read_line(picture, box)
+            value = texts.to_number(line.text)
+            if value is not None and value <= MOST:
+                votes[value] = votes.get(value, 0.0) + line.score
+        if not votes:
+            return None, 0.0
+        value = max(votes, key=lambda value: votes[value])
+        return value, float(min(1.0, votes[value]) * votes[value] / sum(votes.values()))
+
+
+def read_scores(result: Interpretation, reader: ScoreReader) -> list[ScoreReading]:
+    """Return the score of each frame in a half, in the order of the match."""
+    readings = []
+    order = sorted(
+        result.in_halves(),
+        key=lambda k: (result.halves[result.half_of[k] or 0].number, result.frames[k].time_s),
+    )
+    for k in order:
+        clock, half = result.chosen[k], result.half_of[k]
+        if clock is None or half is None:
+            continue
+        (left, left_weight), (right, right_weight) = reader.read(result.frames[k], clock)
+        readings.append(
+            ScoreReading(
+                result.frames[k].time_s, result.halves[half].number,
+                left, right, left_weight, right_weight,
+            )
+        )  # fmt: skip
+    return readings

@@ -1,0 +1,284 @@
+"""Read the match clock and the score from the picture of a video: halves and goals.
+
+    touchline scoreboard match.mp4 --out scoreboard.parquet --preview scoreboard.png
+
+Key frames some seconds apart are read first. Then the stretches in which the score changes, a half ends
+or, where the clock has no seconds, a minute begins are read in detail.
+"""
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from touchline.core import cli, schema
+from touchline.core.problems import NOTED, Problem
+from touchline.scoreboard import goals, interpret, texts
+from touchline.scoreboard.find_bug import find_names, shift_of
+from touchline.scoreboard.frames import Frames
+from touchline.scoreboard.interpret import Interpretation, ScoreReader
+from touchline.scoreboard.ocr import TextReader
+from touchline.scoreboard.readings import ClockText, FrameReader, FrameText
+from touchline.scoreboard.result import HalfClock, Scoreboard, save
+from touchline.video.grid import Box
+
+_FRAMES = 90  # of a short video that are read first, at least
+_LEAST_STEP_S = 2.0
+_DETAIL_S = 0.5  # between frames of a stretch that is read in detail
+_MOST_DETAIL = 60  # frames of such a stretch
+_MINUTES = 3  # of which the beginning is read in detail, at each end of a half
+_PERSISTENT = 0.4  # share of frames in which a text of the score bug is
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a video is read.
+
+    `step_s` is the time between the frames that are read first. `half` says that the video shows
+    that half alone; `match` is the name that problems carry; `threads` of decoding and reading.
+    """
+
+    step_s: float = 10.0
+    half: int | None = None
+    match: str = ""
+    threads: int = 1
+
+
+def read_video(
+    video: Path | str,
+    settings: Settings | None = None,
+    progress: Callable[[float], object] | None = None,
+) -> tuple[pl.DataFrame, Scoreboard]:
+    """Return the readings of a video (columns `schema.READINGS`) and what they say.
+
+    `progress` is called with the time of the video, in seconds, up to which it was read. Raises
+    `VideoError` for a file that cannot be read, ModuleNotFoundError without the extra `scoreboard`.
+    """
+    settings = settings or Settings()
+    reader = TextReader(settings.threads)
+    with Frames(Path(video), settings.threads) as frames:
+        frame_reader = FrameReader(reader)
+        step_s = min(settings.step_s, max(_LEAST_STEP_S, frames.duration_s / _FRAMES))
+        read: dict[float, FrameText] = {}
+
+        def add(pictures: Iterable[tuple[float, np.ndarray]]) -> None:
+            for time_s, picture in pictures:
+                if time_s not in read:
+                    read[time_s] = frame_reader.read(time_s, picture)
+                if progress is not None:
+                    progress(time_s)
+
+        add(frames.key_frames(step_s))
+        found = interpret.interpret(list(read.values()), settings.half)
+        if found.halves and found.bug is not None:
+            score_reader = ScoreReader(reader, found.bug)
+            scores = interpret.read_scores(found, score_reader)
+            if place := _place(found):
+                frame_reader.follow(place, lambda time_s: _clock_at(found, time_s))
+            for start_s, end_s in _details(found, scores, step_s):
+                add(
+                    frames.stretch(start_s, end_s, max(_DETAIL_S, (end_s - start_s) / _MOST_DETAIL))
+                )
+            found = interpret.interpret(list(read.values()), settings.half, found.bug)
+            scores = interpret.read_scores(found, score_reader)
+        else:
+            scores = []
+        board = _conclude(found, scores, frames, settings, str(video))
+        return _table(found, scores, frames), board
+
+
+def _place(found: Interpretation) -> ClockText | None:
+    """Return the clock of a frame in which it is at its usual place."""
+    assert found.bug is not None, "the score bug was found"
+    for k in found.in_halves():
+        clock = found.chosen[k]
+        if clock and shift_of(clock, found.bug.clock, found.bug.height) == (0.0, 0.0):
+            return clock
+    return None
+
+
+def _clock_at(found: Interpretation, time_s: float) -> float:
+    """Return what the clock should show at a time: that of the nearest half."""
+
+    def distance(number: int) -> float:
+        times = [found.frames[k].time_s for k in found.in_halves() if found.half_of[k] == number]
+        return max(times[0] - time_s, time_s - times[-1]) if times else float("inf")
+
+    nearest = min(range(len(found.halves)), key=distance)
+    line = found.halves[nearest].main
+    return float(line.clock_s(time_s)) - 0.5
+
+
+def _details(
+    found: Interpretation, scores: list[goals.ScoreReading], step_s: float
+) -> list[tuple[float, float]]:
+    """Return the stretches (start, end) of the video that are read in detail, s."""
+    spans = [(start_s, end_s) for start_s, end_s in goals.changes(scores) if end_s > start_s]
+    for number in range(len(found.halves)):
+        mine = [k for k in found.in_halves() if found.half_of[k] == number]
+        if not mine:
+            continue
+        last_s = found.frames[mine[-1]].time_s
+        spans.append((last_s, last_s + 1.5 * step_s))
+        minutes = []
+        for a, b in pairwise(mine):
+            first, second = found.chosen[a], found.chosen[b]
+            if first is None or second is None:
+                continue
+            span = found.frames[a].time_s, found.frames[b].time_s
+            if (
+                first.unit_s == second.unit_s == texts.MINUTE_S
+                and second.clock_s == first.clock_s + texts.MINUTE_S
+                and span[1] - span[0] < 3 * step_s
+            ):
+                minutes.append(span)
+        spans += [*minutes[:_MINUTES], *minutes[_MINUTES:][-_MINUTES:]]
+    return sorted(set(spans))
+
+
+def _conclude(
+    found: Interpretation,
+    scores: list[goals.ScoreReading],
+    frames: Frames,
+    settings: Settings,
+    video: str,
+) -> Scoreboard:
+    def problem(text: str, remedy: str) -> Problem:
+        return Problem(
+            settings.match or Path(video).stem,
+            "scoreboard",
+            text,
+            remedy,
+            NOTED,
+            settings.half,
+            video,
+        )
+
+    if not found.halves or found.bug is None:
+        if interpret.has_countdown(found.frames):
+            text = "the clock in the picture counts down, which is not supported."
+        else:
+            text = "no match clock that runs was found in the picture."
+        return Scoreboard(problems=(problem(text, "Give the times of the halves by hand."),))
+    problems = [
+        problem(
+            text, "Look at the figure of the readings; give the halves by hand where it is wrong."
+        )
+        for text in found.oddities
+    ]
+    halves = []
+    for number, half in enumerate(found.halves):
+        mine = [k for k in found.in_halves() if found.half_of[k] == number]
+        residuals = [abs(r) for k in mine if (r := found.residual_s(k)) is not None]
+        halves.append(
+            HalfClock(
+                half.number,
+                half.lines[0].time_s(half.zero_s),
+                max((found.frames[k].time_s for k in mine), default=half.main.time_s(half.zero_s)),
+                half.main.slope,
+                len(mine),
+                float(np.median(residuals)) if residuals else 0.0,
+            )
+        )
+    inside = found.in_halves()
+    texts_of = [found.frames[k] for k in inside]
+    clocks = [clock for k in inside if (clock := found.chosen[k])]
+    names = find_names(texts_of, clocks, found.bug)
+    if found.bug.left is None:
+        problems.append(
+            problem("the match clock was read, but no score beside it.", "No goals follow from it.")
+        )
+        return Scoreboard(tuple(halves), (), names, _box(found, frames), tuple(problems))
+    scored = goals.find_goals(scores)
+    for first, second in pairwise(scored):
+        if first.time_s == second.time_s and first.earliest_s == second.earliest_s:
+            problems.append(
+                problem(
+                    f"two goals between {first.earliest_s:.0f} s and {first.time_s:.0f} s, where the "
+                    "score was not seen.",
+                    "Their order and times are not known.",
+                )
+            )
+    return Scoreboard(tuple(halves), tuple(scored), names, _box(found, frames), tuple(problems))
+
+
+def _box(found: Interpretation, frames: Frames) -> Box | None:
+    """Return the place of the score bug in px of the source: the texts that most frames have there."""
+    bug = found.bug
+    if bug is None:
+        return None
+    counts = np.zeros(frames.size[::-1])
+    number = 0
+    for k in found.in_halves():
+        clock = found.chosen[k]
+        if clock is None or shift_of(clock, bug.clock, bug.height) != (0.0, 0.0):
+            continue
+        number += 1
+        shown = np.zeros(counts.shape, bool)
+        for line in found.frames[k].lines:
+            shown[int(line.y) : int(line.y + line.h), int(line.x) : int(line.x + line.w)] = True
+        counts += shown
+    down, across = np.nonzero(counts >= max(1.0, _PERSISTENT * number))
+    points = [(bug.clock[0] - bug.height, bug.clock[1] - bug.height / 2)]
+    points += [(bug.clock[0] + bug.height, bug.clock[1] + bug.height / 2)]
+    for cell in (bug.left, bug.right):
+        if cell is not None:
+            points += [(cell.x - bug.height / 2, cell.y - bug.height / 2)]
+            points += [(cell.x + bug.height / 2, cell.y + bug.height / 2)]
+    x = np.concatenate([[point[0] for point in points], across])
+    y = np.concatenate([[point[1] for point in points], down])
+    left, top = float(x.min()), float(y.min())
+    return frames.in_source(left, top, float(x.max()) - left, float(y.max()) - top)
+
+
+def _table(found: Interpretation, scores: list[goals.ScoreReading], frames: Frames) -> pl.DataFrame:
+    by_time = {score.time_s: score for score in scores}
+    rows = []
+    for k, frame in enumerate(found.frames):
+        half, clock, score = found.half_of[k], found.chosen[k], by_time.get(frame.time_s)
+        box = clock and frames.in_source(clock.x, clock.y, clock.w, clock.h)
+        if half is not None and clock is not None:
+            decision = "used" if found.residual_s(k) is not None else "the clock stands still"
+        else:
+            decision = "no half has this clock" if frame.clocks else "no clock"
+        rows.append(
+            {
+                "time_s": frame.time_s,
+                "text": frame.text,
+                **(box._asdict() if box else dict.fromkeys("xywh")),
+                "clock_s": clock.clock_s if clock else None,
+                "added_s": clock.added_s if clock else None,
+                "left": score.left if score else None,
+                "right": score.right if score else None,
+                "half": found.halves[half].number if half is not None else None,
+                "residual_s": found.residual_s(k),
+                "decision": decision,
+            }
+        )
+    return pl.DataFrame(rows, schema_overrides=schema.READINGS, schema=list(schema.READINGS))
+
+
+def main(argv: list[str]) -> None:
+    """Write the readings of a video's score bug, its halves and goals."""
+    parser = argparse.ArgumentParser(prog="touchline scoreboard", description=__doc__)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument("--half", type=int, metavar="N", help="the video shows this half alone")
+    parser.add_argument("--match", default="", metavar="NAME", help="name of the match")
+    parser.add_argument(
+        "--step-s", type=float, default=Settings.step_s, metavar="S",
+        help="seconds between the frames that are read first (%(default)g)",
+    )  # fmt: skip
+    args = parser.parse_args(argv)
+    settings = Settings(args.step_s, args.half, args.match, cli.given_threads())
+    with tqdm(desc=args.video.name, unit=" s of video", disable=None) as bar:
+        readings, board = read_video(
+            args.video, settings, lambda time_s: bar.update(max(0.0, time_s - bar.n))
+        )
+    cli.report(board.problems)
+    save(args.out, readings, board)

@@ -1,0 +1,71 @@
+"""Texts of a score bug: match clock, added time and digits, as OCR reads them.
+
+OCR takes some letters for digits and the reverse (O for 0, I for 1); such readings count where the
+place says that a digit is there.
+"""
+
+import re
+from typing import NamedTuple
+
+MINUTE_S = 60.0
+LONGEST_CLOCK_S = 150 * MINUTE_S  # extra time with its added time
+
+# What OCR takes digits for.
+_CONFUSED = str.maketrans("OoDQUIl|!i/ZzSsBGgqAT", "000001111112255869947")
+_DIGIT = "[0-9OoIl|ZSB]"
+_COLON = r"\s?[:;.,·'’]\s?"
+_PLAIN = re.compile(rf"(?<![\d:.+-])(\d{{1,3}}){_COLON}([0-5]\d)(?![\d:])")
+_LENIENT = re.compile(rf"(?<![\w:.+-])({_DIGIT}{{1,3}}){_COLON}([0-5OoSIl|]{_DIGIT})(?![\w:])")
+_JOINED = re.compile(r"(?<![\d:+])(\d{2})\s?([0-5]\d)(?![\d:])")  # the colon was not read
+_MINUTES = re.compile(r"(?<![\d:+.-])(\d{1,3})\s?(?:['’′`´\"°]|min\b|MIN\b)")
+_BARE = re.compile(r"(?<![\d:+.-])(\d{1,3})(?![\d:])")
+_ADDED = re.compile(rf"\+\s?(\d{{1,2}}){_COLON}([0-5]\d)(?!\d)")
+
+
+class Clock(NamedTuple):
+    """A reading that may be a match clock: seconds, what it counts in, its place in the text.
+
+    `unit_s` is 1 for mm:ss and 60 for minutes alone; `trust` falls with what had to be assumed.
+    """
+
+    clock_s: float
+    unit_s: float
+    start: int
+    end: int
+    trust: float
+
+
+def find_clocks(text: str) -> list[Clock]:
+    """Return the readings of a text that may be a match clock, the most trusted first."""
+    clocks: list[Clock] = []
+    for pattern, unit_s, trust in (
+        (_PLAIN, 1.0, 1.0),
+        (_LENIENT, 1.0, 0.7),
+        (_JOINED, 1.0, 0.5),
+        (_MINUTES, MINUTE_S, 0.9),
+        (_BARE, MINUTE_S, 0.3),
+    ):
+        for found in pattern.finditer(text):
+            if any(found.start() < other.end and other.start < found.end() for other in clocks):
+                continue
+            minutes = int(found[1].translate(_CONFUSED))
+            seconds = int(found[2].translate(_CONFUSED)) if unit_s == 1.0 else 0
+            clock_s = minutes * MINUTE_S + seconds
+            if clock_s <= LONGEST_CLOCK_S and seconds < MINUTE_S:
+                clocks.append(Clock(clock_s, unit_s, *found.span(), trust))
+    return clocks
+
+
+def find_added_s(text: str) -> float | None:
+    """Return the seconds of an added time that runs, such as 133 for "+2:13"; None without one."""
+    found = _ADDED.search(text)
+    return None if found is None else int(found[1]) * MINUTE_S + int(found[2])
+
+
+def to_number(text: str) -> int | None:
+    """Return the number of a text that is known to be one of one or two digits, else None."""
+    digits = re.sub(r"[\s.,:;'\-–—_()\[\]]", "", text)
+    if not 1 <= len(digits) <= 2:
+        return None
+    digits = digits.translate(_CONFUSED)
+    return int(digits) if digits.isascii() and digits.isdigit() else None
