@@ -1,5 +1,6 @@
 # REQUIRES  the files named in the sheet
 # PRODUCES  results/labels/{match}.parquet
+#           results/transcripts/{match}/{half}.json and .srt, where transcribe.when says so
 #           results/commentary/{match}.parquet
 #           results/chunks/{match}/{half}.parquet and the chunks that it lists, {half}/NNN.mkv
 
@@ -27,6 +28,36 @@ rule labels:
         "Labels of {wildcards.match}"
     shell:
         "touchline labels {params.arguments} --out {output} > {log} 2>&1"
+
+
+rule transcribe:
+    input:
+        video=plan.video_input,
+    output:
+        transcript="results/transcripts/{match}/{half}.json",
+        subtitles="results/transcripts/{match}/{half}.srt",
+    log:
+        "results/logs/transcribe/{match}/{half}.log",
+    benchmark:
+        "results/benchmarks/transcribe/{match}/{half}.tsv"
+    priority: plan.training_priority
+    conda:
+        "../../envs/transcribe.yaml"
+    threads: 1
+    resources:
+        mem_mb=4096,
+        runtime=240,
+    params:
+        code=code_of("transcribe"),
+        state=plan.video_state,
+        packages=plan.transcribe_packages,
+        weights=plan.transcribe_weights,
+        arguments=plan.transcribe_arguments,
+    message:
+        "Transcript of half {wildcards.half} of {wildcards.match}"
+    # A job that is run again goes on after the last stretch that is done.
+    shell:
+        "touchline transcribe --out {output.transcript} {params.arguments} > {log} 2>&1"
 
 
 rule commentary:

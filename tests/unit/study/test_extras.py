@@ -13,7 +13,7 @@ from touchline.study.extras import check_installed
 def make_study(**entries: dict) -> SimpleNamespace:
     """Return what the check reads of a study of these models."""
     config = {"models": entries}
-    study = SimpleNamespace(config=config, models=entries)
+    study = SimpleNamespace(config=config, models=entries, matches=["a"], transcripts=lambda _: {})
     study.entry = lambda model: StudyDefinition.entry(study, model)
     study.trained_as = lambda model: StudyDefinition.trained_as(study, model)
     study.trained = lambda: StudyDefinition.trained(study)
@@ -51,3 +51,14 @@ def test_models_of_the_core_need_nothing(core_alone):
             shipped={"backend": "tcn", "weights": "touchline:commentary"},
         )
     )
+
+
+def test_a_transcription_needs_its_extra_only_where_a_half_is_transcribed(core_alone):
+    study = make_study(constant={"backend": "constant"})
+    check_installed(study)
+    study.transcripts = lambda match: {1: "results/transcripts/a/1.json"}
+    with pytest.raises(
+        InputError,
+        match=r"^transcribe: not installed: no_such_transcribe.*transcribe.when to never",
+    ):
+        check_installed(study)

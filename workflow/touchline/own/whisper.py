@@ -3,7 +3,9 @@
 Weights are in CTranslate2's format, which holds numbers and no program code.
 """
 
+import ctypes
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +25,7 @@ MODEL_ON_CPU, MODEL_ON_GPU = "base", "large-v3"
 _FILES = ("model.bin", "config.json", "tokenizer.json")
 _NAME_ON_HUB = re.compile(r"[\w.-]+/[\w.-]+")
 _INSTEAD = "Or give an existing transcript (--commentary, or the sheet's column `commentary`)."
+_CUBLAS = "libcublas.so.12"  # which CTranslate2 loads on a GPU
 _WINDOWS = 4  # of 30 s of speech at most, from which the language is detected
 # A new line starts after a pause of this length, after a sentence once the line has lasted as long
 # as the second, and where Whisper starts a segment once it has lasted as long as the third.
@@ -48,13 +51,9 @@ def find_weights(model: str, device: str) -> tuple[str, Path, str]:
     folder, or auto: base, or large-v3 where there is a GPU. Weights of the hub are fetched where
     they are not there yet. Raises `InputError` where they, or the device, are not to be had.
     """
-    import ctranslate2
     from faster_whisper import available_models
 
-    has_gpu = ctranslate2.get_cuda_device_count() > 0
-    if device == "cuda" and not has_gpu:
-        raise InputError("there is no GPU that can be used. Set the device to auto or cpu.")
-    device = device if device != AUTO else "cuda" if has_gpu else "cpu"
+    device = _choose_device(device)
     if model == AUTO:
         model = MODEL_ON_GPU if device == "cuda" else MODEL_ON_CPU
     folder = Path(model)
@@ -71,6 +70,29 @@ def find_weights(model: str, device: str) -> tuple[str, Path, str]:
             "is missing. Copy or convert it again (ct2-transformers-converter)."
         )
     return model, folder, device
+
+
+def _choose_device(device: str) -> str:
+    """Return cpu or cuda for auto; raise `InputError` for cuda where there is no usable GPU."""
+    import ctranslate2
+
+    if device == "cpu":
+        return device
+    missing = "no GPU of NVIDIA is found"
+    if ctranslate2.get_cuda_device_count():
+        try:
+            ctypes.CDLL(_CUBLAS)
+            return "cuda"
+        except OSError:
+            missing = (
+                f"{_CUBLAS} is not found: install CUDA 12's cuBLAS (pip install nvidia-cublas-cu12) "
+                "and add its folder to LD_LIBRARY_PATH"
+            )
+            if device == AUTO:
+                print(f"The GPU is not used: {missing}.", file=sys.stderr)
+    if device != AUTO:
+        raise InputError(f"device cuda: {missing}. Or set the device to auto or cpu.")
+    return "cpu"
 
 
 def _fetch(model: str) -> Path:
@@ -116,12 +138,8 @@ def load(folder: Path, device: str) -> "WhisperModel":
     except Exception as error:  # RuntimeError, ValueError and others, by what is damaged
         raise InputError(
             f"{folder}: the Whisper model cannot be loaded ({quoted(str(error))}). Copy or fetch it "
-            f"again{_on_gpu(device)}."
+            f"again{'' if device == 'cpu' else ', or set the device to cpu'}."
         ) from error
-
-
-def _on_gpu(device: str) -> str:
-    return "" if device == "cpu" else ", or set the device to cpu"
 
 
 def check_language(model: "WhisperModel", language: str) -> None:
@@ -193,8 +211,8 @@ def recognise(
         if model.model.device == "cpu":
             raise
         raise InputError(
-            f"the GPU cannot be used ({quoted(str(error))}). Install the libraries of CUDA 12 that "
-            "CTranslate2 needs (nvidia-cublas-cu12, nvidia-cudnn-cu12), or set the device to cpu."
+            f"the GPU failed ({quoted(str(error))}). Run the same command again, with a smaller model "
+            "where its memory was full, or set the device to cpu."
         ) from error
     return language, join_words(words)
 

@@ -7,6 +7,7 @@ from touchline.core.config import WORKFLOW
 SAMPLES = "results/samples/{match}.parquet"
 LABELS = "results/labels/{match}.parquet"
 COMMENTARY = "results/commentary/{match}.parquet"
+TRANSCRIPT = "results/transcripts/{match}/{half}.json"
 CHUNKS = "results/chunks/{match}/{half}.parquet"
 MODEL = "results/models/{model}"
 PREDICTIONS = "results/predictions/{model}/{match}.parquet"

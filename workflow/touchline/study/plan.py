@@ -12,7 +12,6 @@ from touchline.core.digest import digest
 from touchline.core.problems import InputError
 from touchline.data import spotting_json
 from touchline.models import catalogue, shipped_bases
-from touchline.study.definition import StudyDefinition
 from touchline.study.job_arguments import (
     as_inputs,
     checksums,
@@ -29,9 +28,10 @@ from touchline.study.paths import (
     REPORT_TEMPLATES,
     Wildcards,
 )
+from touchline.study.transcription import TranscribedStudy
 
 
-class Plan(StudyDefinition):
+class Plan(TranscribedStudy):
     """A study, and what each of its jobs reads and is told."""
 
     def labels_file(self, wildcards: Wildcards) -> list[str]:
@@ -55,39 +55,6 @@ class Plan(StudyDefinition):
             actions=self.config["labels"],
             on_problem=self.config["on_problem"],
         )
-
-    def commentary_files(self, wildcards: Wildcards) -> list[str]:
-        """Return the commentary files of a match."""
-        return list(self.files("commentary", wildcards.match).values())
-
-    def commentary_input(self, wildcards: Wildcards) -> list[str]:
-        """Return the commentary files of a match as inputs, where Snakemake can take them for some."""
-        return as_inputs(self.commentary_files(wildcards))
-
-    def commentary_content(self, wildcards: Wildcards) -> str:
-        """Return the checksums of a match's commentary files."""
-        return checksums(self.commentary_files(wildcards))
-
-    def commentary_arguments(self, wildcards: Wildcards) -> str:
-        """Return the arguments of `touchline commentary`."""
-        return flags(
-            match=wildcards.match,
-            files=self.files("commentary", wildcards.match),
-            durations=self.durations(wildcards.match),
-            on_problem=self.config["on_problem"],
-        )
-
-    def video_file(self, wildcards: Wildcards) -> str:
-        """Return the video of a half."""
-        return self.files("video", wildcards.match)[int(wildcards.half)]
-
-    def video_input(self, wildcards: Wildcards) -> list[str]:
-        """Return the video of a half as an input, where Snakemake can take it for one."""
-        return as_inputs([self.video_file(wildcards)])
-
-    def video_state(self, wildcards: Wildcards) -> str:
-        """Return the size and time of a video that is no input."""
-        return state_of_others([self.video_file(wildcards)])
 
     def chunks_arguments(self, wildcards: Wildcards) -> str:
         """Return the video and the settings of `touchline chunks`."""

@@ -1,0 +1,79 @@
+"""Commentary of a study: the files of the sheet, and transcripts of the halves that have none."""
+
+import shlex
+from pathlib import Path
+
+from touchline.study.definition import StudyDefinition
+from touchline.study.job_arguments import as_inputs, checksums, flags, state_of_others, versions
+from touchline.study.paths import TRANSCRIPT, Wildcards
+
+
+class TranscribedStudy(StudyDefinition):
+    """A study whose videos are transcribed where the configuration says so, `transcribe.when`."""
+
+    def transcripts(self, match: str) -> dict[int, str]:
+        """Return the transcript of each half that has a video and an empty commentary cell."""
+        if self.config["transcribe"]["when"] == "never":
+            return {}
+        given = self.files("commentary", match)
+        return {
+            half: TRANSCRIPT.format(match=match, half=half)
+            for half in self.files("video", match)
+            if half not in given
+        }
+
+    def commentary_of(self, match: str) -> dict[int, str]:
+        """Return the commentary file of each half of a match that has or gets one."""
+        return dict(sorted((self.files("commentary", match) | self.transcripts(match)).items()))
+
+    def commentary_files(self, wildcards: Wildcards) -> list[str]:
+        """Return the commentary files of a match that the sheet names."""
+        return list(self.files("commentary", wildcards.match).values())
+
+    def commentary_input(self, wildcards: Wildcards) -> list[str]:
+        """Return the commentary files of a match as inputs, where Snakemake can take them for some."""
+        transcripts = list(self.transcripts(wildcards.match).values())
+        return as_inputs(self.commentary_files(wildcards)) + transcripts
+
+    def commentary_content(self, wildcards: Wildcards) -> str:
+        """Return the checksums of a match's commentary files that no job makes."""
+        return checksums(self.commentary_files(wildcards))
+
+    def commentary_arguments(self, wildcards: Wildcards) -> str:
+        """Return the arguments of `touchline commentary`."""
+        return flags(
+            match=wildcards.match,
+            files=self.commentary_of(wildcards.match),
+            durations=self.durations(wildcards.match),
+            on_problem=self.config["on_problem"],
+        )
+
+    def video_file(self, wildcards: Wildcards) -> str:
+        """Return the video of a half."""
+        return self.files("video", wildcards.match)[int(wildcards.half)]
+
+    def video_input(self, wildcards: Wildcards) -> list[str]:
+        """Return the video of a half as an input, where Snakemake can take it for one."""
+        return as_inputs([self.video_file(wildcards)])
+
+    def video_state(self, wildcards: Wildcards) -> str:
+        """Return the size and time of a video that is no input."""
+        return state_of_others([self.video_file(wildcards)])
+
+    def transcribe_arguments(self, wildcards: Wildcards) -> str:
+        """Return the settings and the video of `touchline transcribe`."""
+        settings = {key: value for key, value in self.config["transcribe"].items() if key != "when"}
+        options = flags(on_problem=self.config["on_problem"], **settings)
+        return f"{options} -- {shlex.quote(self.video_file(wildcards))}"
+
+    def transcribe_weights(self, wildcards: Wildcards) -> str:
+        """Return the size and time of the weights in a folder that the configuration names."""
+        weights = Path(self.config["transcribe"]["model"]) / "model.bin"
+        if not weights.is_file():
+            return ""
+        status = weights.stat()
+        return f"{status.st_size}:{status.st_mtime_ns}"
+
+    def transcribe_packages(self, wildcards: Wildcards) -> str:
+        """Return the versions of the packages that recognise speech."""
+        return versions("transcribe")
