@@ -1,4 +1,4 @@
-"""Synthetic chunks from which a tiny model learns to spot from random weights, on a CPU.
+"""Synthetic chunks from which a tiny model learns to spot on a CPU.
 
 `Spoken` has commentary alone: a line about an event stands at its time. `Shown` has clips alone: the
 picture flashes in the action's colour when it happens.
@@ -124,21 +124,3 @@ def batches(encoder: Encoder, world: Spoken | Shown, chunks: int) -> Iterator[di
             packed.append(pack(prefix, list(zip(questions, target_ids, strict=True))))
             seed += 1
         yield collate(packed, encoder.tokenizer.pad_token_id)
-
-
-def texts(settings: PromptSettings) -> list[str]:
-    """Return what the tokenizer of a base for these chunks must know."""
-    phrases_of_all = [phrase for phrases in PHRASES.values() for phrase in phrases]
-    questions = [prompt_text.format_question(action) for action in ACTIONS]
-    target_answers = [
-        prompt_text.format_answer(action, spans, 1, 0.0, settings)
-        for action in ACTIONS
-        for spans in ([(0.0, 12.0)], [])
-    ]
-    return 20 * [
-        prompt_text.format_system_prompt(ACTIONS, settings),
-        *phrases_of_all,
-        *FILLERS,
-        *questions,
-        *target_answers,
-    ]

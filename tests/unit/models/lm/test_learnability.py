@@ -1,7 +1,8 @@
-"""A tiny Qwen2-VL learns to spot from random weights, and does so by looking at what it should.
+"""A tiny Qwen2-VL learns to spot in chunks of a new kind, and does so by looking at what it should.
 
-Each test trains for a fixed number of steps and compares F1 on held-out chunks (many-to-many, IoU
-> 0.3) with a constant baseline and with what is left when the truth, or what the model sees, is spoiled.
+Each test trains the demo's base for a fixed number of steps on phrases or pictures that it does not
+know, and compares F1 on held-out chunks (many-to-many, IoU > 0.3) with that of a constant baseline, of
+the base before training, and with what is left when the truth, or what the model sees, is spoiled.
 """
 
 from dataclasses import replace
@@ -13,10 +14,9 @@ import pytest
 import torch
 from polars.testing import assert_frame_equal
 
-from synthetic import ACTIONS, HELD_OUT, Shown, Spoken, batches, texts
+from synthetic import ACTIONS, HELD_OUT, Shown, Spoken, batches
 from touchline.core import schema
 from touchline.core.intervals import interval_around
-from touchline.demo import tiny_models
 from touchline.demo.pretrain import pretrain
 from touchline.evaluation import matching
 from touchline.models.lm import loader, shared_prefix
@@ -24,6 +24,7 @@ from touchline.models.lm.answering import Spotter
 from touchline.models.lm.lm_settings import LanguageModelSettings
 from touchline.models.lm.tokenize import Chunk, Encoder
 
+BASE = "touchline:qwen2-vl"
 CHUNKS = 60
 
 
@@ -36,21 +37,21 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
-def learned(folder, world: Spoken | Shown, steps: int) -> Spotter:
-    """Return a model that was trained on the world from random weights."""
-    tiny_models.make(folder, "qwen2_vl", texts(world.settings), hidden=128, layers=2, depth=1)
-    model, processor = loader.load_base(str(folder), None, "cpu", vision=True)
+def untrained(world: Spoken | Shown) -> Spotter:
+    """Return the base, which has not seen the world yet."""
+    model, processor = loader.load_base(BASE, None, "cpu", vision=True)
     encoder = Encoder(model, processor, ACTIONS, world.settings)
-    pretrain(model, batches(encoder, world, chunks=8), steps)
-    return Spotter(
-        model, encoder, LanguageModelSettings(str(folder), max_new_tokens=30, prompt=world.settings)
-    )
+    settings = LanguageModelSettings(BASE, max_new_tokens=30, prompt=world.settings)
+    return Spotter(model, encoder, settings)
 
 
 @pytest.fixture(scope="module")
-def listener(tmp_path_factory) -> Spotter:
+def listener() -> Spotter:
     """Return a model that has learned from commentary alone."""
-    return learned(tmp_path_factory.mktemp("listener"), Spoken(), steps=280)
+    world = Spoken()
+    spotter = untrained(world)
+    pretrain(spotter.model, batches(spotter.encoder, world, chunks=8), steps=40)
+    return spotter
 
 
 def answer(spotter: Spotter, world: Spoken | Shown, see=lambda chunk: chunk) -> pl.DataFrame:
@@ -114,7 +115,8 @@ def test_commentary_is_learned_and_it_is_the_commentary_that_is_read(listener, m
     answered = answer(spotter, world)
     score = f1(world, answered)
     assert baseline(world) < 0.15
-    assert score >= 0.35
+    assert f1(world, answer(untrained(world), world)) < 0.25
+    assert score >= 0.45
     assert f1(world, answered, shift_s=20) < 0.15
     silent = answer(spotter, world, lambda chunk: replace(chunk, lines=()))
     assert f1(world, silent) < 0.15
@@ -141,21 +143,23 @@ def test_what_was_denied_still_has_a_most_probable_interval(listener):
     assert candidates["start_s"].count() == denied.sum()
 
 
-def test_video_is_learned_and_it_is_the_video_that_is_seen(tmp_path, monkeypatch):
+def test_video_is_learned_and_it_is_the_video_that_is_seen(monkeypatch):
     """An easier variant: chunks of 20 s, three actions."""
     world = Shown()
-    spotter = learned(tmp_path, world, steps=240)
+    spotter = untrained(world)
+    assert baseline(world) < 0.3
+    assert f1(world, answer(spotter, world)) < 0.35
+    pretrain(spotter.model, batches(spotter.encoder, world, chunks=8), steps=40)
     answered = answer(spotter, world)
-    assert baseline(world) < 0.25
-    assert f1(world, answered) >= 0.5
-    assert f1(world, answered, shift_s=10) < 0.15
+    assert f1(world, answered) >= 0.7
+    assert f1(world, answered, shift_s=10) < 0.3
 
     blank = answer(spotter, world, blanked)
-    assert f1(world, blank) < 0.25
+    assert f1(world, blank) < 0.3
     monkeypatch.setattr(
         shared_prefix, "branch_mask", partial(hide_prefix, shown=shared_prefix.branch_mask)
     )
-    assert f1(world, answer(spotter, world)) < 0.25
+    assert f1(world, answer(spotter, world)) < 0.3
 
 
 def blanked(chunk: Chunk) -> Chunk:
