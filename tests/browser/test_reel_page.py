@@ -120,6 +120,25 @@ def test_the_page_opens_and_plays_without_errors(page):
         assert opened_page.messages == []
 
 
+def test_clips_and_players_have_pictures_before_anything_plays(page):
+    with opened(page) as opened_page:
+        shown = opened_page.page
+        section = shown.locator("section").first
+        for still in section.locator(".clips .still").all():
+            still.scroll_into_view_if_needed()
+        until(shown, "[...document.querySelectorAll('section:first-of-type .still')]"
+                     ".every(still => still.naturalWidth === 320)")  # fmt: skip
+        assert section.locator(".clips .still").count() == 2
+        until(shown, "document.querySelector('video').readyState > 0")
+        # The reel's poster is of the first clip's moment, at 20 s of half 2.
+        assert on_screen(shown) == 5000 + 20 * 25
+        section.locator(".source", has_text="Half 1").click()
+        until(shown, "document.querySelector('video').readyState > 0")
+        assert on_screen(shown) == 10 * 25
+        assert all(url.startswith("file:") for url in opened_page.requests)
+        assert opened_page.messages == []
+
+
 def test_clips_marks_and_places_seek_to_their_time(page):
     with opened(page) as opened_page:
         shown = opened_page.page
@@ -173,7 +192,7 @@ def test_text_from_outside_shows_as_text_and_runs_nowhere(page):
         assert shown.title() == f"Touchline: {QUERY}"
         assert shown.locator("h1").inner_text() == QUERY
         assert shown.locator("script").count() == 1
-        assert shown.locator("main img, main b").count() == 0
+        assert shown.locator("main img:not(.still), main b").count() == 0
         assert f"45:18 {HOSTILE}" in shown.locator(".clips").first.inner_text()
         titles = shown.evaluate("[...document.querySelectorAll('.mark')].map(mark => mark.title)")
         assert f"Goal, {HOSTILE} 45:21" in titles

@@ -25,6 +25,8 @@ function play(section, name, time, start) {
   } else if (video.dataset.source !== name) {
     section.querySelector(".trouble").hidden = true;
     video.dataset.source = name;
+    if (button.dataset.poster) video.poster = button.dataset.poster;
+    else video.removeAttribute("poster");
     video.src = button.dataset.file;
     show(section, name);
   }
@@ -84,7 +86,8 @@ function next(section, step) {
 for (const section of document.querySelectorAll("section")) {
   const video = player(section);
   if (!video) continue;
-  video.addEventListener("loadedmetadata", () => { video.currentTime = video.wanted || 0; });
+  // A seek hides the poster, so there is none to the start.
+  video.addEventListener("loadedmetadata", () => { if (video.wanted) video.currentTime = video.wanted; });
   for (const event of ["timeupdate", "seeked", "play"]) video.addEventListener(event, () => follow(section));
   video.addEventListener("play", () => { current = section; });
   video.addEventListener("error", () => {

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import asdict
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ from touchline.core.problems import MATCH_SET_ASIDE, InputError, Problem
 from touchline.data.samples import make_samples
 from touchline.models.peaks import to_predictions
 from touchline.reels import highlights, reel_page
+from touchline.reels.hits import Evidence
 from touchline.study.job_arguments import flags
 
 MATCHES = ["labelled", "quiet", "unlabelled", "damaged-labels"]
@@ -92,8 +94,41 @@ def test_a_damaged_reel_is_named_with_what_deleting_it_costs(results, content):
 
 
 @pytest.mark.parametrize("name", ["../../../../secret.mp4", "/etc/passwd"])
-def test_a_page_links_no_reel_outside_its_folder(results, name):
+@pytest.mark.parametrize("change", [
+    lambda content, name: content | {"reel": name},
+    lambda content, name: content | {"posters": {"reel": name}},
+    lambda content, name: content | {"clips": [content["clips"][0] | {"still": name}]},
+])  # fmt: skip
+def test_a_page_links_no_file_outside_its_folder(results, change, name):
     record = results / "highlights/goals/reels/quiet/reel.json"
-    record.write_text(json.dumps(json.loads(record.read_text()) | {"reel": name}))
+    record.write_text(json.dumps(change(json.loads(record.read_text()), name)))
     with pytest.raises(InputError, match=r"reel\.json: .* is no file in "):
         write_page(results, "quiet")
+
+
+def change_record(results, match: str, **changes) -> None:
+    """Change the record of a reel; `evidence` is that of its first answer."""
+    record = results / f"highlights/goals/reels/{match}/reel.json"
+    content = json.loads(record.read_text())
+    content["clips"][0]["hits"][0]["evidence"] = changes.pop("evidence", None)
+    record.write_text(json.dumps(content | changes))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "told"),
+    [
+        (Evidence((0, 0), (1, 0), "home"), "00:20 by the score bug: 0–0, then 1–0, home team"),
+        (Evidence(None, (10, 1), None, "<b>x</b>"), "00:20 by the &lt;b&gt;x&lt;/b&gt;: 10–1"),
+        (Evidence(side="away"), "00:20 by the score bug: away team"),
+    ],
+)
+def test_a_clip_says_what_the_score_tells_of_it(results, evidence, told):
+    assert 'class="evidence"' not in write_page(results, "quiet")
+    change_record(results, "quiet", evidence=asdict(evidence))
+    assert f'<span class="evidence">{told}</span>' in write_page(results, "quiet")
+
+
+def test_a_match_is_called_as_people_call_it(results):
+    title = "Chelsea 1–1 <Burnley>, 21 February 2015"
+    change_record(results, "quiet", title=title)
+    assert "<h2>Chelsea 1–1 &lt;Burnley&gt;, 21 February 2015</h2>" in write_page(results, "quiet")

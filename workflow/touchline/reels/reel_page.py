@@ -11,17 +11,18 @@ from urllib.parse import quote
 import polars as pl
 from markupsafe import Markup
 
-from touchline.core import cli, clock, schema
-from touchline.core.actions import action_name
+from touchline.core import cli, schema
 from touchline.core.files import inside, read_control_file, write_text
+from touchline.data.match_names import AWAY, HOME
 from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import apply_thresholds, read_thresholds
+from touchline.reels.hits import written_score
+from touchline.reels.page_timeline import LEAD_S, Rows, make_timeline, source_of
 from touchline.report import html
 from touchline.report.plot_style import TRUTH, TRUTH_COLOUR, colours
 
-# Rows of a timeline: name → (colour, moments); moments have half, action, time_s and note, a text.
-Rows = dict[str, tuple[str, pl.DataFrame]]
 _TEXT, _NUMBER, _OPTIONAL = {"type": "string"}, {"type": "number"}, {"type": ["number", "null"]}
+_OPTIONAL_TEXT = {"type": ["string", "null"]}
 _TEXTS = {"type": "array", "items": _TEXT}
 
 
@@ -29,19 +30,27 @@ def _record(**fields: dict) -> dict:
     return {"type": "object", "properties": fields, "required": list(fields)}
 
 
+_SCORE = {"type": ["array", "null"], "items": {"type": "integer"}, "minItems": 2, "maxItems": 2}
+_EVIDENCE = _record(
+    score_before=_SCORE,
+    score_after=_SCORE,
+    side={"enum": [HOME, AWAY, None]},
+    source=_TEXT,
+)
 # What this page reads of reel.json (`highlights.write_reel`).
 _REEL = _record(
-    match=_TEXT,
+    title=_TEXT,
     query=_TEXT,
     understood=_TEXT,
     messages=_TEXTS,
     actions=_TEXTS,
-    reel={"type": ["string", "null"]},
+    reel=_OPTIONAL_TEXT,
+    posters={"type": "object", "additionalProperties": _TEXT},
     halves={
         "type": "object",
         "propertyNames": {"pattern": "^[1-9]$"},
         "additionalProperties": _record(
-            video={"type": ["string", "null"]},
+            video=_OPTIONAL_TEXT,
             duration_s={"type": "number", "exclusiveMinimum": 0},
             start_s=_NUMBER,
         ),
@@ -57,12 +66,19 @@ _REEL = _record(
             end_timecode=_TEXT,
             reel_start_s=_OPTIONAL,
             reel_end_s=_OPTIONAL,
-            hits={"type": "array", "items": _record(confidence=_OPTIONAL, lines=_TEXTS)},
+            still=_OPTIONAL_TEXT,
+            hits={
+                "type": "array",
+                "items": _record(
+                    clock=_TEXT,
+                    confidence=_OPTIONAL,
+                    lines=_TEXTS,
+                    evidence={"anyOf": [_EVIDENCE, {"type": "null"}]},
+                ),
+            },
         ),
     },
 )
-# A mark on a timeline is played from this much before its moment.
-LEAD_S = 3.0
 
 
 def relative_link(path: Path | str, page: Path) -> str:
@@ -95,77 +111,33 @@ def counted_answers(intervals: pl.DataFrame, threshold: float | dict[str, float]
     return apply_thresholds(intervals, {name: known.get(name, default) for name in actions})
 
 
-def make_timeline(content: dict, number: str, rows: Rows, has_video: bool) -> dict:
-    """Return a half's timeline for the template: a row with the reel's clips, then `rows`.
-
-    `content` is that of reel.json, `number` the half; its marks are played where it has a video.
-    """
-    half, duration_s = int(number), content["halves"][number]["duration_s"]
-    start_s = content["halves"][number]["start_s"]
-    source = f"half{number}" if has_video else ""
-    clips = [
-        {
-            "time_s": f"{clip['reel_start_s' if source_of(clip, content) else 'start_s']:.3f}",
-            "left": f"{100 * (clip['start_s'] - start_s) / duration_s:.3f}",
-            "width": f"{100 * (clip['end_s'] - clip['start_s']) / duration_s:.3f}",
-            "title": clip["title"],
-            "source": source_of(clip, content),
-        }
-        for clip in content["clips"]
-        if clip["half"] == half
-    ]
-    template_rows = [{"name": "reel", "colour": "", "marks": clips}]
-    for name, (colour, table) in rows.items():
-        moments = table.filter(pl.col("half") == half, pl.col("action").is_in(content["actions"]))
-        marks = [
-            {
-                "time_s": f"{max(0.0, start_s + time_s - LEAD_S):.3f}",
-                "left": f"{100 * time_s / duration_s:.3f}",
-                "width": None,
-                "title": f"{action_name(action)}{note} {clock.show(time_s, 'match', half, 0.0)}",
-                "source": source,
-            }
-            for action, time_s, note in moments.sort("time_s")
-            .select("action", "time_s", "note")
-            .iter_rows()
-        ]
-        template_rows.append({"name": name, "colour": colour, "marks": marks})
-    return {
-        "number": half,
-        "duration_s": duration_s,
-        "begins_s": start_s,
-        "source": source,
-        "rows": template_rows,
-        "first": clock.show(0.0, "match", half, 0.0),
-        "last": clock.show(duration_s, "match", half, 0.0),
-    }
-
-
-def source_of(clip: dict, content: dict) -> str:
-    """Return what a clip is played from: "reel", or nothing where it is not in the reel."""
-    return "reel" if content["reel"] and clip["reel_start_s"] is not None else ""
-
-
 def describe_match(folder: Path, page: Path, rows: Rows) -> dict:
     """Return a match's section of the page for the template, from the folder of its reel."""
     record = folder / "reel.json"
     content = read_control_file(record, _REEL, f"Delete {folder} too: the reel is made again.")
+
+    def link_to(name: str | None) -> str:
+        return "" if name is None else relative_link(inside(folder, name, record), page)
+
+    posters = {name: link_to(file) for name, file in content["posters"].items()}
     sources = []
     if content["reel"]:
-        file = relative_link(inside(folder, content["reel"], record), page)
-        sources.append({"name": "reel", "label": "Reel", "file": file})
+        sources.append({"name": "reel", "label": "Reel", "file": link_to(content["reel"])})
     for number, half in content["halves"].items():
         if half["video"] and Path(half["video"]).is_file():
             file = relative_link(half["video"], page)
             sources.append({"name": f"half{number}", "label": f"Half {number}", "file": file})
     playable = {source["name"] for source in sources}
     return {
-        "name": content["match"],
+        "name": content["title"],
         "query": content["query"],
         "understood": content["understood"],
         "messages": content["messages"],
-        "sources": sources,
-        "clips": [_clip_row(clip, content) for clip in content["clips"]],
+        "sources": [source | {"poster": posters.get(source["name"], "")} for source in sources],
+        "clips": [
+            _clip_row(clip, content) | {"still": link_to(clip["still"])}
+            for clip in content["clips"]
+        ],
         "halves": [
             make_timeline(content, number, rows, f"half{number}" in playable)
             for number in content["halves"]
@@ -173,7 +145,8 @@ def describe_match(folder: Path, page: Path, rows: Rows) -> dict:
         "files": [
             {"name": path.name, "link": relative_link(path, page)}
             for path in sorted(folder.iterdir())
-            if not path.name.startswith(".")  # Snakemake's time stamp
+            # Neither Snakemake's time stamp nor the pictures that are shown.
+            if not path.name.startswith(".") and path.is_file()
         ],
     }
 
@@ -195,8 +168,18 @@ def _clip_row(clip: dict, content: dict) -> dict:
         "start_s": f"{clip['start_s']:.3f}",
         "span": f"{clip['start_timecode']} to {clip['end_timecode']}",
         "confidence": f"confidence {', '.join(confidences)}",
+        "evidence": [_describe_evidence(hit) for hit in clip["hits"] if hit["evidence"]],
         "lines": list(dict.fromkeys(lines)),
     }
+
+
+def _describe_evidence(hit: dict) -> str:
+    """Return what an answer's evidence tells: "52:07 by the score bug: 0–0, then 1–0, home team"."""
+    evidence = hit["evidence"]
+    scores = [evidence["score_before"], evidence["score_after"]]
+    told = [", then ".join(written_score(score, "–") for score in scores if score)]
+    told += [f"{evidence['side']} team"] if evidence["side"] else []
+    return f"{hit['clock']} by the {evidence['source']}: {', '.join(filter(None, told))}"
 
 
 def render(content: dict) -> str:

@@ -48,7 +48,7 @@ def write_stills(
 
 
 def write_half_posters(folder: Path, videos: Videos) -> dict[str, str]:
-    """Write a picture of each half that has a video; return the file of each, by the half's number."""
+    """Write a picture of each half that has a video; return the files: "half1" → file."""
     files = {}
     for number, half in sorted(videos.halves.items()):
         with suppress(VideoError):  # which cutting reports, where a clip is of that half
@@ -56,7 +56,7 @@ def write_half_posters(folder: Path, videos: Videos) -> dict[str, str]:
             time_s = max(0.0, half.start_s) + min(INTO_HALF_S, half.duration_s / 2)
             file = source and _write(source, time_s, POSTER_PX, folder, f"half{number}")
             if file:
-                files[str(number)] = file
+                files[f"half{number}"] = file
     return files
 
 
