@@ -117,9 +117,9 @@ def change_record(results, match: str, **changes) -> None:
 @pytest.mark.parametrize(
     ("evidence", "told"),
     [
-        (Evidence((0, 0), (1, 0), "home"), "00:20 by the score bug: 0–0, then 1–0, home team"),
-        (Evidence(None, (10, 1), None, "<b>x</b>"), "00:20 by the &lt;b&gt;x&lt;/b&gt;: 10–1"),
-        (Evidence(side="away"), "00:20 by the score bug: away team"),
+        (Evidence((0, 0), (1, 0), "home"), "Score bug: 0–0 → 1–0, home team"),
+        (Evidence(None, (10, 1), None, "<b>x</b>"), "&lt;b&gt;x&lt;/b&gt;: 10–1"),
+        (Evidence(side="away"), "Score bug: away team"),
     ],
 )
 def test_a_clip_says_what_the_score_tells_of_it(results, evidence, told):

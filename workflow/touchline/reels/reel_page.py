@@ -168,18 +168,27 @@ def _clip_row(clip: dict, content: dict) -> dict:
         "start_s": f"{clip['start_s']:.3f}",
         "span": f"{clip['start_timecode']} to {clip['end_timecode']}",
         "confidence": f"confidence {', '.join(confidences)}",
-        "evidence": [_describe_evidence(hit) for hit in clip["hits"] if hit["evidence"]],
+        "evidence": [
+            _describe_evidence(hit, len(clip["hits"]) == 1)
+            for hit in clip["hits"]
+            if hit["evidence"]
+        ],
         "lines": list(dict.fromkeys(lines)),
     }
 
 
-def _describe_evidence(hit: dict) -> str:
-    """Return what an answer's evidence tells: "52:07 by the score bug: 0–0, then 1–0, home team"."""
+def _describe_evidence(hit: dict, is_alone: bool) -> str:
+    """Return what an answer's evidence tells: "Score bug: 0–0 → 1–0, home team".
+
+    It starts with the match clock where the answer is not the clip's only one.
+    """
     evidence = hit["evidence"]
-    scores = [evidence["score_before"], evidence["score_after"]]
-    told = [", then ".join(written_score(score, "–") for score in scores if score)]
+    scores = filter(None, (evidence["score_before"], evidence["score_after"]))
+    told = [" → ".join(written_score(score, "–") for score in scores)]
     told += [f"{evidence['side']} team"] if evidence["side"] else []
-    return f"{hit['clock']} by the {evidence['source']}: {', '.join(filter(None, told))}"
+    source = evidence["source"]
+    text = f"{source[:1].upper()}{source[1:]}: {', '.join(filter(None, told))}"
+    return text if is_alone else f"{hit['clock']} {text}"
 
 
 def render(content: dict) -> str:
