@@ -30,14 +30,14 @@ class BugState(NamedTuple):
 
 def state_at(script: Script, look: Look, half: int, time_s: float) -> BugState:
     """Return the state of the bug at a time of a half."""
-    opacity = _share((look.appears_s, float("inf")), time_s, look.fade_s)
+    opacity = presence((look.appears_s, float("inf")), time_s, look.fade_s)
     for span in hidden(script, look, half):
-        opacity = min(opacity, 1 - _share(span, time_s, look.fade_s))
+        opacity = min(opacity, 1 - presence(span, time_s, look.fade_s))
     adverts, black_outs = interruptions(script, look, half)
     return BugState(
         _score(script, look, half, time_s),
         opacity,
-        max((_share(span, time_s, _SLIDE_S) for span in adverts), default=0.0),
+        max((presence(span, time_s, _SLIDE_S) for span in adverts), default=0.0),
         any(start_s <= time_s < end_s for start_s, end_s in black_outs),
     )
 
@@ -94,7 +94,7 @@ def _eventless(script: Script, half: int) -> list[Span]:
     return sorted(spans, key=lambda span: span[0] - span[1])
 
 
-def _share(span: Span, time_s: float, slide_s: float) -> float:
+def presence(span: Span, time_s: float, slide_s: float) -> float:
     """Return 1 in a span, and less in the `slide_s` before and after it, down to 0."""
     away_s = max(span[0] - time_s, time_s - span[1])
     if away_s <= 0:

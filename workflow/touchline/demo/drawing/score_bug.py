@@ -15,7 +15,9 @@ from touchline.demo.drawing.fonts import font
 from touchline.demo.drawing.looks import Cell, Look
 from touchline.demo.drawing.stadium import Size
 
-REGULAR_S = 45 * 60  # length of a half without added time
+# The clock at the start and at the regular end of each half; 3 and 4 are those of extra time.
+STARTS_S = {1: 0, 2: 45 * 60, 3: 90 * 60, 4: 105 * 60}
+REGULAR_ENDS_S = {1: 45 * 60, 2: 90 * 60, 3: 105 * 60, 4: 120 * 60}
 _MARGIN = 0.05  # between the bug and the edges of the frame, in frame heights
 _ROW_EM, _PADDING_EM = 1.5, 0.45
 
@@ -30,15 +32,15 @@ class Reading(NamedTuple):
 
 def clock(half: int, time_s: float) -> str:
     """Return the match clock with seconds; the second half starts at 45:00."""
-    return _minutes_seconds((half - 1) * REGULAR_S + time_s)
+    return _minutes_seconds(STARTS_S[half] + time_s)
 
 
 def read(look: Look, half: int, time_s: float, score: tuple[int, int]) -> Reading:
     """Return what the bug says at `time_s` of a half with this score."""
-    added_s = time_s - REGULAR_S
+    regular_s = REGULAR_ENDS_S[half] - STARTS_S[half]
     added = ""
-    if look.added_time_apart and added_s >= 0:
-        added, time_s = f"+{_minutes_seconds(added_s, 1)}", REGULAR_S
+    if look.added_time_apart and time_s >= regular_s:
+        added, time_s = f"+{_minutes_seconds(time_s - regular_s, 1)}", regular_s
     now = clock(half, time_s)
     return Reading(now if look.with_seconds else f"{int(now.split(':')[0])}'", added, score)
 
