@@ -18,8 +18,18 @@ def add_tone(path, seconds: float, out):
     return add_sound(path, tone, out)
 
 
-def add_sound(path, samples: np.ndarray, out, rate: int = RATE, start_s: float = 0.0):
-    """Write a copy of a video with sound, (n,) float32, that begins at a time of the file's clock."""
+def add_sound(
+    path,
+    samples: np.ndarray,
+    out,
+    rate: int = RATE,
+    start_s: float = 0.0,
+    gap_s: tuple[float, float] | None = None,
+):
+    """Write a copy of a video with sound, (n,) float32, that begins at a time of the file's clock.
+
+    What would be heard from the first to the second second of `gap_s` is left out of the file.
+    """
     with av.open(str(path)) as source, av.open(str(out), "w") as file:
         pictures = source.streams.video[0]
         copied = file.add_stream_from_template(pictures)
@@ -31,6 +41,8 @@ def add_sound(path, samples: np.ndarray, out, rate: int = RATE, start_s: float =
                 file.mux(packet)
         first = round(start_s * rate)
         for start in range(0, len(samples), 1000):
+            if gap_s and gap_s[0] <= start / rate < gap_s[1]:
+                continue
             frame = av.AudioFrame.from_ndarray(samples[None, start : start + 1000], "flt", "mono")
             frame.sample_rate, frame.pts, frame.time_base = rate, first + start, Fraction(1, rate)
             file.mux(sound.encode(frame))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import wave
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -45,15 +46,25 @@ def lay_out(
     return sound
 
 
-def film(path: Path, sound: np.ndarray | None, seconds: float, **how) -> Path:
-    """Write a video with a picture a second (`timecode.make`), and with sound at 16 kHz."""
+def film(
+    path: Path,
+    sound: np.ndarray | None,
+    seconds: float,
+    start_s: Fraction | int = 0,
+    sound_s: float = 0.0,
+    gap_s: tuple[float, float] | None = None,
+) -> Path:
+    """Write a video with a picture a second, and with sound at 16 kHz.
+
+    The clock of the file begins at `start_s`, the sound `sound_s` after the first picture; there is
+    no sound in the seconds of `gap_s`.
+    """
     silent = path.with_name(f"silent-{path.name}")
     timecode.make(
-        silent, timecode.steady(1, round(seconds)), size=(64, 36), options={"bf": "0"}, **how
+        silent, timecode.steady(1, seconds), size=(64, 36), start_s=start_s, options={"bf": "0"}
     )
     if sound is None:
         return silent.rename(path)
-    start_s = float(how.get("start_s", 0))
-    add_sound(silent, sound, path, RATE, start_s)
+    add_sound(silent, sound, path, RATE, float(start_s) + sound_s, gap_s)
     silent.unlink()
     return path

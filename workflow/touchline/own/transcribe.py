@@ -146,7 +146,7 @@ def _recognise(
     has_speech = whisper.has_speech(samples)
     if has_speech:
         model = whisper.load(folder, device)
-        whisper.check_language(model, settings.language)
+        whisper.check_language(settings.language, model.supported_languages)
         language, lines = whisper.recognise(model, samples, language, settings.translate, progress)
     begin_s = begin / RATE
     return Stretch(

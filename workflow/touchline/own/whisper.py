@@ -28,9 +28,11 @@ _INSTEAD = "Or give an existing transcript (--commentary, or the sheet's column 
 _CUBLAS = "libcublas.so.12"  # which CTranslate2 loads on a GPU
 _WINDOWS = 4  # of 30 s of speech at most, from which the language is detected
 # A new line starts after a pause of this length, after a sentence once the line has lasted as long
-# as the second, and where Whisper starts a segment once it has lasted as long as the third.
+# as the second, and after a comma or where Whisper starts a segment once it has lasted as long as the
+# third.
 _PAUSE_S, _SENTENCE_S, _LINE_S = 1.0, 2.0, 6.0
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’)\]]*$")
+_CLAUSE_END = re.compile(r"[,;:，、；：]$")
 # Voice is least probable in the average over this many windows of 32 ms where a stretch is cut.
 _WINDOW, _SMOOTHED = 512, 16
 
@@ -114,8 +116,8 @@ def _fetch(model: str) -> Path:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"the weights of Whisper {model} cannot be fetched from the Hugging Face hub "
-            f"({quoted(reason)}). Run this once with a network (`hf download`), or copy their folder "
-            f"from another machine and name it as the model. {_INSTEAD}"
+            f"({quoted(reason)}). Run this once with a network, or copy a folder of weights here (such "
+            f"as Systran/faster-whisper-base of the hub) and name it as the model. {_INSTEAD}"
         ) from error
 
 
@@ -142,19 +144,18 @@ def load(folder: Path, device: str) -> "WhisperModel":
         ) from error
 
 
-def check_language(model: "WhisperModel", language: str) -> None:
-    """Raise `InputError` for a language that the model does not know."""
-    known = sorted(model.supported_languages)
+def check_language(language: str, known: Sequence[str]) -> None:
+    """Raise `InputError` for a language that is none of those that a model knows."""
     if language == AUTO or language in known:
         return
-    if known == ["en"]:
+    if list(known) == ["en"]:
         raise InputError(
             f"language '{quoted(language)}': this model knows English alone. Take one whose name "
             "does not end in .en, such as base."
         )
     raise InputError(
         f"language '{quoted(language)}': the model does not know it. It knows auto, "
-        f"{', '.join(known)}."
+        f"{', '.join(sorted(known))}."
     )
 
 
@@ -245,7 +246,7 @@ def join_words(words: Sequence[Word]) -> list[Line]:
             following is None
             or pause_s > _PAUSE_S
             or (ends and lasted_s >= _SENTENCE_S)
-            or (following.first and lasted_s >= _LINE_S)
+            or ((following.first or _CLAUSE_END.search(word.word)) and lasted_s >= _LINE_S)
         ):
             text = "".join(word.word for word in line).strip()
             lines += [(line[0].start, max(line[-1].end, line[0].start), text)] if text else []
