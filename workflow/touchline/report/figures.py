@@ -1,6 +1,6 @@
 """Figures as SVG: F1 per action, precision–recall curves, calibration, timelines of the matches.
 
-They are about 500 pixels wide, so that two fit side by side on paper.
+They are about 950 pixels wide, as a page is; the reliability diagram is about half of it.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from touchline.evaluation.matching import pairs
 from touchline.report.plot_style import TRUTH, TRUTH_COLOUR, colours, finish, save, shapes
 
 ALL_NAME = "All actions"
+PLOT_PX = 800  # width of what is plotted, without the names of the actions
 CHARACTER_PX = 7.5  # upper bound of a letter's width in the fonts that a reader may have
 RULE = {"protocol": "full", "matching": "many"}
 
@@ -51,12 +52,13 @@ def draw_f1(metrics: pl.DataFrame, models: Models) -> alt.LayerChart:
         color=models.colour(),
     )
     intervals = base.mark_rule(strokeWidth=1.5).encode(
-        x=alt.X("f1_low:Q", title="F1", scale=alt.Scale(domainMin=0)), x2="f1_high:Q"
+        x=alt.X("f1_low:Q", title="F1", scale=alt.Scale(domainMin=0), axis=alt.Axis(tickCount=10)),
+        x2="f1_high:Q",
     )
     points = base.mark_point(filled=True, size=60, opacity=1).encode(
         x=alt.X("f1:Q"), shape=models.shape()
     )
-    return finish((intervals + points).properties(width=320, height=alt.Step(12)))
+    return finish((intervals + points).properties(width=PLOT_PX, height=alt.Step(12)))
 
 
 def draw_precision_recall(
@@ -84,8 +86,8 @@ def draw_precision_recall(
         lines.transform_filter("datum.kind == 'curve'"),
         marks.transform_filter("datum.kind == 'point'"),
         data=rows,
-    ).properties(width=175, height=110)
-    return finish(layers.facet(alt.Facet("action:N", sort=order, title=None), columns=2))
+    ).properties(width=PLOT_PX / 4 - 5, height=110)
+    return finish(layers.facet(alt.Facet("action:N", sort=order, title=None), columns=4))
 
 
 def draw_reliability(bins: pl.DataFrame, models: Models) -> alt.LayerChart:
@@ -103,7 +105,7 @@ def draw_reliability(bins: pl.DataFrame, models: Models) -> alt.LayerChart:
     diagonal = alt.Chart(ends).mark_line(color="#999999", strokeDash=[4, 4], strokeWidth=1)
     diagonal = diagonal.encode(x="confidence:Q", y="matched:Q")
     chart = diagonal + base.mark_line(strokeWidth=1.5) + marks
-    return finish(chart.properties(width=320, height=280))
+    return finish(chart.properties(width=320, height=280), legend_columns=3)
 
 
 def draw_timeline(truths: pl.DataFrame, answers: pl.DataFrame, models: Models) -> alt.FacetChart:
@@ -111,7 +113,7 @@ def draw_timeline(truths: pl.DataFrame, answers: pl.DataFrame, models: Models) -
 
     `truths` (half, action, time_s, found) and `answers` (model, half, action, time_s, hit) are from
     `mark_hits`. Long bars are events that were found and answers that match one, short pale bars
-    the others.
+    the others. The halves are side by side; one in which nothing is has no place.
     """
     rows = pl.concat(
         [
@@ -132,15 +134,20 @@ def draw_timeline(truths: pl.DataFrame, answers: pl.DataFrame, models: Models) -
         alt.Chart(rows.drop("time_s"))
         .mark_tick(thickness=2.4, orient="vertical")
         .encode(
-            x=alt.X("minute:Q", title="minute", scale=alt.Scale(domainMin=0, nice=False)),
+            x=alt.X(
+                "minute:Q",
+                title="minute",
+                scale=alt.Scale(domainMin=0, nice=False),
+                axis=alt.Axis(tickCount=8),
+            ),
             y=alt.Y("action:N", title=None, axis=_named_axis(rows["action"])),
             yOffset=alt.YOffset("model:N", sort=names),
             color=alt.Color("model:N", scale=scale, title=None),
             size=alt.condition(is_hit, alt.value(10), alt.value(5)),
             opacity=alt.condition(is_hit | is_truth, alt.value(1), alt.value(0.6)),
         )
-        .properties(width=350, height=alt.Step(10))
-        .facet(row=alt.Row("half:N", title=None, header=alt.Header(orient="top")))
+        .properties(width=PLOT_PX / max(1, rows["half"].n_unique()) - 10, height=alt.Step(10))
+        .facet(column=alt.Column("half:N", title=None))
     )
     return finish(chart)
 

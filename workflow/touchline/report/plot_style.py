@@ -38,7 +38,7 @@ def _assign(
     return {model: assigned.get(model, baseline_style) for model in models}
 
 
-def finish(chart: Chart) -> Chart:
+def finish(chart: Chart, legend_columns: int = 7) -> Chart:
     """Return a chart with the fonts, padding, axes and legend of all figures."""
     return (
         chart.configure(
@@ -51,7 +51,14 @@ def finish(chart: Chart) -> Chart:
         .configure_axis(
             labelFontSize=11, titleFontSize=11, titleFontWeight="normal", gridColor="#eee"
         )
-        .configure_legend(orient="top", labelFontSize=12, symbolSize=70, labelLimit=300)
+        .configure_legend(
+            orient="top",
+            labelFontSize=12,
+            symbolSize=70,
+            labelLimit=300,
+            columns=legend_columns,
+            columnPadding=24,  # letters are wider in some browsers than they are reckoned here
+        )
         .configure_header(labelFontSize=12, labelFontWeight="bold", labelPadding=2)
     )
 

@@ -1,5 +1,6 @@
 """Qualitative examples: right answers, hallucinations and missed events, with commentary."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ import polars as pl
 
 from touchline.core import actions, schema
 from touchline.core.clock import format_time
+from touchline.data.match_names import written_name
 from touchline.evaluation.matching import pairs
 
 MOMENTS = 3  # of each kind
@@ -66,8 +68,13 @@ def choose_moments(truths: pl.DataFrame, answers: pl.DataFrame) -> dict[str, pl.
     }
 
 
-def describe_moments(table: pl.DataFrame, samples: str) -> list[Moment]:
-    """Return moments of `choose_moments` with commentary; `samples` is a path with `{match}`."""
+def describe_moments(
+    table: pl.DataFrame, samples: str, titles: Mapping[str, str] | None = None
+) -> list[Moment]:
+    """Return moments of `choose_moments` with commentary; `samples` is a path with `{match}`.
+
+    `titles` are the names of matches as people write them (`match_names.written_name`).
+    """
     moments = []
     for match, half, action, time_s, confidence in table.iter_rows():
         commentary = commentary_of(schema.read(samples.format(match=match), schema.SAMPLES))
@@ -76,7 +83,8 @@ def describe_moments(table: pl.DataFrame, samples: str) -> list[Moment]:
             for start_s, text in nearest_lines(commentary, half, time_s, LINES)
         ]
         action_name = actions.action_name(action)
-        moments.append(Moment(match, half, format_time(time_s), action_name, confidence, lines))
+        title = (titles or {}).get(match, written_name(match))
+        moments.append(Moment(title, half, format_time(time_s), action_name, confidence, lines))
     return moments
 
 

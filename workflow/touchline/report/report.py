@@ -2,14 +2,16 @@
 
 import argparse
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
-from touchline.core import schema
+from touchline.core import cli, schema
 from touchline.core.files import write_text
 from touchline.core.problems import NOTED
 from touchline.core.schema import ALL
+from touchline.data.match_names import written_name
 from touchline.evaluation import table_format
 from touchline.evaluation.ground_truth import read_ground_truth
 from touchline.evaluation.matching import with_ratios
@@ -52,9 +54,17 @@ def answer_table(path: Path) -> table_format.Table:
 
 
 def collect(
-    results: Path, models: list[str], baselines: list[str], confidence_level: float
+    results: Path,
+    models: list[str],
+    baselines: list[str],
+    confidence_level: float,
+    titles: Mapping[str, str] | None = None,
 ) -> dict:
-    """Return the content of the page, from the files of a run in the folder `results`."""
+    """Return the content of the page, from the files of a run in the folder `results`.
+
+    `titles` are the names of matches as people write them, where the study's names do not tell them.
+    """
+    titles = titles or {}
     metrics = schema.read_csv(results / "metrics.csv")
     differences = schema.read_csv(results / "differences.csv")
     problems = schema.read_csv(results / "problems.csv")
@@ -82,11 +92,15 @@ def collect(
         "loss": embed(loss) if loss.is_file() else None,
         "attempts": read_attempts(results, models),
         "timelines": [
-            (caption, match, embed(results / f"figures/timelines/{match}.svg"))
+            (
+                caption,
+                titles.get(match, written_name(match)),
+                embed(results / f"figures/timelines/{match}.svg"),
+            )
             for caption, match in select_matches(best_scores)
         ],
         "moments": {
-            kind: qualitative.describe_moments(table, samples_path)
+            kind: qualitative.describe_moments(table, samples_path, titles)
             for kind, table in moments.items()
         },
         "problems": problems.filter(pl.col("effect") != NOTED).to_dicts(),
@@ -113,8 +127,12 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--resamples", type=int, default=1000, help="(%(default)s)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="(%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("results/report.html"))
+    parser.add_argument(
+        "--titles", type=cli.json_object({"type": "string"}), default={}, metavar="JSON",
+        help="the name of each match as people write it (from its name)",
+    )  # fmt: skip
     args = parser.parse_args(argv)
-    content = collect(args.results, args.models, args.baselines, args.confidence_level)
+    content = collect(args.results, args.models, args.baselines, args.confidence_level, args.titles)
     settings = {
         "split": args.split,
         "confidence_level": args.confidence_level,

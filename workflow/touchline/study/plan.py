@@ -249,7 +249,9 @@ class Plan(TranscribedStudy):
         """Return the arguments of `touchline report`."""
         metrics = {name: self.config["metrics"][name] for name in ("confidence_level", "resamples")}
         split = self.config["score"]["split"]
-        return flags(models=list(self.models), baselines=self.baselines(), split=split, **metrics)
+        titles = {match: self.written_name(match) for match in self.scored()}
+        models, baselines = list(self.models), self.baselines()
+        return flags(models=models, baselines=baselines, split=split, titles=titles, **metrics)
 
     def provenance_arguments(self, wildcards: Wildcards) -> str:
         """Return the whole configuration, as an argument of `touchline provenance`."""
