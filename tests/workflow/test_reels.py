@@ -177,7 +177,7 @@ def test_an_open_question_goes_to_a_model_that_is_asked_in_words(study, tmp_path
         ({"queries": {"a": {"text": "goals", "model": "nobody"}}}, "its model, nobody, is not in compare"),
         ({"queries": {"a": {"text": "goals", "matches": ["none"]}}}, "queries: a: no match none"),
         ({"queries": {"a": {"text": "goals", "min_s": 99}}}, "queries: a: min_s is above max_s"),
-        ({"queries": {"a": {"text": "goals", "before_s": {"gaol": 9}}}}, "queries: a: before_s names gaol, which is no action"),
+        ({"queries": {"a": {"text": "goals", "before_s": {"gaol": 9}}}}, "queries: a: before_s: gaol: no such action. There are default, ball_out_of_play"),
         ({"highlights": {"ordr": "time"}}, "ordr"),
     ],
 )  # fmt: skip

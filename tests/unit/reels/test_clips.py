@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from reel_cases import QUERY_VOCABULARY
 from touchline.core.config import read_defaults
-from touchline.reels.clips import ClipSettings, choose_clips, merge_before
+from touchline.core.problems import InputError
+from touchline.reels.clips import ClipSettings, check_actions, choose_clips, merge_before
 from touchline.reels.hits import Evidence
 from touchline.reels.query import parse_query
 
@@ -88,6 +89,13 @@ def test_a_mapping_of_times_before_keeps_the_others():
     assert merge_before({"default": 4, "goal": 15}, {"goal": 20}) == {"default": 4, "goal": 20}
     assert merge_before(7, {"goal": 20}) == {"default": 7, "goal": 20}
     assert merge_before({"default": 4, "goal": 15}, 3) == 3
+
+
+def test_a_time_before_what_is_no_action_is_refused():
+    check_actions({"default": 4, "goal": 1, "corner": 2, "dribble": 3}, ["dribble"], "here")
+    check_actions(4, [], "here")
+    with pytest.raises(InputError, match="here: gaol: no such action"):
+        check_actions({"gaol": 1}, ["dribble"], "here")
 
 
 def test_by_default_the_clip_of_a_goal_starts_15_s_before_however_long_the_answer_is():

@@ -219,6 +219,25 @@ def test_a_query_that_is_no_object_is_refused_by_the_command_line(match, capsys)
     assert not match["folder"].exists()
 
 
+def test_the_time_before_is_a_number_or_one_for_each_action(match):
+    def starts(before_s):
+        return [clip["start_s"] for clip in make(match, before_s=before_s, after_s=0)["clips"]]
+
+    assert starts(2) == [12.0, 33.48]  # with the picture that is on screen at 33.5 s
+    assert starts({"goal": 3}) == [11.0, 32.48]
+    assert starts({"default": 5}) == [9.0, 30.48]
+    # As in config.yaml; both goals are in one clip.
+    assert starts(None) == starts({"corner": 1}) == [0.0]
+
+
+@pytest.mark.parametrize("text", ["x", "nan", "[1]", '{"goal": "x"}', '{"goal": Infinity}'])
+def test_a_time_before_that_is_none_is_refused(match, capsys, text):
+    with pytest.raises(SystemExit) as end:
+        highlights.main([*shlex.split(flags(**match | {"before_s": None})), f"--before-s={text}"])
+    assert end.value.code == 2
+    assert "argument --before-s" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("stream_copy", [True, False])
 def test_every_video_is_opened_once(match, films, monkeypatch, stream_copy):
     opened = []

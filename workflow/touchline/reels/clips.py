@@ -7,7 +7,8 @@ from itertools import pairwise
 import polars as pl
 
 from touchline.core import clock
-from touchline.core.actions import action_name
+from touchline.core.actions import NAMES, action_name
+from touchline.core.problems import InputError, quoted
 from touchline.data.match_names import teams
 from touchline.reels import query_times
 from touchline.reels.hits import Hit, of_team, read_hits, written_score
@@ -45,6 +46,16 @@ def merge_before(common: Before, given: Before) -> Before:
     if not isinstance(given, Mapping):
         return given
     return {**(common if isinstance(common, Mapping) else {DEFAULT: common}), **given}
+
+
+def check_actions(before_s: Before, actions: Collection[str], where: str) -> None:
+    """Raise `InputError` for a name in `before_s` that no action has; `where` names the setting."""
+    named = set(before_s) if isinstance(before_s, Mapping) else set()
+    if unknown := sorted(named - {DEFAULT, *NAMES, *actions}):
+        raise InputError(
+            f"{where}: {quoted(', '.join(unknown))}: no such action. "
+            f"There are {', '.join([DEFAULT, *sorted(actions)])}."
+        )
 
 
 @dataclass(frozen=True)

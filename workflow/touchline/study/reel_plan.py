@@ -3,11 +3,10 @@
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from touchline.core.actions import NAMES
 from touchline.core.problems import InputError
 from touchline.data.match_names import teams
 from touchline.models import catalogue
-from touchline.reels.clips import DEFAULT, Before, merge_before
+from touchline.reels.clips import DEFAULT, Before, check_actions, merge_before
 from touchline.reels.query import Query, parse_query
 from touchline.reels.vocabulary import Vocabulary, read_vocabulary
 from touchline.study.job_arguments import as_inputs, checksums, flags, state_of_others
@@ -76,7 +75,8 @@ class Reels:
             )
         if settings["min_s"] > settings["max_s"]:
             raise InputError(f"queries: {name}: min_s is above max_s. Make it smaller.")
-        self._check_actions(name, settings["before_s"])
+        actions = self.vocabulary.actions
+        check_actions(settings["before_s"], actions, f"queries: {name}: before_s")
         unknown = [match for match in settings["matches"] or [] if match not in self.plan.matches]
         if unknown:
             raise InputError(f"queries: {name}: no match {', '.join(unknown)} in the sheet.")
@@ -89,15 +89,6 @@ class Reels:
                 self.plan.models[model]["backend"], model, query.open_text
             )
         return PlannedQuery(query, settings)
-
-    def _check_actions(self, name: str, before_s: Before) -> None:
-        """Raise `InputError` for a name in `before_s` that no action has."""
-        named = before_s if isinstance(before_s, Mapping) else {}
-        if unknown := sorted(set(named) - {DEFAULT, *NAMES, *self.vocabulary.actions}):
-            raise InputError(
-                f"queries: {name}: before_s names {', '.join(unknown)}, which is no action of "
-                f"labels. There are {', '.join([DEFAULT, *self.vocabulary.actions])}."
-            )
 
     def matches(self, query: str) -> list[str]:
         """Return the matches of which a query makes reels, in the sheet's order."""
