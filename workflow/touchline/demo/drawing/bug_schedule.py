@@ -11,6 +11,7 @@ from typing import NamedTuple
 from touchline.demo.broadcast.motion import motion
 from touchline.demo.broadcast.script import HOME, Event, Script
 from touchline.demo.drawing.looks import Look
+from touchline.demo.drawing.overlays import WIPE_S
 
 _SLIDE_S = 0.5  # in which an advertisement comes and goes
 # Seconds after an event and before the next in which the pictures show neither of them.
@@ -31,7 +32,7 @@ class BugState(NamedTuple):
 def state_at(script: Script, look: Look, half: int, time_s: float) -> BugState:
     """Return the state of the bug at a time of a half."""
     opacity = presence((look.appears_s, float("inf")), time_s, look.fade_s)
-    for span in hidden(script, look, half):
+    for span in () if look.in_replays else replays(script, half):
         opacity = min(opacity, 1 - presence(span, time_s, look.fade_s))
     adverts, black_outs = interruptions(script, look, half)
     return BugState(
@@ -51,16 +52,17 @@ def changes_s(script: Script, look: Look, goal: Event) -> float:
 def first_shown_s(script: Script, look: Look, goal: Event) -> float:
     """Return when the changed score is first on the screen, in seconds of the half."""
     time_s = changes_s(script, look, goal)
-    while state_at(script, look, goal.half, time_s).opacity < 1:
+    edges_s = [edge_s for span in replays(script, goal.half) for edge_s in span]
+    while state_at(script, look, goal.half, time_s).opacity < 1 or any(
+        abs(time_s - edge_s) < WIPE_S for edge_s in edges_s
+    ):
         time_s += 0.1
     return time_s
 
 
 @lru_cache(maxsize=64)
-def hidden(script: Script, look: Look, half: int) -> tuple[Span, ...]:
-    """Return the spans of a half in which the bug is away."""
-    if look.in_replays:
-        return ()
+def replays(script: Script, half: int) -> tuple[Span, ...]:
+    """Return the spans of a half in which replays are shown."""
     cuts = motion(script, half).choreography.cuts
     return tuple((cut.start_s, cut.end_s) for cut in cuts if cut.kind == "replay")
 

@@ -14,6 +14,7 @@ from touchline.reels.title_overlay import font
 _DARK = (18, 22, 44)
 _LIGHT = (244, 244, 248)
 _AD_COLOURS = ((150, 30, 110), (20, 90, 150), (190, 90, 10))
+WIPE_S = 0.35  # half the duration of the wipe before and after a replay
 ADVERT_HEIGHT = 0.13  # of an advertisement at the edge of the frame, in frame heights
 
 

@@ -22,7 +22,6 @@ CLOSE_ZOOM, REPLAY_ZOOM = 2.3, 1.7
 BODY_M = 2.3  # height of a player; exaggerated, to be visible in small frames
 BALL_M = 0.6  # diameter, exaggerated too
 _BANNER_S = (0.7, 3.6)  # start and end, seconds after the goal
-_WIPE_S = 0.35  # half the duration of a wipe
 _REPLAY_LEAD_S, _REPLAY_SPEED = 3.2, 0.75  # start before the event; speed relative to real time
 _STRIDE_M = 0.7
 _VARIANTS = 4  # number of stadiums
@@ -193,7 +192,7 @@ def _overlay(frame: Image.Image, script: Script, half: int, time_s: float, paths
     for cut in paths.choreography.cuts:
         if cut.kind == "replay":
             for edge_s in (cut.start_s, cut.end_s):
-                _wipe(frame, script, (time_s - edge_s) / _WIPE_S)
+                _wipe(frame, script, (time_s - edge_s) / overlays.WIPE_S)
 
 
 def _event_graphics(frame: Image.Image, script: Script, event: Event, after_s: float) -> None:
