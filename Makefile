@@ -13,6 +13,7 @@ endif
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
+COMPILE ?= 1
 SPLIT ?= test
 EVERY ?= 1
 # Pictures of the workflow belong to Snakemake's report where graphviz draws them.
@@ -27,7 +28,8 @@ ifeq ($(INSTALLED),)  # no .venv, one of another Python, or one that was not fin
 .PHONY: .venv/installed
 .venv/installed: export FRESH := 1
 endif
-# `--no-deps`: the lock is complete. `--no-compile`: compileall does it on all cores, without tests.
+# `--no-deps`: the lock is complete. `--no-compile`: compileall does it on all cores, without tests, or
+# Python when it imports a module (`make COMPILE= …`).
 .venv/installed: requirements.lock pyproject.toml
 	@python='$(PYTHON)'; PATH="$${PATH#$(BIN):}"; \
 	for name in $(SUPPORTED:%=python%) python3; do \
@@ -44,7 +46,7 @@ endif
 	python -m pip install --quiet --disable-pip-version-check --progress-bar on --no-compile --no-deps \
 		--requirement requirements.lock
 	python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation --editable .
-	-python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib > /dev/null
+	-test -z '$(COMPILE)' || python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib > /dev/null
 	command -v ffmpeg || ln -sf "$$(python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')" $(BIN)/ffmpeg
 	touch $@
 

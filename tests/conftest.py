@@ -16,7 +16,7 @@ from project import Study, lay_study
 from touchline.core.errors import extra_of
 
 # The longest files of tests first: what runs alone at the end is short.
-ORDER = ("slurm/", "unit/models/lm/test_learnability", "workflow/", "unit/models/", "")
+ORDER = ("slurm/", "workflow/", "unit/models/lm/", "unit/models/", "")
 # Tests of single modules that train models, start servers, or cut and encode many videos.
 SLOW = tuple(
     f"unit/{place}"
