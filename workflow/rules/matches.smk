@@ -2,6 +2,7 @@
 # PRODUCES  results/labels/{match}.parquet
 #           results/transcripts/{match}/{half}.json and .srt, where transcribe.when says so
 #           results/commentary/{match}.parquet
+#           results/scoreboard/{match}/{half}.parquet, where a model or chunks.score_bug needs it
 #           results/chunks/{match}/{half}.parquet and the chunks that it lists, {half}/NNN.mkv
 
 
@@ -85,9 +86,36 @@ rule commentary:
         "touchline commentary {params.arguments} --out {output} > {log} 2>&1"
 
 
+rule scoreboard:
+    input:
+        video=plan.video_input,
+    output:
+        "results/scoreboard/{match}/{half}.parquet",
+    log:
+        "results/logs/scoreboard/{match}/{half}.log",
+    benchmark:
+        "results/benchmarks/scoreboard/{match}/{half}.tsv"
+    conda:
+        "../../envs/scoreboard.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        code=code_of("scoreboard"),
+        state=plan.video_state,
+        packages=plan.scoreboard_packages,
+        arguments=plan.scoreboard_arguments,
+    message:
+        "Clock and score of half {wildcards.half} of {wildcards.match}"
+    shell:
+        "touchline scoreboard --out {output} {params.arguments} > {log} 2>&1"
+
+
 rule chunks:
     input:
         video=plan.video_input,
+        score_bug=plan.found_score_bug,
     output:
         manifest="results/chunks/{match}/{half}.parquet",
         folder=directory("results/chunks/{match}/{half}"),

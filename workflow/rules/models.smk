@@ -53,6 +53,7 @@ rule infer:
         samples="results/samples/{match}.parquet",
         model=plan.trained_model,
         manifests=plan.watched_manifests,
+        scoreboards=plan.read_scoreboards,
         published=plan.published_input,
     output:
         "results/predictions/{model}/{match}.parquet",

@@ -12,11 +12,12 @@ from touchline.study.extras import check_installed
 
 def make_study(**entries: dict) -> SimpleNamespace:
     """Return what the check reads of a study of these models."""
-    config = {"models": entries}
+    config = {"models": entries, "chunks": {"score_bug": None}}
     study = SimpleNamespace(config=config, models=entries, matches=["a"], transcripts=lambda _: {})
     study.entry = lambda model: StudyDefinition.entry(study, model)
     study.trained_as = lambda model: StudyDefinition.trained_as(study, model)
     study.trained = lambda: StudyDefinition.trained(study)
+    study.reads_scoreboard = lambda model: StudyDefinition.reads_scoreboard(study, model)
     study.environment_name = lambda model: StudyDefinition.environment_name(study, model)
     return study
 
@@ -62,3 +63,8 @@ def test_a_transcription_needs_its_extra_only_where_a_half_is_transcribed(core_a
         match=r"^transcribe: not installed: no_such_transcribe.*transcribe.when to never",
     ):
         check_installed(study)
+
+
+def test_a_model_that_reads_the_score_needs_its_extra(core_alone):
+    with pytest.raises(InputError, match=r"^goals: not installed: no_such_scoreboard"):
+        check_installed(make_study(goals={"backend": "scoreboard"}))

@@ -136,7 +136,8 @@ LOG = _columns(
 # unparsable  neither times nor a denial, or no time that can be in the chunk
 # refused     the model refused to answer
 # cut_off     the answer reached the limit on its length; the intervals up to there are kept
-# skipped     no answer: the chunk could not be read, or the server did not answer
+# skipped     no answer: the chunk could not be read, the server did not answer, or the model does not
+#             answer this action; events count as missed
 ANSWER_STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off")
 STATUSES = (*ANSWER_STATUSES, "skipped")
 TOKENS = ("prompt_tokens", "answer_tokens")
@@ -162,6 +163,7 @@ ANSWERS = _columns(
 # The `action` of rows that pool all actions, in tables of scores.
 ALL = "all"
 
+SCOREBOARD_KEY = "touchline.scoreboard"  # of what `touchline scoreboard` found, a JSON text
 _PROBLEMS_KEY = "touchline.problems"
 
 

@@ -20,13 +20,15 @@ class Match(NamedTuple):
 
     `samples` has the columns `schema.SAMPLES`. For training, `labels` are the match's events of all
     actions (columns `schema.LABELS`). For models that read video, `manifests` are the chunk
-    manifests of its halves.
+    manifests of its halves. `scoreboards` are the files of `touchline scoreboard` of its halves, for
+    models that answer from them.
     """
 
     name: str
     samples: pl.DataFrame
     labels: pl.DataFrame | None = None
     manifests: Sequence[Path] = ()
+    scoreboards: Sequence[Path] = ()
 
     @property
     def events(self) -> pl.DataFrame:

@@ -21,6 +21,7 @@ class BackendInfo(NamedTuple):
     trainer: str = ""  # training; empty for a backend that is not trained
     logs_steps: bool = False  # training writes `log.parquet`
     reads_video: bool = False
+    reads_scoreboard: bool = False  # what the stage `scoreboard` read in the picture
     takes_open_questions: bool = False  # the query may be free text
     reads_labels: bool = False  # its settings get `labels`, SoccerNet's label → action
     is_paid: bool = False  # its requests cost money
@@ -47,6 +48,7 @@ BACKENDS = {
         environment="networks",
     ),
     "external": BackendInfo("touchline.models.external", reads_labels=True),
+    "scoreboard": BackendInfo("touchline.models.scoreboard", reads_scoreboard=True),
     "vlm": _LANGUAGE_MODEL._replace(
         module="touchline.models.lm.vlm",
         trainer="touchline.models.lm.finetuning.vlm_fit",
@@ -65,14 +67,14 @@ BACKENDS = {
 }
 
 if TYPE_CHECKING:  # every module satisfies its protocol
-    from touchline.models import constant, external
+    from touchline.models import constant, external, scoreboard
     from touchline.models.api import openai_api
     from touchline.models.lm import causal_lm, vlm
     from touchline.models.lm.finetuning import causal_lm_fit, vlm_fit
     from touchline.models.words import linear, linear_fit, tcn, tcn_fit
 
     _MODULES: tuple[backend.Backend, ...]
-    _MODULES = (constant, linear, tcn, external, vlm, causal_lm, openai_api)
+    _MODULES = (constant, linear, tcn, external, scoreboard, vlm, causal_lm, openai_api)
     _TRAINERS: tuple[backend.TrainableBackend, ...] = (linear_fit, tcn_fit, vlm_fit, causal_lm_fit)
 
 # Keys of a model's entry in the configuration that other stages read, not the backend.

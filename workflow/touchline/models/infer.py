@@ -19,14 +19,27 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--match", required=True, help="the match's name")
     parser.add_argument("--samples", type=Path, required=True, metavar="PARQUET")
     parser.add_argument(
-        "--manifests", type=Path, nargs="*", default=[], metavar="PARQUET",
+        "--manifests",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="PARQUET",
         help="of the match's chunk videos, for models that read video",
-    )  # fmt: skip
+    )
+    parser.add_argument(
+        "--scoreboards",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="PARQUET",
+        help="what touchline scoreboard read in the match's videos, for models that need it",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
     samples = schema.read(args.samples, schema.SAMPLES)
     model = load_backend(args.backend).load(args.settings, args.folder)
-    predictions = model.answer(Match(args.match, samples, manifests=args.manifests))
+    match = Match(args.match, samples, manifests=args.manifests, scoreboards=args.scoreboards)
+    predictions = model.answer(match)
     key = ["half", "chunk", "action"]
     assert predictions.select(key).equals(samples.select(key)), "a backend answers each sample once"
     cli.report(model.problems)

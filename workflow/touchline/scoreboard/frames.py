@@ -39,7 +39,7 @@ class Frames:
         # The size of the pictures that are read, and px of the source by px of these.
         self.size = tuple(max(32, round(side * scale)) for side in shown)
         self._scale = upright[0] / self.size[0], upright[1] / self.size[1]
-        self._upright = upright
+        self.source_size = upright
 
     def __enter__(self) -> "Frames":
         return self
@@ -57,8 +57,8 @@ class Frames:
         """Return a box of the pictures that are read in px of the upright source picture."""
         across, down = self._scale
         left, top = max(0, int(x * across)), max(0, int(y * down))
-        right = min(self._upright[0], int(np.ceil((x + w) * across)))
-        bottom = min(self._upright[1], int(np.ceil((y + h) * down)))
+        right = min(self.source_size[0], int(np.ceil((x + w) * across)))
+        bottom = min(self.source_size[1], int(np.ceil((y + h) * down)))
         return Box(left, top, right - left, bottom - top)
 
     def key_frames(self, step_s: float) -> Iterator[Frame]:
@@ -83,12 +83,13 @@ class Frames:
     def stretch(self, start_s: float, end_s: float, step_s: float) -> Iterator[Frame]:
         """Yield the frames on screen from `start_s` to `end_s`, at least `step_s` apart."""
         wanted_s = start_s
-        for time_s, picture in self._source.pictures_from(Fraction(max(0.0, start_s))):
+        for exact_s, picture in self._source.pictures_from(Fraction(max(0.0, start_s))):
+            time_s = float(exact_s)
             if time_s > end_s:
                 return
             if time_s >= wanted_s:
-                yield float(time_s), self._upright_image(picture)
-                wanted_s = float(time_s) + step_s
+                yield time_s, self._upright_image(picture)
+                wanted_s = time_s + step_s
 
     def _upright_image(self, picture: Picture) -> np.ndarray:
         frame = picture.frame
@@ -114,5 +115,5 @@ def _to_array(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
     """Return a picture scaled to a size; of an interlaced one, the lines of one field."""
     if not frame.interlaced_frame:
         return frame.reformat(width, height, "bgr24", interpolation="AREA").to_ndarray()
-    field = np.ascontiguousarray(frame.to_ndarray(format="bgr24")[::2])
+    field = np.ascontiguousarray(frame.to_ndarray(format="bgr24")[::2], np.uint8)
     return av.VideoFrame.from_ndarray(field, "bgr24").reformat(width, height).to_ndarray()

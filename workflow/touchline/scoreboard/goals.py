@@ -13,7 +13,8 @@ import numpy as np
 from touchline.scoreboard.result import ScoreGoal, Side
 
 MOST = 20  # goals of one side
-_RISE, _FURTHER, _FALL = 2.0, 2.5, 3.0  # costs: of a rise by one, of each further one, of each fall
+# Costs of a rise by one, of each further one (where the score was not seen meanwhile), of each fall.
+_RISE, _FURTHER, _FURTHER_UNSEEN, _FALL = 2.0, 2.5, 0.5, 3.0
 _NOT_ZERO = 1.0  # cost of a score at the start that is not 0
 _SEEN_S = 25.0  # a change between readings this close was seen
 _SUPPORT = 6  # readings after a change that its confidence is computed from
@@ -30,16 +31,27 @@ class ScoreReading(NamedTuple):
     right_weight: float = 1.0
 
 
-def find_course(values: Sequence[int | None], weights: Sequence[float]) -> np.ndarray:
-    """Return the most probable number at each reading, (N,) int."""
+def find_course(
+    values: Sequence[int | None],
+    weights: Sequence[float],
+    times_s: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Return the most probable number at each reading, (N,) int.
+
+    With `times_s`, a rise by two costs little more than one after a stretch without a reading.
+    """
+    unseen = _after_gaps(values, times_s) if times_s is not None else np.zeros(len(values), bool)
     states = np.arange(MOST + 1)
     steps = states[None, :] - states[:, None]  # (from, to)
-    change = np.where(steps > 0, _RISE + _FURTHER * (steps - 1), -_FALL * steps)
+    seen_change, unseen_change = (
+        np.where(steps > 0, _RISE + further * (steps - 1), -_FALL * steps)
+        for further in (_FURTHER, _FURTHER_UNSEEN)
+    )
     cost = np.where(states == 0, 0.0, _NOT_ZERO)
     came_from = np.zeros((len(values), MOST + 1), int)
     for k, (value, weight) in enumerate(zip(values, weights, strict=True)):
         if k:
-            total = cost[:, None] + change
+            total = cost[:, None] + (unseen_change if unseen[k] else seen_change)
             came_from[k] = total.argmin(axis=0)
             cost = total.min(axis=0)
         if value is not None:
@@ -52,11 +64,21 @@ def find_course(values: Sequence[int | None], weights: Sequence[float]) -> np.nd
     return course
 
 
+def _after_gaps(values: Sequence[int | None], times_s: Sequence[float]) -> np.ndarray:
+    """Return which readings are the first after a stretch without one, (N,) bool."""
+    after, last_s = np.zeros(len(values), bool), None
+    for k, value in enumerate(values):
+        if value is not None:
+            after[k] = last_s is not None and times_s[k] - last_s > _SEEN_S
+            last_s = times_s[k]
+    return after
+
+
 def changes(readings: Sequence[ScoreReading]) -> list[tuple[float, float]]:
     """Return the spans (last reading before, first after) of all changes of either number."""
     spans = set()
     for values, weights in _sides(readings):
-        course = find_course(values, weights)
+        course = find_course(values, weights, [r.time_s for r in readings])
         for k in np.flatnonzero(np.diff(course)) + 1:
             spans.add(_span(readings, values, course, int(k)))
     return sorted(spans)
@@ -72,7 +94,7 @@ def find_goals(readings: Sequence[ScoreReading]) -> list[ScoreGoal]:
     courses = []
     sides: tuple[Side, Side] = ("left", "right")
     for side, (values, weights) in zip(sides, _sides(readings), strict=True):
-        course = find_course(values, weights)
+        course = find_course(values, weights, [r.time_s for r in readings])
         courses.append(course)
         if not len(course):
             continue

@@ -54,7 +54,10 @@ class Interpretation:
         time_s = self.frames[k].time_s
         line = _line_at(self.halves[half], time_s)
         error_s = float(clock.clock_s + clock.unit_s / 2 - line.clock_s(time_s))
-        return error_s if abs(error_s) <= clock.unit_s / 2 + 2 * _SLACK_S else None
+        if abs(error_s) > clock.unit_s / 2 + 2 * _SLACK_S:
+            return None
+        beyond_s = max(0.0, abs(error_s) - (clock.unit_s - 1) / 2)  # a minute has no error inside
+        return float(np.copysign(beyond_s, error_s))
 
 
 def interpret(

@@ -18,7 +18,6 @@ from touchline.core.problems import InputError, Problem
 from touchline.video.grid import Box
 
 Side = Literal["left", "right"]
-_KEY = "touchline.scoreboard"
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def save(
         "names": list(board.names),
         "box": board.box and board.box._asdict(),
     }
-    entry = {_KEY: json.dumps(summary, sort_keys=True)}
+    entry = {schema.SCOREBOARD_KEY: json.dumps(summary, sort_keys=True)}
     schema.write(path, readings, schema.READINGS, [*board.problems, *problems], entry)
 
 
@@ -91,7 +90,7 @@ def load(path: Path | str) -> Scoreboard:
     """Return what the score bug of a video says; raise `InputError` for a file of another kind."""
     problems = tuple(schema.read_problems(path))
     try:
-        summary = json.loads(schema.read_metadata(path)[_KEY])
+        summary = json.loads(schema.read_metadata(path)[schema.SCOREBOARD_KEY])
         return Scoreboard(
             tuple(HalfClock(**half) for half in summary["halves"]),
             tuple(ScoreGoal(**goal) for goal in summary["goals"]),

@@ -23,6 +23,7 @@ from touchline.scoreboard.find_bug import find_names, shift_of
 from touchline.scoreboard.frames import Frames
 from touchline.scoreboard.interpret import Interpretation, ScoreReader
 from touchline.scoreboard.ocr import TextReader
+from touchline.scoreboard.preview import write_preview
 from touchline.scoreboard.readings import ClockText, FrameReader, FrameText
 from touchline.scoreboard.result import HalfClock, Scoreboard, save
 from touchline.video.grid import Box
@@ -268,6 +269,9 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="touchline scoreboard", description=__doc__)
     parser.add_argument("video", type=Path)
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument(
+        "--preview", type=Path, metavar="PNG", help="also draw what was found on sample frames"
+    )
     parser.add_argument("--half", type=int, metavar="N", help="the video shows this half alone")
     parser.add_argument("--match", default="", metavar="NAME", help="name of the match")
     parser.add_argument(
@@ -281,4 +285,6 @@ def main(argv: list[str]) -> None:
             args.video, settings, lambda time_s: bar.update(max(0.0, time_s - bar.n))
         )
     cli.report(board.problems)
+    if args.preview is not None:
+        write_preview(args.video, args.preview, readings, board, settings.threads)
     save(args.out, readings, board)

@@ -67,5 +67,7 @@ def to_number(text: str) -> int | None:
     digits = re.sub(r"[\s.,:;'\-–—_()\[\]]", "", text)
     if not 1 <= len(digits) <= 2:
         return None
+    if len(digits) == 2 and not any(character.isdigit() for character in digits):
+        return None
     digits = digits.translate(_CONFUSED)
     return int(digits) if digits.isascii() and digits.isdigit() else None

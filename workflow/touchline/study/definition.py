@@ -7,7 +7,7 @@ from touchline.data import match_names, matches
 from touchline.models import catalogue
 from touchline.models.catalogue import BACKENDS
 from touchline.study.config_checks import check_config
-from touchline.study.paths import CHUNKS, LOSS, MODEL
+from touchline.study.paths import CHUNKS, LOSS, MODEL, SCOREBOARD
 
 NO_MODEL = r"(?!)"  # a regular expression that matches nothing
 
@@ -82,6 +82,14 @@ class StudyDefinition:
     def reads_video(self, model: str) -> bool:
         """Return whether a model reads the chunks' videos."""
         return catalogue.reads_video(self.entry(model))
+
+    def reads_scoreboard(self, model: str) -> bool:
+        """Return whether a model answers from what the stage `scoreboard` reads in the picture."""
+        return catalogue.BACKENDS[self.entry(model)["backend"]].reads_scoreboard
+
+    def scoreboards_of(self, match: str) -> list[str]:
+        """Return what is read in the video of every half of a match that has one."""
+        return [SCOREBOARD.format(match=match, half=half) for half in self.files("video", match)]
 
     def baselines(self) -> list[str]:
         """Return the baselines: models that read neither video nor commentary."""

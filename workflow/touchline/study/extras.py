@@ -20,6 +20,14 @@ def check_installed(study: TranscribedStudy) -> None:
             f"transcribe: not installed: {', '.join(missing)}. "
             f"{errors.how_to_install('transcribe')} Or set transcribe.when to never."
         )
+    readers = [model for model in study.models if study.reads_scoreboard(model)]
+    finds_bug = study.config["chunks"]["score_bug"] == "auto" and study.manifests()
+    if (readers or finds_bug) and (missing := errors.missing_modules("scoreboard")):
+        raise InputError(
+            f"{', '.join(readers) or 'chunks.score_bug'}: not installed: {', '.join(missing)}. "
+            f"{errors.how_to_install('scoreboard')} Or leave such models out of `compare`, and set "
+            "chunks.score_bug to a box or null."
+        )
     needed: dict[str, list[str]] = {}
     for model in dict.fromkeys([*study.models, *study.trained()]):
         if extra := EXTRA_OF_ENVIRONMENT.get(study.environment_name(model)):

@@ -4,6 +4,7 @@ They take the job's `wildcards` and nothing else: Snakemake does not compare a p
 made from `input` with that of the last run. The methods follow the order of the rules.
 """
 
+import shlex
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from touchline.study.paths import (
     MODEL,
     PREDICTIONS,
     REPORT_TEMPLATES,
+    SCOREBOARD,
     Wildcards,
 )
 from touchline.study.transcription import TranscribedStudy
@@ -59,14 +61,35 @@ class Plan(TranscribedStudy):
     def chunks_arguments(self, wildcards: Wildcards) -> str:
         """Return the video and the settings of `touchline chunks`."""
         settings = {key: value for key, value in self.config["chunks"].items() if key != "when"}
+        if settings["score_bug"] == "auto":
+            del settings["score_bug"]
         return flags(
             video=self.video_file(wildcards),
             match=wildcards.match,
             half=wildcards.half,
             on_problem=self.config["on_problem"],
+            scoreboard=self.found_score_bug(wildcards) or None,
             **self.config["grid"],
             **settings,
         )
+
+    def found_score_bug(self, wildcards: Wildcards) -> list[str]:
+        """Return the file that says where the score bug of a half is, for chunks that show it.
+
+        A box that was given by hand is compared with it where a model needs the file anyway.
+        """
+        box = self.config["chunks"]["score_bug"]
+        wanted = box == "auto" or (box and any(map(self.reads_scoreboard, self.models)))
+        return [SCOREBOARD.format(match=wildcards.match, half=wildcards.half)] if wanted else []
+
+    def scoreboard_arguments(self, wildcards: Wildcards) -> str:
+        """Return the video of a half and its name, as arguments of `touchline scoreboard`."""
+        options = flags(match=wildcards.match, half=wildcards.half)
+        return f"{options} -- {shlex.quote(self.video_file(wildcards))}"
+
+    def scoreboard_packages(self, wildcards: Wildcards) -> str:
+        """Return the versions of the packages that read the picture."""
+        return versions("scoreboard")
 
     def samples_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline samples`."""
@@ -145,6 +168,11 @@ class Plan(TranscribedStudy):
         """Return the chunk manifests of a match, or nothing for a model that reads no video."""
         return self.manifests_of([wildcards.match]) if self.reads_video(wildcards.model) else []
 
+    def read_scoreboards(self, wildcards: Wildcards) -> list[str]:
+        """Return what was read in the videos of a match, or nothing for a model without need."""
+        needs = self.reads_scoreboard(wildcards.model)
+        return self.scoreboards_of(wildcards.match) if needs else []
+
     def published(self, wildcards: Wildcards) -> list[str]:
         """Return the file with another system's answers to the match: a zip, or one in a folder."""
         entry = self.entry(wildcards.model)
@@ -177,6 +205,7 @@ class Plan(TranscribedStudy):
             match=wildcards.match,
             folder=self.trained_model(wildcards) or None,
             manifests=self.watched_manifests(wildcards) or None,
+            scoreboards=self.read_scoreboards(wildcards) or None,
         )
 
     def answered_matches(self, model: str) -> list[str]:

@@ -15,8 +15,10 @@ appears when it is complete; the manifest, with the checksums, is written last.
 
 import argparse
 import errno
+import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -27,6 +29,7 @@ from touchline.core.cli import json_object, report
 from touchline.core.problems import (
     CHUNK_SET_ASIDE,
     MATCH_SET_ASIDE,
+    NOTED,
     InputError,
     Problem,
     quoted,
@@ -38,6 +41,9 @@ from touchline.video.grid import Box, ChunkSettings
 
 # The names of chunk files, and of the partial files that `atomic_file` leaves when it is killed.
 _CHUNK_FILE = re.compile(r"\d{3,}(\.bug)?\.mkv|\..*\.partial\.mkv")
+
+_COVERED = 0.9  # share of the score bug that a box for it should contain
+_LARGER = 12.0  # times the area of the score bug that a box for it may have
 
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -61,11 +67,12 @@ def chunk_half(
     span_s: tuple[float, float] | None = None,
     threads: int = 1,
     stop_on_problem: bool = False,
+    notes: Sequence[Problem] = (),
 ) -> list[Problem]:
     """Write the chunks and then the manifest of a half; return the problems.
 
     `span_s` says where in the video the half starts and how long it is, in seconds; without it the
-    half is the whole video. A video that cannot be used gives an empty manifest with the problem.
+    half is the whole video. `notes` are problems that are known already. A video that cannot be used gives an empty manifest with the problem.
     Raises `InputError` on a full disk, for a folder that is not below the manifest's, and on any
     problem if `stop_on_problem`.
     """
@@ -101,6 +108,7 @@ def chunk_half(
             f"{folder}: the chunks do not fit on the disk ({error.strerror}). "
             "Free some space and run it again; no part of a chunk was left."
         ) from error
+    problems += notes
     if stop_on_problem:
         raise_problems(problems)
     _write_manifest(manifest, half, rows, problems)
@@ -123,6 +131,39 @@ def _parse_box(text: str) -> Box:
             f"'{quoted(text)}' is not of the form "
             '{"x": 10, "y": 8, "w": 90, "h": 20} (whole pixels of the source picture)'
         ) from error
+
+
+def read_box(path: Path) -> Box | None:
+    """Return the box of the score bug that was found in a video, None where none was.
+
+    Raises `InputError` for a file that `touchline scoreboard` did not write.
+    """
+    try:
+        box = json.loads(schema.read_metadata(path)[schema.SCOREBOARD_KEY])["box"]
+        return box and Box(**box)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: it is not what `touchline scoreboard` writes. Delete it; it is made again."
+        ) from error
+
+
+def choose_box(given: Box | None, found: Box | None) -> tuple[Box | None, str]:
+    """Return the box to cut, and what is odd about it (a sentence, or nothing)."""
+    if found is None:
+        text = "no score bug was found in the picture"
+        return given, f"{text}." if given else f"{text}, so that no video of it is cut."
+    if given is None:
+        return found, ""
+    place = f"the score bug is at {found._asdict()}"
+    shared = max(0, min(given.x + given.w, found.x + found.w) - max(given.x, found.x)) * max(
+        0, min(given.y + given.h, found.y + found.h) - max(given.y, found.y)
+    )
+    if shared < _COVERED * found.w * found.h:
+        kind = "cuts off a part of the score bug" if shared else "does not show the score bug"
+        return given, f"the box {given._asdict()} {kind}: {place}."
+    if given.w * given.h > _LARGER * found.w * found.h:
+        return given, f"the box {given._asdict()} is far larger than the score bug: {place}."
+    return given, ""
 
 
 def main(argv: list[str]) -> None:
@@ -175,6 +216,12 @@ def main(argv: list[str]) -> None:
         help="also cut this box, in pixels of the source, into NNN.bug.mkv: "
         '{"x":10,"y":8,"w":90,"h":20}',
     )
+    add(
+        "--scoreboard",
+        type=Path,
+        metavar="PARQUET",
+        help="what touchline scoreboard found: its box is cut, or compared with that of --score-bug",
+    )
     add("--threads", type=int, default=1, metavar="N", help="threads that decode (%(default)s)")
     add(
         "--on-problem",
@@ -183,6 +230,14 @@ def main(argv: list[str]) -> None:
         help="leave damaged parts out and list them in the manifest (the default), or stop",
     )
     args = parser.parse_args(argv)
+    box, notes = args.score_bug, []
+    if args.scoreboard is not None:
+        box, text = choose_box(box, read_box(args.scoreboard))
+        remedy = (
+            "Look at touchline scoreboard --preview; set chunks.score_bug, or leave it to auto."
+        )
+        if text:
+            notes = [Problem(args.match, "chunks", text, remedy, NOTED, args.half, str(args.video))]
     report(
         chunk_half(
             args.video,
@@ -190,8 +245,9 @@ def main(argv: list[str]) -> None:
             args.half,
             args.folder,
             args.manifest,
-            ChunkSettings(args.length_s, args.overlap_s, args.fps, args.height, args.score_bug),
+            ChunkSettings(args.length_s, args.overlap_s, args.fps, args.height, box),
             threads=args.threads,
             stop_on_problem=args.on_problem == "stop",
+            notes=notes,
         )
     )
