@@ -18,6 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -107,13 +108,20 @@ def main() -> None:
             cpu_s = time.process_time() - began_s
             heard = list(made.lines.select("start_s", "text").iter_rows())
             share, errors_s = compare(said, heard)
+            repeated = sum(a[1] == b[1] for a, b in pairwise(heard))
             print(
                 f"{way}: {cpu_s / (len(samples) / RATE):.3f} CPU s per second of video; "
-                f"{len(said)} lines spoken, {len(heard)} written; {share:.1%} of the words; of "
-                f"{len(errors_s)} lines the start is off by {statistics.median(errors_s):.2f} s (median), "
-                f"{np.mean(np.array(errors_s) <= 1):.1%} within 1 s",
+                f"{len(said)} lines spoken, {len(heard)} written, {repeated} repeated; "
+                f"{share:.1%} of the words",
                 flush=True,
             )
+            if errors_s:
+                print(
+                    f"    of {len(errors_s)} lines that were recognised the start is off by "
+                    f"{statistics.median(errors_s):.2f} s (median), "
+                    f"{np.mean(np.array(errors_s) <= 1):.1%} within 1 s",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

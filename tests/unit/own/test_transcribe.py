@@ -34,12 +34,14 @@ SAID = [
     (50.5, "What a fantastic save by the keeper.", "fantastic"),
 ]
 
+SAID_AGAIN = (33.0, "The referee shows a yellow card.")
+
 
 @pytest.fixture(scope="module")
 def match(tmp_path_factory) -> Path:
-    """A video of a minute, in which six lines are spoken."""
+    """A video of a minute, in which six lines are spoken, one of them twice."""
     path = tmp_path_factory.mktemp("match") / "a match.mkv"
-    return film(path, lay_out([line[:2] for line in SAID], SECONDS), SECONDS)
+    return film(path, lay_out([*(line[:2] for line in SAID), SAID_AGAIN], SECONDS), SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,13 @@ def test_speech_comes_back_as_text_with_its_times(whole):
         assert [start_s for start_s in starts_s if abs(start_s - said_s) < 1], (word, lines)
     content = json.loads((whole / "match.json").read_text())
     assert (content["language"], content["translated"]) == ("en", False)
+
+
+def test_a_line_that_repeats_the_one_before_is_gone(whole):
+    lines = read_commentary(whole / "match.json", "match", 1)[0]
+    assert [start_s for _, start_s, _, text in lines.rows() if "yellow card" in text] == [
+        pytest.approx(26.0, abs=1)
+    ]
 
 
 def test_the_subtitles_say_the_same(whole):
