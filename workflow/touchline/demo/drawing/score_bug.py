@@ -10,14 +10,13 @@ from typing import NamedTuple
 
 from PIL import Image, ImageDraw
 
+from touchline.core.clock import zero_s
 from touchline.demo.broadcast.names import Team
 from touchline.demo.drawing.fonts import font
 from touchline.demo.drawing.looks import Cell, Look
 from touchline.demo.drawing.stadium import Size
 
-# The clock at the start and at the regular end of each half; 3 and 4 are those of extra time.
-STARTS_S = {1: 0, 2: 45 * 60, 3: 90 * 60, 4: 105 * 60}
-REGULAR_ENDS_S = {1: 45 * 60, 2: 90 * 60, 3: 105 * 60, 4: 120 * 60}
+REGULAR_S = {1: 45 * 60, 2: 45 * 60, 3: 15 * 60, 4: 15 * 60}  # of each half; 3, 4: extra time
 _MARGIN = 0.05  # between the bug and the edges of the frame, in frame heights
 _ROW_EM, _PADDING_EM = 1.5, 0.45
 
@@ -32,15 +31,15 @@ class Reading(NamedTuple):
 
 def clock(half: int, time_s: float) -> str:
     """Return the match clock with seconds; the second half starts at 45:00."""
-    return _minutes_seconds(STARTS_S[half] + time_s)
+    return _minutes_seconds(time_s - zero_s("match", half, 0.0))
 
 
 def read(look: Look, half: int, time_s: float, score: tuple[int, int]) -> Reading:
     """Return what the bug says at `time_s` of a half with this score."""
-    regular_s = REGULAR_ENDS_S[half] - STARTS_S[half]
     added = ""
-    if look.added_time_apart and time_s >= regular_s:
-        added, time_s = f"+{_minutes_seconds(time_s - regular_s, 1)}", regular_s
+    if look.added_time_apart and time_s >= REGULAR_S[half]:
+        added = f"+{_minutes_seconds(time_s - REGULAR_S[half], 1)}"
+        time_s = REGULAR_S[half]
     now = clock(half, time_s)
     return Reading(now if look.with_seconds else f"{int(now.split(':')[0])}'", added, score)
 
