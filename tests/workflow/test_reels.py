@@ -1,6 +1,7 @@
 """Queries of the configuration in the workflow: what is made, what is made again, what is refused."""
 
 import json
+import re
 from pathlib import Path
 
 import opentimelineio as otio
@@ -101,6 +102,9 @@ def test_the_page_of_the_study_plays(queried):
         assert names == ["reel", "truth", "constant", "linear"]
         assert found.page.locator("video").count() == 2
         assert found.page.locator("h1").inner_text() == QUERY
+        headings = found.page.locator("section h2").all_inner_texts()
+        assert all(re.fullmatch(r".+ \d–\d .+, \d+ August 2024", text) for text in headings)
+        assert len(headings) == 2
         assert found.messages == []
 
 
@@ -110,7 +114,7 @@ def test_only_what_a_change_concerns_is_made_again(queried, tmp_path):
     configure(queried, highlights={"titles": False, "after_s": 6})
     assert queried.plan() == {"highlights": 2} | PAGE | RECORD
     configure(queried, highlights={"titles": False, "before_s": {"corner": 6}})
-    assert queried.plan() == RECORD  # no reel has corners
+    assert queried.plan() == RECORD | {"study": 1}  # no reel has corners
     configure(queried, highlights={"titles": False}, queries={"late-goals": "late corners"})
     assert queried.plan() == {"highlights": 2} | PAGE | RECORD
     both = {"late-goals": QUERY, "corners": {"text": "corners", "matches": matches(queried)[:1]}}
