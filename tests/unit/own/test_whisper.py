@@ -110,6 +110,19 @@ def test_damaged_weights_are_told(tmp_path):
         whisper.load(tmp_path, "cpu")
 
 
+def test_each_new_model_draws_the_same_random_numbers():
+    sound = speak("He takes the corner with his left foot and the keeper comes out for it.")
+
+    def sample(model) -> str:
+        segments, _ = model.transcribe(sound, temperature=[1.0], log_prob_threshold=None)
+        return " ".join(segment.text for segment in segments)
+
+    first, second = whisper.load(TINY, "cpu"), whisper.load(TINY, "cpu")
+    texts = [sample(first), sample(first), sample(second), sample(second)]
+    assert texts[:2] == texts[2:]
+    assert texts[0] != texts[1]
+
+
 def test_a_gpu_that_is_asked_for_has_to_be_there():
     import ctranslate2
 

@@ -59,7 +59,7 @@ def find_weights(model: str, device: str) -> tuple[str, Path, str]:
     if model == AUTO:
         model = MODEL_ON_GPU if device == "cuda" else MODEL_ON_CPU
     folder = Path(model)
-    if not folder.is_dir():
+    if model in available_models() or not folder.is_dir():  # ./base is a folder of this name
         if model not in available_models() and not _NAME_ON_HUB.fullmatch(model):
             raise InputError(
                 f"there is no Whisper model '{quoted(model)}', and no such folder. Name a folder "
