@@ -59,7 +59,7 @@ Look at
 Try next
   . .venv/bin/activate
   snakemake --profile profiles/demo --config 'queries={"corners": "all corners"}'   # adds a reel; nothing else runs again
-  touchline reel demo/SoccerNet/*/*/2024-08-21*/2_224p.mkv --commentary demo/sn-echoes/*/*/*/*/2024-08-21*/2_asr.json --query "the goals and corners"
+  touchline reel demo/SoccerNet/*/*/2024-08-21*/?_224p.mkv --query "goals"   # the video alone: the score in the picture tells
   make soccernet DATA=/path/to/your/SoccerNet SPLIT=valid
 endef
 export AFTER_DEMO

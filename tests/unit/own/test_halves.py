@@ -51,7 +51,7 @@ def test_commentary_of_a_whole_match_goes_to_its_halves_on_their_own_clock(tmp_p
     lines = {"0": [1, 2, "before"], "1": [15, 17, "kick-off"], "2": [69, 72, "restart"]}
     path.write_text(json.dumps({"segments": lines | {"3": [99, 101, "corner"]}}))
     halves = {1: HalfVideo(path, 50.0, 10.0), 2: HalfVideo(path, 60.0, 70.0)}
-    table = read_lines([path], "m", halves, are_parts=True, is_single=True)
+    table = read_lines({path: [path]}, "m", halves, are_parts=True)
     assert table.rows() == [
         (1, 5, 7, "kick-off"), (2, 0, 2, "restart"), (2, 29, 31, "corner"),
     ]  # fmt: skip
@@ -64,8 +64,9 @@ def test_each_videos_commentary_is_that_of_its_half(tmp_path):
     for number in (1, 2):
         segments = {"0": [5, 6, "early"], "1": [25, 26, f"half {number}"]}
         (tmp_path / f"{number}.json").write_text(json.dumps({"segments": segments}))
-    files = [tmp_path / "1.json", tmp_path / "2.json"]
-    halves = {1: HalfVideo(None, 30.0, 20.0), 2: HalfVideo(None, 30.0, 10.0)}
+    videos = [tmp_path / "1.mkv", tmp_path / "2.mkv"]
+    files = {videos[0]: [tmp_path / "1.json"], videos[1]: [tmp_path / "2.json"]}
+    halves = {1: HalfVideo(videos[0], 30.0, 20.0), 2: HalfVideo(videos[1], 30.0, 10.0)}
     table = read_lines(files, "m", halves, are_parts=True)
     assert table.rows() == [(1, 5, 6, "half 1"), (2, 15, 16, "half 2")]
 

@@ -42,8 +42,8 @@ def test_the_answer_before_the_change_tells_when_the_goal_was_and_makes_it_surer
     assert table["score_after"][0] == "1-0"
     assert table["team"][0] == "home"
     assert messages == [
-        "The score shows 1 goals, 1 of them confirmed by the model.",
-        "1 answers of the model are no goals by the score, and are left out.",
+        "Goals that the score shows: 1, of which the model confirms 1.",
+        "Answers of the model that are no goals by the score, and are left out: 1.",
     ]
 
 
@@ -60,7 +60,8 @@ def test_the_score_changes_after_the_ball_is_in_the_net():
 
 
 def test_a_goal_that_was_not_seen_for_a_while_has_a_long_interval():
-    table, _ = join(answers(), [goal(1, 600.0, earliest_s=500.0)], WHOLE, DURATIONS, "m")
+    table, messages = join(answers(), [goal(1, 600.0, earliest_s=500.0)], WHOLE, DURATIONS, "m")
+    assert "The goal to 1-0 was between 08:20 and 10:00" in messages[1]
     assert table.select("start_s", "end_s").row(0) == (491.0, 597.0)
 
 
@@ -79,7 +80,7 @@ def test_where_the_score_was_not_read_the_models_goals_stay():
         (1, "goal", 100.0, 0.6), (1, "corner", 2100.0, 0.4),
     ]  # fmt: skip
     assert table["score_after"].to_list() == [None, None]
-    assert messages == ["1 answers of the model are no goals by the score, and are left out."]
+    assert messages == ["Answers of the model that are no goals by the score, and are left out: 1."]
 
 
 def test_nothing_ends_outside_of_its_half():

@@ -1,6 +1,6 @@
 """Halves of a user's own video: where each one is in its file, and its commentary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -63,31 +63,29 @@ def _parse_span(text: str, duration_s: float) -> tuple[float, float]:
 
 
 def read_lines(
-    files: Sequence[Path],
+    transcripts: Mapping[Path, Sequence[Path]],
     match: str,
-    halves: dict[int, HalfVideo],
+    halves: Mapping[int, HalfVideo],
     are_parts: bool = False,
-    is_single: bool = False,
 ) -> pl.DataFrame:
-    """Return the halves' commentary (columns `schema.COMMENTARY`), from that of each video.
+    """Return the halves' commentary (columns `schema.COMMENTARY`), from the files of each video.
 
     `are_parts` says that the halves are parts of their videos: a line is of the half that its
-    middle lies in. `is_single` says that a single video holds all halves. Raises `InputError` for a
-    file that cannot be read.
+    middle lies in. Raises `InputError` for a file that cannot be read.
     """
     tables = [pl.DataFrame(schema=schema.COMMENTARY)]
     middle_s = (pl.col("start_s") + pl.col("end_s")) / 2
-    for number, path in enumerate(files, start=1):
-        table, problems = commentary.read_commentary(path, match, number)
-        cli.report(problems)
-        if any(problem.effect == MATCH_SET_ASIDE for problem in problems):
-            raise InputError(f"{path}: the commentary cannot be read: see above.")
-        if not are_parts:
-            tables.append(table)
-            continue
-        for half in halves if is_single else [number]:
-            start_s, duration_s = halves[half].start_s, halves[half].duration_s
-            in_half = table.filter(middle_s >= start_s, middle_s < start_s + duration_s)
-            times_s = (pl.col("start_s", "end_s") - start_s).clip(lower_bound=0.0)
-            tables.append(in_half.with_columns(times_s, half=pl.lit(half, pl.Int64)))
-    return collapse_loops(pl.concat(tables))
+    for video, files in transcripts.items():
+        of_video = {number: half for number, half in halves.items() if half.video == video}
+        for path in dict.fromkeys(files):
+            table, problems = commentary.read_commentary(path, match, min(of_video, default=1))
+            cli.report(problems)
+            if any(problem.effect == MATCH_SET_ASIDE for problem in problems):
+                raise InputError(f"{path}: the commentary cannot be read: see above.")
+            for number, half in of_video.items():
+                end_s = half.start_s + half.duration_s
+                in_half = table.filter(middle_s >= half.start_s, middle_s < end_s)
+                times_s = (pl.col("start_s", "end_s") - half.start_s).clip(lower_bound=0.0)
+                moved = in_half.with_columns(times_s) if are_parts else table
+                tables.append(moved.with_columns(half=pl.lit(number, pl.Int64)))
+    return collapse_loops(pl.concat(tables).sort("half", "start_s", maintain_order=True))

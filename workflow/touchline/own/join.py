@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from touchline.core.clock import show
 from touchline.core.intervals import INTERVAL_S
 
 GOAL = "goal"
@@ -20,6 +21,8 @@ LEAST_LAG_S, USUAL_LAG_S, MOST_LAG_S = 3.0, 9.0, 18.0
 # An answer tells when a goal was from this confidence on, and if it is at most this much outside of the
 # time that these lags leave (benchmarks/goal_moments.py has the errors).
 LEAST_CONFIDENCE, SLACK_S = 0.1, 5.0
+# A goal whose time is not known better than this may be outside of its clip.
+LONG_UNSEEN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -70,17 +73,20 @@ def join(
     covered: Sequence[Covered],
     durations_s: Mapping[int, float],
     match: str,
+    threshold: float = 0.0,
 ) -> tuple[pl.DataFrame, list[str]]:
     """Return the answers with the goals of the score (columns `JOINED`), and messages for the user.
 
     `answers` are a model's intervals of all actions (match, half, chunk, action, start_s, end_s,
     confidence), without a threshold. Those that say "goal" are used up by the goals of the score,
-    left out where the score did not change, and kept elsewhere; others are kept.
+    left out where the score did not change, and kept elsewhere if they reach the `threshold`; others
+    are kept.
     """
     rows = list(answers.iter_rows(named=True))
     spoken = [row for row in rows if row["action"] == GOAL]
     joined: list[dict[str, object]] = [row for row in rows if row["action"] != GOAL]
     used: set[int] = set()
+    hidden: list[SeenGoal] = []
     for goal in goals:
         near = [
             number
@@ -91,27 +97,39 @@ def join(
         if best is not None:
             used.add(best)
         answer = None if best is None else spoken[best]
+        if answer is None and goal.time_s - goal.earliest_s > LONG_UNSEEN_S:
+            hidden.append(goal)
         joined.append(_goal_row(goal, answer, durations_s[goal.half], match))
     denied = 0
     for number, row in enumerate(spoken):
         if number in used:
             continue
         if any(_contains(stretch, row) for stretch in covered):
-            denied += 1
-        else:
+            denied += _confidence(row) >= threshold
+        elif _confidence(row) >= threshold:
             joined.append(row)
     table = pl.DataFrame(joined, schema=JOINED).sort("half", "start_s", "action")
-    return table, _messages(goals, used, denied)
+    return table, _messages(goals, hidden, len(used), denied)
 
 
-def _messages(goals: Sequence[SeenGoal], used: set[int], denied: int) -> list[str]:
+def _messages(
+    goals: Sequence[SeenGoal], hidden: Sequence[SeenGoal], confirmed: int, denied: int
+) -> list[str]:
     messages = []
     if goals:
-        confirmed = f", {len(used)} of them confirmed by the model" if used else ""
-        messages.append(f"The score shows {len(goals)} goals{confirmed}.")
+        by_model = f", of which the model confirms {confirmed}" if confirmed else ""
+        messages.append(f"Goals that the score shows: {len(goals)}{by_model}.")
+    for goal in hidden:
+        first, last = (
+            show(time_s, "match", goal.half, 0.0) for time_s in (goal.earliest_s, goal.time_s)
+        )
+        messages.append(
+            f"The goal to {goal.after[0]}-{goal.after[1]} was between {first} and {last}, while the "
+            "score was not in the picture: its clip may not show it."
+        )
     if denied:
         messages.append(
-            f"{denied} answers of the model are no goals by the score, and are left out."
+            f"Answers of the model that are no goals by the score, and are left out: {denied}."
         )
     return messages
 

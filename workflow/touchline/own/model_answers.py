@@ -1,6 +1,7 @@
 """Answers of one model to the halves of a user's own video, and the threshold that they have to reach."""
 
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,16 @@ from touchline.video.chunks import chunk_half
 from touchline.video.grid import Box, ChunkSettings
 
 # Backends that answer without looking at anything, or from a file of their own.
-NEED_NO_INPUT = ("constant", "external", "scoreboard")
+SCOREBOARD = "scoreboard"
+NEED_NO_INPUT = ("constant", "external", SCOREBOARD)
+
+
+def can_answer(entry: dict, lines: pl.DataFrame) -> bool:
+    """Say whether a model has something to answer from; the score's goals are joined without one."""
+    if entry["backend"] == SCOREBOARD:
+        return False
+    has_input = catalogue.reads_video(entry) or not lines.is_empty()
+    return has_input or entry["backend"] in NEED_NO_INPUT
 
 
 def run_model(
@@ -46,6 +56,11 @@ def run_model(
             f"{model} reads commentary alone, and there is none. Give --commentary, or a model "
             "that reads video (vlm)."
         )
+    if reads_video and (late := [n for n, half in halves.items() if half.start_s < 0]):
+        raise InputError(
+            f"half {late[0]} began before its video, and {model} reads video in chunks of whole "
+            "halves. Give the halves with --halves."
+        )
     durations = {number: half.duration_s for number, half in halves.items()}
     grid = config["grid"]
     samples = make_samples(lines, durations, list(actions), grid["length_s"], grid["overlap_s"])
@@ -71,7 +86,10 @@ def run_model(
             )
     settings = catalogue.settings_of(entry, config["labels"])
     loaded = catalogue.load_backend(entry["backend"]).load(settings, trained)
-    answers = loaded.answer(Match(match, samples, manifests=manifests))
+    try:
+        answers = loaded.answer(Match(match, samples, manifests=manifests))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     cli.report(loaded.problems)
     return answers
 

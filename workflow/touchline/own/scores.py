@@ -2,12 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
-from touchline.core import schema
+from touchline.core import cli, schema
+from touchline.core.clock import format_time
 from touchline.core.problems import InputError
 from touchline.data.match_names import AWAY, HOME
 from touchline.own.join import MOST_LAG_S, Covered, SeenGoal
@@ -17,8 +19,82 @@ from touchline.scoreboard.result import HalfClock, Scoreboard, ScoreGoal
 
 # A half goes on this long after its clock was last read: the clock is often gone before the whistle.
 AFTER_LAST_CLOCK_S = 60.0
+# What is said about a goal is heard from this long before the score changes until this long after it.
+HEARD_BEFORE_S, HEARD_AFTER_S = 60.0, 30.0
 _SIDES = {"left": HOME, "right": AWAY}
 _OTHER = {HOME: AWAY, AWAY: HOME}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the pictures of a match tell.
+
+    `halves` are by number; `are_parts` says that they are parts of their videos. `goals` are those of
+    the score, which would have shown every goal in `covered`. `names` are those on the score bug, by
+    side. `messages` are for the user.
+    """
+
+    halves: dict[int, HalfVideo]
+    are_parts: bool
+    goals: list[SeenGoal]
+    covered: list[Covered]
+    names: dict[str, str]
+    messages: list[str]
+
+
+def see(
+    readings: Mapping[Path, Path],
+    durations_s: Mapping[Path, float],
+    given: dict[int, HalfVideo],
+    clubs: Mapping[str, str],
+) -> Seen:
+    """Return what the score bugs of a match's videos tell, from the files of `touchline scoreboard`.
+
+    `given` are the halves that the user gave; without them they are those of the clocks, and without
+    clocks each video is one half. `clubs` are the clubs' names by side, where they are known.
+    """
+    boards = {video: result.load(path) for video, path in readings.items()}
+    for board in boards.values():
+        cli.report(board.problems)
+    messages = []
+    by_clock = {} if given else halves_of(boards, durations_s)
+    halves = given or by_clock or {
+        number: HalfVideo(video, duration_s)
+        for number, (video, duration_s) in enumerate(durations_s.items(), start=1)
+    }  # fmt: skip
+    if by_clock:
+        for number, half in by_clock.items():
+            name = half.video.name if half.video and len(durations_s) > 1 else "the video"
+            start = f"kicks off at {format_time(half.start_s)} of"
+            start = start if half.start_s >= 0 else "began before"
+            messages.append(f"Half {number} {start} {name}, by the match clock.")
+        unused = durations_s.keys() - {half.video for half in by_clock.values()}
+        messages += [
+            f"{video}: no match clock was found, so it is left out." for video in sorted(unused)
+        ]
+    names = names_on(boards)
+    goals = goals_of(boards, halves, is_swapped(clubs, names))
+    covered = covered_by(readings, boards, halves)
+    messages += unseen_goals(readings, boards, halves)
+    return Seen(halves, bool(given or by_clock), goals, covered, names, messages)
+
+
+def spans_to_hear(
+    seen: Seen, durations_s: Mapping[Path, float]
+) -> dict[Path, list[tuple[float, float]]]:
+    """Return the parts of each video, in seconds of it, in which the goals of the score are spoken of."""
+    spans: dict[Path, list[tuple[float, float]]] = {}
+    for goal in seen.goals:
+        half = seen.halves[goal.half]
+        assert half.video is not None, "goals are seen in a video"
+        parts = spans.setdefault(half.video, [])
+        start_s = max(0.0, half.start_s + goal.earliest_s - HEARD_BEFORE_S)
+        end_s = min(durations_s[half.video], half.start_s + goal.time_s + HEARD_AFTER_S)
+        if parts and start_s <= parts[-1][1]:
+            parts[-1] = parts[-1][0], max(end_s, parts[-1][1])
+        else:
+            parts.append((start_s, end_s))
+    return spans
 
 
 def halves_of(
@@ -156,11 +232,6 @@ def _scores_in(
     return scores
 
 
-def read_boards(readings: Mapping[Path, Path]) -> dict[Path, Scoreboard]:
-    """Return what the score bug of each video says, from the files of `touchline scoreboard`."""
-    return {video: result.load(path) for video, path in readings.items()}
-
-
 def names_on(boards: Mapping[Path, Scoreboard]) -> dict[str, str]:
     """Return the names on the score bug by side; empty where they were not read or differ."""
     names = {board.names for board in boards.values() if all(board.names)}
@@ -181,6 +252,19 @@ def is_swapped(clubs: Mapping[str, str], names: Mapping[str, str]) -> bool:
     straight = [_abbreviates(names[side], clubs[side]) for side in (HOME, AWAY)]
     crossed = [_abbreviates(names[_OTHER[side]], clubs[side]) for side in (HOME, AWAY)]
     return sum(crossed) > sum(straight)
+
+
+def name_clubs(names: Mapping[str, str], words: Collection[str]) -> dict[str, str]:
+    """Return the clubs by side, as the score bug names them, or as words of a query spell them out.
+
+    So "Brazil" is the home team where the score bug has BRA on the left, and not both fit.
+    """
+    clubs = dict(names)
+    for word in words:
+        fitting = [side for side, name in names.items() if _abbreviates(name, word)]
+        if len(fitting) == 1 and len(word) > len(names[fitting[0]]):
+            clubs[fitting[0]] = word
+    return clubs
 
 
 def _abbreviates(name: str, club: str) -> bool:
