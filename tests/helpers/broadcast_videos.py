@@ -32,7 +32,9 @@ def write_noisy_copy(source: Path, path: Path, blur_px: float = 1.0, kbit_s: int
     """Write a copy of a video with blurred pictures of a low bit rate, and the same sound."""
     codec = ("-c:v", "libx264", "-preset", "veryfast", "-b:v", f"{kbit_s}k")
     limits = ("-maxrate", f"{kbit_s}k", "-bufsize", f"{2 * kbit_s}k", "-threads", "1")
-    ffmpeg("-i", source, "-vf", f"gblur=sigma={blur_px}", *codec, *limits, "-c:a", "copy", path)
+    ffmpeg(
+        "-y", "-i", source, "-vf", f"gblur=sigma={blur_px}", *codec, *limits, "-c:a", "copy", path
+    )
 
 
 def draw(broadcast: Broadcast, time_s: float) -> Image.Image:
@@ -112,7 +114,7 @@ def _pitch(
         frame.paste(mark, (size[0] - mark.width - size[1] // 20, size[1] // 20))
     elif broadcast.has_stadium_clock:
         now = score_bug.clock(half, max(0.0, elapsed_s - 7))
-        column, row = camera.project(30.0, -6.0, 9.0)
+        column, row = camera.project(30.0, -6.0, 6.0)
         screen = _screen(now, round(size[1] * 0.07))
         frame.paste(screen, (round(column) - left, round(row) - top))
     return frame

@@ -68,6 +68,10 @@ class Look:
     advert_s: float = 0.0
     black_out_s: float = 0.0
 
+    def __hash__(self) -> int:
+        """Hash what nearly always differs; caches look a look up for every frame."""
+        return hash(self.name)
+
 
 def _paint(colour: Colour, opacity: int = 255) -> Paint:
     return (*colour, opacity)
