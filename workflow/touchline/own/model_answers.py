@@ -67,7 +67,8 @@ def run_model(
     manifests = []
     if reads_video:
         cutting = config["chunks"]
-        box = cutting["score_bug"] and Box(**cutting["score_bug"])
+        given = cutting["score_bug"]  # auto is for a study
+        box = Box(**given) if isinstance(given, dict) else None
         chunk_settings = ChunkSettings(
             grid["length_s"], grid["overlap_s"], cutting["fps"], cutting["height"], box
         )

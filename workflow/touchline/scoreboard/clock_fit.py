@@ -13,6 +13,7 @@ STEEPEST = 0.002  # deviation of the slope from 1
 _SLOPES = 1 + np.linspace(-STEEPEST, STEEPEST, 41)
 _TOLERANCE_S = 0.3  # of a reading: a clock may change some frames late
 _PRIOR_SLOPE = 0.001  # typical deviation of the slope
+_NEARBY = np.linspace(-0.0003, 0.0003, 13)  # slopes around that of least squares
 LEAST_READINGS = 5
 _LEAST_SPAN_S = 20.0
 
@@ -106,18 +107,26 @@ def _refine(
     offset: float,
     middle_s: float,
 ) -> ClockLine:
-    """Return the least-squares line through the middles of the readings' intervals.
+    """Return the line near that of least squares which agrees with most readings.
 
-    The slope has a normal prior around 1, which matters for short stretches. For clocks that count
-    minutes, the offset is the middle of those that agree with all readings.
+    The slope has a normal prior around 1, which matters for short stretches.
     """
     if np.median(units) > 1:
         return ClockLine(slope, middle_s, offset, used)
     x, y = times - times.mean(), clocks + units / 2
     noise = units.mean() / np.sqrt(12)
     spread = (x**2).sum() + (noise / _PRIOR_SLOPE) ** 2
-    slope = 1 + np.clip((x * (y - times)).sum() / spread, -STEEPEST, STEEPEST)
-    return ClockLine(float(slope), float(times.mean()), float(y.mean()), used)
+    slope = float(1 + np.clip((x * (y - times)).sum() / spread, -STEEPEST, STEEPEST))
+    # Near that slope, the middle of the lines that agree with most readings to the unit: where the
+    # frames are whole seconds apart, the mean of the readings may be off by half a unit.
+    near = []
+    for candidate in slope + _NEARBY:
+        lows = clocks - candidate * x
+        offset, number = _deepest(lows, lows + units)
+        near.append((number, float(candidate), offset))
+    most = max(number for number, _, _ in near)
+    slope, offset = np.mean([line for number, *line in near if number == most], axis=0)
+    return ClockLine(float(slope), float(times.mean()), float(offset), used)
 
 
 def counts_down(times_s: np.ndarray, clocks_s: np.ndarray, frames: np.ndarray) -> bool:

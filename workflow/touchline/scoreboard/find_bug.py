@@ -72,9 +72,11 @@ def _digits(
     margin = 0.1 * clock.h
     inside_y = abs(line.y + line.h / 2 - clock.y - clock.h / 2) < 0.6 * clock.h
     found = []
-    for start, end in _numbers(line.text):
-        if any(start < last and first < end for first, last in taken):
-            continue
+    text = "".join(
+        " " if any(first <= k < last for first, last in taken) else character
+        for k, character in enumerate(line.text)
+    )
+    for start, end in _numbers(text):
         for k in range(start, end):
             x, y = line.at[k], line.y + line.h / 2
             if inside_y and clock.x - margin < x < clock.x + clock.w + margin:
@@ -191,6 +193,7 @@ def _rank(a: _Candidate, b: _Candidate, height: float, frames: int) -> float:
         wrong += sum(v is not None and v != c for v, c in zip(values, course, strict=True))
         falls = np.diff(course).clip(max=0).sum()
         wrong += 2 * abs(int(falls)) + 2 * max(0, int(course[0]) - 2)
+        wrong += 0.05 * len(values) * (course[0] > 0)  # such as the number of the half
     known = sum(v is not None for values in (a[2], b[2]) for v in values)
     return known / (2 * frames) - 2 * wrong / (2 * frames) - 0.005 * (abs(across) + abs(down)) + 0.1
 

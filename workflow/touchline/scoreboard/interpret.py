@@ -69,12 +69,12 @@ def interpret(
     """
     result = Interpretation(sorted(frames, key=lambda frame: frame.time_s))
     times_s = np.array([frame.time_s for frame in result.frames])
-    lines, _ = _fit(result.frames)
+    lines, unit_s = _fit(result.frames)
     result.halves, result.oddities = find_halves(lines, times_s, half)
     result.chosen = [None] * len(times_s)
     result.half_of = [None] * len(times_s)
     for k, frame in enumerate(result.frames):
-        result.half_of[k], result.chosen[k] = _place_in_half(frame, result.halves, times_s)
+        result.half_of[k], result.chosen[k] = _place_in_half(frame, result.halves, times_s, unit_s)
     _add_stopped(result)
     inside = result.in_halves()
     if inside and bug is None:
@@ -135,7 +135,7 @@ def _line_at(half: Half, time_s: float) -> ClockLine:
 
 
 def _place_in_half(
-    frame: FrameText, halves: Sequence[Half], times_s: np.ndarray
+    frame: FrameText, halves: Sequence[Half], times_s: np.ndarray, unit_s: float
 ) -> tuple[int | None, ClockText | None]:
     """Return the half that a frame's clock belongs to, and that clock."""
     best: tuple[float, int, ClockText] | None = None
@@ -145,6 +145,8 @@ def _place_in_half(
             if not first_s - _AFTER_LAST_S <= frame.time_s <= last_s + _AFTER_LAST_S:
                 continue
             for clock in frame.clocks:
+                if clock.unit_s != unit_s and clock.added_s is None:
+                    continue
                 error_s = float(line.clock_s(frame.time_s)) - clock.clock_s
                 distance = abs(error_s - clock.unit_s / 2)
                 if distance <= clock.unit_s / 2 + _SLACK_S:

@@ -16,6 +16,7 @@ _DIGIT = "[0-9OoIl|ZSB]"
 _COLON = r"\s?[:;.,·'’]\s?"
 _PLAIN = re.compile(rf"(?<![\d:.+-])(\d{{1,3}}){_COLON}([0-5]\d)(?![\d:])")
 _LENIENT = re.compile(rf"(?<![\w:.+-])({_DIGIT}{{1,3}}){_COLON}([0-5OoSIl|]{_DIGIT})(?![\w:])")
+_AFTER_DIGIT = re.compile(r"(?<=[-–—:|]\d)(\d{2}):([0-5]\d)(?![\d:])")  # a score without a gap before it
 _JOINED = re.compile(r"(?<![\d:+])(\d{2})\s?([0-5]\d)(?![\d:])")  # the colon was not read
 _MINUTES = re.compile(r"(?<![\d:+.-])(\d{1,3})\s?(?:['’′`´\"°]|min\b|MIN\b)")
 _BARE = re.compile(r"(?<![\d:+.-])(\d{1,3})(?![\d:])")
@@ -41,6 +42,7 @@ def find_clocks(text: str) -> list[Clock]:
     for pattern, unit_s, trust in (
         (_PLAIN, 1.0, 1.0),
         (_LENIENT, 1.0, 0.7),
+        (_AFTER_DIGIT, 1.0, 0.6),
         (_JOINED, 1.0, 0.5),
         (_MINUTES, MINUTE_S, 0.9),
         (_BARE, MINUTE_S, 0.3),
