@@ -130,3 +130,20 @@ def test_the_names_on_the_bug_tell_which_side_is_home(names, is_swapped):
     assert (
         scores.names_on({MATCH: Scoreboard(names=names), FIRST: Scoreboard(names=("A", "B"))}) == {}
     )
+
+
+def test_parts_of_a_half_without_the_score_are_told(tmp_path):
+    board = Scoreboard(WHOLE.halves, (ScoreGoal(2, 4700.0, 4600.0, "right", 1, 1, 0.8),))
+    rows = [(4000.0, 2, 1, 0), (6000.0, 2, 1, 1)]
+    readings = {MATCH: save(tmp_path, board, rows)}
+    seen = scores.see(readings, {MATCH: 6520.0}, {}, {})
+    assert seen.messages == [
+        "Half 1 kicks off at 00:30 of the video, by the match clock.",
+        "Half 2 kicks off at 61:40 of the video, by the match clock.",
+        "Half 1: the score was not read.",
+        "Half 2: the score is not known before 50:00.",
+        "Half 2: the score is not known after 83:02.",
+    ]
+    assert seen.shows_score([2])
+    assert not seen.shows_score([1, 2])
+    assert scores.spans_to_hear(seen, {MATCH: 6520.0}) == {MATCH: [(4540.0, 4730.0)]}

@@ -50,7 +50,7 @@ from touchline.reels.highlights import (
 )
 from touchline.reels.query import parse_query
 from touchline.reels.vocabulary import Vocabulary, read_vocabulary
-from touchline.report.plot_style import TRUTH_COLOUR, colours
+from touchline.report.plot_style import colours
 from touchline.video.frame_reader import probe
 
 DEFAULT_MODEL = "commentary"  # which comes with Touchline
@@ -91,8 +91,6 @@ def main(argv: list[str]) -> None:
         clubs = scores.name_clubs(seen.names, query.ignored)
         query = parse_query(args.query, vocabulary, list(clubs.values()))
     print(query.describe())
-    for message in seen.messages:
-        print(message)
     if len(seen.halves) == 1 and not seen.are_parts and query.halves not in ((), (1,)):
         print("One video is taken for half 1. Give --halves if it contains others too.")
     actions = [query.open_text] if query.open_text else list(query.actions)
@@ -101,28 +99,30 @@ def main(argv: list[str]) -> None:
         actions = [action for action in configured if action in actions] or actions
     match = slug(args.match or args.videos[0].stem) or "match"
     # The score tells all goals: without commentary, only their moments are less exact.
-    needs_model = bool(set(actions) - {GOAL}) or not seen.covered
+    asked = [number for number in seen.halves if number in (query.halves or seen.halves)]
+    needs_model = bool(set(actions) - {GOAL}) or not seen.shows_score(asked)
     transcripts = _transcripts(args, config, videos, cache, seen, needs_model)
     lines = read_lines(transcripts, match, seen.halves, seen.are_parts)
+    notes = list(seen.messages)
+    rows: reel_page.Rows = {}
+    colour_of = colours([SCORE_BUG, args.model], [])
     intervals = pl.DataFrame(schema=JOINED)
+    threshold = threshold_of(entry, args.model, args.folder, query, args.threshold)
     if needs_model or can_answer(entry, lines):
         answers = run_model(
             config, args.model, trained, match, seen.halves, seen.are_parts, lines, actions,
             args.out / ".chunks",
         )  # fmt: skip
         intervals = answer_intervals(answers.with_columns(match=pl.lit(match)))
+        counted = reel_page.counted_answers(intervals, threshold)
+        rows[args.model] = colour_of[args.model], reel_page.answer_moments(counted)
     elif entry["backend"] != SCOREBOARD:
-        print("Without commentary, the moments of the goals are estimated from the score alone.")
-    threshold = threshold_of(entry, args.model, args.folder, query, args.threshold)
-    counted = reel_page.counted_answers(intervals, threshold)
-    colour_of = colours([args.model], [])
-    rows = {args.model: (colour_of[args.model], reel_page.answer_moments(counted))}
-    if GOAL in actions and (seen.goals or seen.covered):
-        intervals, threshold, messages = _join(intervals, threshold, seen, match, args.threshold)
+        notes.append("Without commentary, the moments of goals are estimated from the score alone.")
+    if GOAL in actions and seen.covered:
+        intervals, threshold, told = _join(intervals, threshold, seen, match, args.threshold)
+        notes += told
         of_score = intervals.filter(pl.col("team").is_not_null())
-        rows = {SCORE_BUG: (TRUTH_COLOUR, reel_page.answer_moments(of_score))} | rows
-        for message in messages:
-            print(message)
+        rows = {SCORE_BUG: (colour_of[SCORE_BUG], reel_page.answer_moments(of_score))} | rows
     clips, messages = find_clips(
         query,
         intervals,
@@ -140,9 +140,9 @@ def main(argv: list[str]) -> None:
     header = {
         "match": match,
         "title": written_name(title) if title else args.videos[0].stem,
-        "model": f"{SCORE_BUG}, {args.model}" if seen.goals else args.model,
+        "model": ", ".join(rows),
     }
-    write_reel(folder, header, query, clips, messages, seen.halves, lines, reel_settings)
+    write_reel(folder, header, query, clips, notes + messages, seen.halves, lines, reel_settings)
     print_reel(folder)
     page = args.out / "index.html"
     reel_page.write_page(page, header["model"], [reel_page.describe_match(folder, page, rows)])

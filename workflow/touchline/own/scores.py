@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from touchline.core import cli, schema
-from touchline.core.clock import format_time
+from touchline.core.clock import format_time, show
 from touchline.core.problems import InputError
 from touchline.data.match_names import AWAY, HOME
 from touchline.own.join import MOST_LAG_S, Covered, SeenGoal
@@ -19,6 +19,7 @@ from touchline.scoreboard.result import HalfClock, Scoreboard, ScoreGoal
 
 # A half goes on this long after its clock was last read: the clock is often gone before the whistle.
 AFTER_LAST_CLOCK_S = 60.0
+LONG_UNREAD_S = 60.0  # a longer part of a half without the score is told
 # What is said about a goal is heard from this long before the score changes until this long after it.
 HEARD_BEFORE_S, HEARD_AFTER_S = 60.0, 30.0
 _SIDES = {"left": HOME, "right": AWAY}
@@ -40,6 +41,10 @@ class Seen:
     covered: list[Covered]
     names: dict[str, str]
     messages: list[str]
+
+    def shows_score(self, halves: Collection[int]) -> bool:
+        """Say whether the score was read in each of these halves."""
+        return set(halves) <= {stretch.half for stretch in self.covered}
 
 
 def see(
@@ -76,6 +81,7 @@ def see(
     goals = goals_of(boards, halves, is_swapped(clubs, names))
     covered = covered_by(readings, boards, halves)
     messages += unseen_goals(readings, boards, halves)
+    messages += _unread(covered, halves) if covered else []
     return Seen(halves, bool(given or by_clock), goals, covered, names, messages)
 
 
@@ -201,6 +207,25 @@ def unseen_goals(
                 f"half {number}: goals between them are in no video."
             )
         before = number, scores[-1][1]
+    return messages
+
+
+def _unread(covered: list[Covered], halves: Mapping[int, HalfVideo]) -> list[str]:
+    """Return a sentence for each long part of a half in which the score is not known."""
+    stretches = {stretch.half: stretch for stretch in covered}
+    messages = []
+    for number, half in sorted(halves.items()):
+        stretch = stretches.get(number)
+        if stretch is None:
+            messages.append(f"Half {number}: the score was not read.")
+            continue
+        first, last = (
+            show(time_s, "match", number, 0.0) for time_s in (stretch.start_s, stretch.end_s)
+        )
+        if stretch.start_s > max(0.0, -half.start_s) + LONG_UNREAD_S:
+            messages.append(f"Half {number}: the score is not known before {first}.")
+        if stretch.end_s < half.duration_s - AFTER_LAST_CLOCK_S - MOST_LAG_S - LONG_UNREAD_S:
+            messages.append(f"Half {number}: the score is not known after {last}.")
     return messages
 
 
