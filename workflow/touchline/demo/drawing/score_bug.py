@@ -74,16 +74,15 @@ def draw(size: Size, look: Look, home: Team, away: Team, reading: Reading) -> Im
     left, top, right, bottom = box(size, look, home, away)
     picture = Image.new("RGBA", (right - left, bottom - top), (0, 0, 0, 0))
     canvas = ImageDraw.Draw(picture)
+    shirts = {"home shirt": home.shirt, "away shirt": away.shirt}
     height = round(em * _ROW_EM)
     for cell, start_em, end_em, row in _cells(look, home, away):
-        top = row * height
-        start, end = int(start_em * em), int(end_em * em)
-        shirts = {"home shirt": home.shirt, "away shirt": away.shirt}
+        start, end, above = int(start_em * em), int(end_em * em), row * height
         plate = shirts.get(cell.content, cell.plate)
-        if end > start:
-            canvas.rectangle((start, top, end - 1, top + height - 1), fill=plate)
+        if end > start:  # a narrow gap has no pixel at a small size
+            canvas.rectangle((start, above, end - 1, above + height - 1), fill=plate)
         text = _text(cell.content, look, home, away, reading)
-        place = ((start_em + end_em) / 2 + cell.nudge_em) * em, top + height / 2
+        place = ((start_em + end_em) / 2 + cell.nudge_em) * em, above + height / 2
         canvas.text(place, text, fill=cell.ink, font=letters, anchor="mm")
     return picture
 
