@@ -74,14 +74,14 @@ def test_a_confidence_is_the_share_of_the_answers_that_match(tmp_path):
     assert sum(hits) / len(confidences) == pytest.approx(np.mean(confidences), abs=0.08)
 
 
-def test_the_same_data_give_the_same_bytes_and_another_seed_others(tmp_path):
+def test_another_seed_gives_other_weights(tmp_path):
     weights = []
-    for name, seed in (("one", 0), ("same", 0), ("other", 7)):
+    for name, seed in (("one", 0), ("other", 7)):
         (tmp_path / name).mkdir()
         settings = SMALL | {"min_updates": 10, "ensemble_size": 1, "seed": seed}
         tcn_fit.fit(map(make_match, range(5)), settings, tmp_path / name, tmp_path / f"{name} kept")
         weights.append((tmp_path / name / "model.safetensors").read_bytes())
-    assert weights[0] == weights[1] != weights[2]
+    assert weights[0] != weights[1]
 
 
 def test_a_trained_model_is_safetensors_and_json_only(trained):
@@ -135,7 +135,9 @@ def test_nothing_to_train_on_is_a_sentence(tmp_path):
         tcn_fit.fit(iter([]), SMALL, tmp_path, tmp_path / "checkpoints")
 
 
-def test_networks_that_are_done_are_not_trained_again(trained, tmp_path):
+def test_networks_that_are_done_are_not_trained_again_and_one_that_is_gets_the_same_bytes(
+    trained, tmp_path
+):
     kept = trained.with_name("checkpoints")
     first, second = (kept / f"network{number}.safetensors" for number in (0, 1))
     done = first.stat().st_mtime_ns
