@@ -7,6 +7,7 @@ import pytest
 
 from project import ENVIRONMENT, PYTHON
 from touchline.core.config import complete
+from touchline.study.library_internals import LOOKS
 from touchline.study.plan import Plan
 
 SNAKEFILE = """
@@ -66,6 +67,86 @@ def test_of_many_ready_jobs_those_of_higher_priority_are_started_first(tmp_path)
     command = [PYTHON, "-m", "snakemake", "--cores", "1", "--scheduler", "greedy"]
     subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=True)
     assert (tmp_path / "order").read_text().split() == ["early"] * 40 + ["late"] * 40
+
+
+NEWLY_READY = """
+from touchline.study.library_internals import lighten_scheduler
+
+onstart:
+    lighten_scheduler(workflow)
+
+rule all:
+    input: "training", expand("light/{number}", number=range(60))
+
+rule data:
+    output: "data"
+    priority: 2
+    shell: "touch {output}"
+
+rule training:
+    input: "data"
+    output: "training"
+    priority: 1
+    shell: "echo training >> order; touch {output}"
+
+rule light:
+    output: "light/{number}"
+    shell: "echo light >> order; touch {output}"
+"""
+
+
+def test_a_job_of_high_priority_that_becomes_ready_starts_before_most_of_those_that_wait(tmp_path):
+    (tmp_path / "Snakefile").write_text(NEWLY_READY)
+    command = [PYTHON, "-m", "snakemake", "--cores", "1", "--scheduler", "greedy"]
+    subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=True)
+    order = (tmp_path / "order").read_text().split()
+    assert len(order) == 61
+    assert order.index("training") <= LOOKS
+
+
+SCARCE = """
+from touchline.study.library_internals import lighten_process, lighten_scheduler
+
+lighten_process()
+
+onstart:
+    lighten_scheduler(workflow)
+
+rule all:
+    input: expand("asked/{number}", number=range(3)), expand("light/{number}", number=range(3))
+
+rule asked:
+    output: "asked/{number}"
+    priority: 1
+    resources: api=1
+    benchmark: "asked/{number}.tsv"
+    shell: "echo asked >> order; sleep 1; touch {output}"
+
+rule light:
+    output: "light/{number}"
+    benchmark: "light/{number}.tsv"
+    shell: "echo light >> order; touch {output}"
+"""
+
+
+def test_jobs_that_wait_for_a_scarce_resource_keep_no_core_from_others(tmp_path):
+    (tmp_path / "Snakefile").write_text(SCARCE)
+    command = [PYTHON, "-m", "snakemake", "--cores", "2", "--resources", "api=1"]
+    command += ["--scheduler", "greedy"]
+    subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=True)
+    order = (tmp_path / "order").read_text().split()
+    assert order.count("asked") == order.count("light") == 3
+    assert "light" in order[: order.index("asked", order.index("asked") + 1)]
+
+    asked, light = (
+        min(
+            path.read_text().splitlines()[1].split("\t") for path in (tmp_path / rule).glob("*.tsv")
+        )
+        for rule in ("asked", "light")
+    )
+    assert float(asked[0]) >= 1
+    assert float(asked[2]) > 0  # memory, of a job that is there when it is measured
+    assert light[2] == "NA" or float(light[0]) > 0.5
 
 
 def study(tmp_path, compare: list[str]) -> Plan:
