@@ -37,3 +37,22 @@ def test_any_commentary_file_gives_a_valid_table(
     for start_s, end_s, text in lines.select("start_s", "end_s", "text").iter_rows():
         assert 0 <= start_s <= end_s <= MAX_HALF_S
         assert text.strip()
+
+
+SUBTITLES = (
+    b"1\n00:00:01,000 --> 00:00:02,500\n<i>a</i> goal\n\n2\n00:00:03,000 --> 00:00:04,000\nb\n",
+    b"WEBVTT\n\nNOTE n\n\n00:01.000 --> 00:02.500 align:start\n<v A>a &amp; b\n\n00:03.0 --> 00:04.0\nc",
+)
+
+
+@fuzz
+@given(st.sampled_from(SUBTITLES), st.integers(0, 3), st.integers(0, 500), st.integers(0, 255))
+def test_any_damaged_subtitles_give_a_valid_table(tmp_path, raw, cut, at, byte):
+    path = tmp_path / "1.srt"
+    path.write_bytes(damaged(raw, cut, at, byte))
+    lines, problems = commentary.read_commentary(path, "a-match", 1)
+    assert dict(lines.schema) == dict(schema.COMMENTARY)
+    assert all(isinstance(problem, Problem) and len(str(problem)) < 3000 for problem in problems)
+    for start_s, end_s, text in lines.select("start_s", "end_s", "text").iter_rows():
+        assert 0 <= start_s <= end_s <= MAX_HALF_S
+        assert text.strip()
