@@ -23,8 +23,10 @@ from touchline.evaluation.matching import answer_intervals
 from touchline.models import catalogue
 from touchline.models.backend import Match
 from touchline.own.join import GOAL, LEAST_LAG_S, MOST_LAG_S, SeenGoal, join
+from touchline.own.scores import HEARD_AFTER_S, HEARD_BEFORE_S
 
 MODEL = "commentary"
+HEARD = ("the score alone", "what is said near the change", "all commentary")
 
 
 def main() -> None:
@@ -41,9 +43,8 @@ def main() -> None:
     model = backend.load(catalogue.settings_of(entry, config["labels"]), None)
     lengths = pl.read_csv(args.soccernet / "half_lengths.csv")
     rng = random.Random(0)
-    alone: list[float] = []
-    joined: list[float] = []
-    confirmed: list[tuple[float, float]] = []
+    # Errors in seconds, and whether the commentary confirms the goal, by what was heard.
+    errors: dict[str, list[tuple[float, bool]]] = {name: [] for name in HEARD}
     for game in getListGames(args.split):
         durations = dict(lengths.filter(game=game).select("half", "duration_s").iter_rows())
         folder = args.soccernet / "sn-echoes/Dataset/whisper_v1_en" / game
@@ -55,34 +56,38 @@ def main() -> None:
         if any(one.effect == MATCH_SET_ASIDE for _, problems in read for one in problems):
             continue
         lines = collapse_loops(pl.concat(table for table, _ in read))
-        samples = make_samples(lines, durations, [GOAL], 60.0, 0.0)
-        answers = answer_intervals(
-            model.answer(Match(game, samples)).with_columns(match=pl.lit(game))
-        )
         events, _ = read_labels(labels, game, durations, {"Goal": GOAL})
-        for half, time_s in events.select("half", "time_s").iter_rows():
-            seen_s = time_s + rng.uniform(LEAST_LAG_S, MOST_LAG_S)
-            goal = SeenGoal(half, seen_s - 1.0, seen_s, "home", (0, 0), (1, 0), 0.9)
-            without, _ = join(answers.clear(), [goal], [], durations, game)
-            table, _ = join(answers, [goal], [], durations, game)
-            scored = table.filter(pl.col("team") == "home")
-            errors = [
-                abs(one.select((pl.col("start_s") + pl.col("end_s")) / 2).item() - time_s)
-                for one in (without, scored)
-            ]
-            alone.append(errors[0])
-            joined.append(errors[1])
-            if scored["confidence"].item() > goal.confidence:
-                confirmed.append((errors[0], errors[1]))
-    rows = {
-        "score alone": alone,
-        "score and commentary": joined,
-        "  goals that the commentary confirms, score alone": [pair[0] for pair in confirmed],
-        "  goals that the commentary confirms, with it": [pair[1] for pair in confirmed],
-    }
-    for name, values in rows.items():
-        median, late = np.percentile(values, [50, 90])
-        print(f"{name:50} {len(values):4} goals, error {median:.1f} s (90 %: {late:.1f} s)")
+        goals = [
+            (time_s, SeenGoal(half, seen_s - 1.0, seen_s, "home", (0, 0), (1, 0), 0.9))
+            for half, time_s in events.select("half", "time_s").iter_rows()
+            for seen_s in [time_s + rng.uniform(LEAST_LAG_S, MOST_LAG_S)]
+        ]
+        if not goals:
+            continue
+        near = pl.any_horizontal(
+            (pl.col("half") == goal.half)
+            & pl.col("start_s").is_between(
+                goal.earliest_s - HEARD_BEFORE_S, goal.time_s + HEARD_AFTER_S
+            )
+            for _, goal in goals
+        )
+        heard = [lines.clear(), lines.filter(near), lines]
+        for name, part in zip(HEARD, heard, strict=True):
+            samples = make_samples(part, durations, [GOAL], 60.0, 0.0)
+            predictions = model.answer(Match(game, samples)).with_columns(match=pl.lit(game))
+            answers = answer_intervals(predictions)
+            for time_s, goal in goals:
+                table, _ = join(answers, [goal], [], durations, game)
+                row = table.filter(pl.col("team") == "home").row(0, named=True)
+                error_s = abs((row["start_s"] + row["end_s"]) / 2 - time_s)
+                errors[name].append((error_s, row["confidence"] > goal.confidence))
+    for name, values in errors.items():
+        median, late = np.percentile([error_s for error_s, _ in values], [50, 90])
+        confirmed = sum(is_confirmed for _, is_confirmed in values)
+        print(
+            f"{name:30} {len(values):4} goals, {confirmed:4} confirmed, error {median:.1f} s "
+            f"(90 %: {late:.1f} s)"
+        )
 
 
 if __name__ == "__main__":
