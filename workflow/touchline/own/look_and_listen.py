@@ -126,8 +126,7 @@ def transcripts(
             raise
         if spans_s is None:
             raise InputError(
-                f"{model} reads commentary alone, and there is none: {reason} Or give --commentary, or "
-                "a model that reads video (vlm)."
+                f"{model} reads commentary alone, and there is none (--commentary): {reason}"
             ) from error
         print(f"What is said about the goals is not transcribed: {reason}")
         return {}

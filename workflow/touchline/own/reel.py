@@ -19,7 +19,7 @@ from pathlib import Path
 
 import polars as pl
 
-from touchline.core.config import WORKFLOW, read_yaml
+from touchline.core.config import WORKFLOW, read_config
 from touchline.core.problems import InputError
 from touchline.data.match_names import AWAY, HOME, teams, written_name
 from touchline.data.matches import slug
@@ -60,7 +60,7 @@ SCORE_BUG = "score bug"  # the row of the goals that the score shows
 def main(argv: list[str]) -> None:
     """Write the reel of a user's own video, and its page."""
     args = _read_arguments(argv)
-    config = read_yaml(args.config, "config")
+    config = read_config(args.config)
     if args.model not in config["models"]:
         known = ", ".join(config["models"])
         raise InputError(f"no model {args.model} in {args.config}. There are {known}.")
