@@ -12,6 +12,7 @@ from touchline.core.problems import InputError
 
 _NETWORKS = {"Det": "PP-OCRv6_det_small.onnx", "Rec": "PP-OCRv6_rec_small.onnx"}
 _HEIGHT = 48  # px, of a line that is recognised
+_WIDTH_STEP = 64  # px: the runtime keeps memory for every width that it has seen
 _LEAST_RATIO, _MOST_RATIO = 1.4, 30.0  # width by height of a line that is recognised
 _LEAST_SIDE = 6  # px, of a line that is recognised
 
@@ -80,7 +81,8 @@ class TextReader:
         if min(height, width) < _LEAST_SIDE:
             return Line("", 0.0, left, top, width, height, ())
         ratio = float(np.clip(width / height, _LEAST_RATIO, _MOST_RATIO))
-        image = self._recogniser.resize_norm_img(part, ratio)[None]  # (1, 3, 48, W)
+        padded = np.ceil(ratio * _HEIGHT / _WIDTH_STEP) * _WIDTH_STEP / _HEIGHT
+        image = self._recogniser.resize_norm_img(part, padded)[None]  # (1, 3, 48, W)
         odds = self._recogniser.session(image)[0]  # (steps, characters)
         best, step = odds.argmax(axis=1), image.shape[3] / len(odds)
         starts = np.flatnonzero((best != 0) & np.diff(best, prepend=0).astype(bool))

@@ -17,7 +17,7 @@ from touchline.scoreboard.ocr import Line, TextReader
 
 BAND = 3.2  # heights of the clock above and below it that belong to the band
 REACH = 20.0  # heights of the clock to its left and right
-_MARGIN = 2.5  # heights that a row is read beyond its texts, where a digit may stand alone
+_MARGIN = 4.0  # heights that a row is read beyond its texts, where a digit may stand alone
 _LINK = 4.0  # heights between texts of one row
 # Readings of other frames that must agree with a clock before it is followed.
 _AGREEING = {1.0: 2, texts.MINUTE_S: 4}
