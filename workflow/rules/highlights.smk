@@ -52,7 +52,7 @@ rule infer_question:
         code=code_of("infer"),
         backend_code=plan.backend_code,
         base=plan.base_content,
-        arguments=plan.backend_arguments,
+        arguments=plan.open_question_arguments,
         data=plan.infer_arguments,
     message:
         "Answers of {wildcards.model} to {wildcards.query} in {wildcards.match}"

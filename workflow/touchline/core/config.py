@@ -40,6 +40,12 @@ RENAMED = {
         "not_actions": "not_actions, in the file that highlights.vocabulary names",
     },
 }
+# Settings that went: where → name and what is there instead.
+REMOVED = {
+    ("models", "*"): {
+        "candidates": "with `answers: distribution` every answer has its most probable intervals"
+    },
+}
 
 
 def read_yaml(path: Path, schema: str) -> Any:
@@ -164,12 +170,17 @@ def _not_finite(content: Any, place: str = "") -> Iterator[str]:
 
 
 def check_renamed(config: object) -> None:
-    """Raise `InputError` for a setting that has another name by now, with that name."""
+    """Raise `InputError` for a setting that has another name by now, or that is gone."""
     for place, names in RENAMED.items():
         for path, found in _entries(config, place):
             for old in names.keys() & found.keys():
                 where = ".".join([*path, old])
                 raise InputError(f"configuration: {where} is called {names[old]} now. Rename it.")
+    for place, names in REMOVED.items():
+        for path, found in _entries(config, place):
+            for old in names.keys() & found.keys():
+                where = ".".join([*path, old])
+                raise InputError(f"configuration: {where} is gone: {names[old]}. Remove it.")
 
 
 def _entries(config: object, place: tuple[str, ...]) -> Iterator[tuple[list[str], dict]]:

@@ -96,7 +96,8 @@ SAMPLES = _columns(
 )
 
 # Answers, one row for each sample. `text` is what the model wrote (empty for models that write
-# none). `seconds` is empty for models that answer a match as a whole: their time is in the rule's
+# none). `outside` is the probability of all texts that are no answer, of a language model whose answers
+# are read from their distribution. `seconds` is empty for models that answer a match as a whole: their time is in the rule's
 # benchmark file.
 PREDICTIONS = _columns(
     half=pl.Int64,
@@ -109,6 +110,7 @@ PREDICTIONS = _columns(
     answer_tokens=pl.Int64,
     seconds=pl.Float64,
     cost_usd=pl.Float64,
+    outside=pl.Float64,
 )
 
 # Scores of a model in one match: counts for each protocol, matching and action.

@@ -34,7 +34,7 @@ _LANGUAGE_MODEL = BackendInfo(
     "",
     logs_steps=True,
     takes_open_questions=True,
-    answering=("max_new_tokens", "candidates", "ablate"),
+    answering=("max_new_tokens", "answers", "ablate"),
     environment="models",
 )
 BACKENDS = {
@@ -156,6 +156,20 @@ def settings_of(entry: dict, labels: dict[str, str]) -> dict:
     # The outputs of weights that were trained elsewhere may be labels.
     reads_labels = BACKENDS[entry["backend"]].reads_labels or "weights" in entry
     return settings | {"labels": labels} if reads_labels else settings
+
+
+def open_question_settings_of(entry: dict, labels: dict[str, str]) -> dict:
+    """Return a backend's `settings` for an open question, which is answered as text.
+
+    The probabilities of answers are those of a model that knows the action.
+    """
+    settings = settings_of(entry, labels)
+    return settings | ({"answers": "text"} if _answers_by_choice(entry) else {})
+
+
+def _answers_by_choice(entry: dict) -> bool:
+    """Return whether a model has the setting `answers`."""
+    return "answers" in BACKENDS[entry["backend"]].answering
 
 
 def training_settings_of(entry: dict, labels: dict[str, str]) -> dict:

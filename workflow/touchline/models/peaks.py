@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from touchline.core import schema
-from touchline.core.intervals import INTERVAL_S
+from touchline.core.intervals import INTERVAL_S, interval_around
 from touchline.core.iou import assign_chunks, max_distance_s
 
 # An interval that is expected to match fewer events than this is not predicted.
@@ -60,6 +60,33 @@ def to_predictions(
     )
 
 
+def choose(
+    times_s: np.ndarray, expected: np.ndarray, length_s: float
+) -> list[tuple[int, float]]:
+    """Return where intervals of `length_s` are placed, greedily, and the events that each matches.
+
+    `expected` is the number of events that are expected at each of the times (seconds, rising). The
+    first interval is placed around the time where it is expected to match the most events; these
+    are then removed, and the next one is placed for the rest, until that would match fewer than
+    `MIN_EXPECTED_MATCHES`. A place is the index of a time; they are in the order of time.
+    """
+    remaining = expected.copy()
+    near = np.abs(np.subtract.outer(times_s, times_s)) < max_distance_s(length_s)
+    matching = near.astype(float)
+    places: list[tuple[int, float]] = []
+    while len(remaining) and (matches := matching @ remaining).max() >= MIN_EXPECTED_MATCHES:
+        best = int(matches.argmax())
+        places.append((best, float(matches[best])))
+        remaining[near[best]] = 0
+    return sorted(places)
+
+
+def interval_of(time_s: float, length_s: float, confidence: float) -> dict[str, float]:
+    """Return the interval of `length_s` around a moment (a `schema.INTERVAL`)."""
+    first_s, last_s = interval_around(float(time_s), length_s)
+    return {"start_s": first_s, "end_s": last_s, "confidence": float(confidence)}
+
+
 def choose_intervals(
     samples: pl.DataFrame, rates: Mapping[str, np.ndarray], step_s: float, length_s: float
 ) -> pl.DataFrame:
@@ -70,30 +97,18 @@ def choose_intervals(
     to match the most events of its chunk; these are then removed, and the next one is placed for
     the rest. Its confidence is the probability of at least one event, 1 - exp(-expected number).
     """
-    longest_s = max(samples["end_s"] - samples["start_s"])
-    steps = np.arange(np.ceil(longest_s / step_s) + 1)
-    matching = (np.abs(np.subtract.outer(steps, steps)) * step_s < max_distance_s(length_s)).astype(
-        float
-    )
     predictions = []
     for start_s, end_s, action in samples.select("start_s", "end_s", "action").iter_rows():
         # The steps whose middle is in the chunk.
         first, last = (max(0, int(np.ceil(edge / step_s - 0.5))) for edge in (start_s, end_s))
-        remaining = rates.get(action, np.zeros(0))[first:last].copy()
-        matched = matching[: len(remaining), : len(remaining)]
-        intervals: list[dict[str, float]] = []
-        while len(remaining) and (expected := matched @ remaining).max() >= MIN_EXPECTED_MATCHES:
-            best = int(expected.argmax())
-            middle_s = (first + best + 0.5) * step_s
-            intervals.append(
-                {
-                    "start_s": middle_s - length_s / 2,
-                    "end_s": middle_s + length_s / 2,
-                    "confidence": -np.expm1(-expected[best]),
-                }
-            )
-            remaining[matched[best] > 0] = 0
-        predictions.append(sorted(intervals, key=lambda interval: interval["start_s"]))
+        inside = rates.get(action, np.zeros(0))[first:last]
+        middles_s = (first + np.arange(len(inside)) + 0.5) * step_s
+        predictions.append(
+            [
+                interval_of(middles_s[best], length_s, -np.expm1(-expected))
+                for best, expected in choose(middles_s, inside, length_s)
+            ]
+        )
     return schema.fill_predictions(
         samples.select("half", "chunk", "action").with_columns(
             intervals=pl.Series(predictions, dtype=pl.List(schema.INTERVAL)),

@@ -42,11 +42,13 @@ def run_model(
     lines: pl.DataFrame,
     actions: Sequence[str],
     work: Path,
+    is_open: bool = False,
 ) -> pl.DataFrame:
     """Return a model's answers (`schema.PREDICTIONS`) for each half.
 
     `trained` is the folder of the trained model; `are_parts` says that the halves are parts of
-    their videos; chunks are written into the folder `work`. Raises `InputError` for a model that
+    their videos; chunks are written into the folder `work`; `is_open` says that the action is an open
+    question. Raises `InputError` for a model that
     reads commentary alone where there is none.
     """
     entry = config["models"][model]
@@ -85,7 +87,8 @@ def run_model(
                     span_s=(half.start_s, half.duration_s) if are_parts else None,
                 )
             )
-    settings = catalogue.settings_of(entry, config["labels"])
+    settings_of = catalogue.open_question_settings_of if is_open else catalogue.settings_of
+    settings = settings_of(entry, config["labels"])
     loaded = catalogue.load_backend(entry["backend"]).load(settings, trained)
     try:
         answers = loaded.answer(Match(match, samples, manifests=manifests))

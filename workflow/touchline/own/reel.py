@@ -111,7 +111,7 @@ def main(argv: list[str]) -> None:
     if needs_model or can_answer(entry, lines):
         answers = run_model(
             config, args.model, trained, match, seen.halves, seen.are_parts, lines, actions,
-            args.out / ".chunks",
+            args.out / ".chunks", bool(query.open_text),
         )  # fmt: skip
         intervals = answer_intervals(answers.with_columns(match=pl.lit(match)))
         counted = reel_page.counted_answers(intervals, threshold)

@@ -103,6 +103,10 @@ class Plan(TranscribedStudy):
         """Return a model's backend and settings, as arguments of `touchline infer`."""
         return self._model_arguments(wildcards.model, catalogue.settings_of)
 
+    def open_question_arguments(self, wildcards: Wildcards) -> str:
+        """Return the same arguments for an open question."""
+        return self._model_arguments(wildcards.model, catalogue.open_question_settings_of)
+
     def backend_code(self, wildcards: Wildcards) -> str:
         """Return the digest of the code that a model answers with."""
         return digest(catalogue.module_of(self.entry(wildcards.model)["backend"]))

@@ -22,7 +22,6 @@ from touchline.models.lm.shared_prefix import (
     pack,
 )
 from touchline.models.lm.tokenize import Encoder
-from touchline.prompts import prompt_text
 from touchline.prompts.prompt_text import PromptSettings
 
 ANSWERS = (
@@ -172,22 +171,6 @@ def test_decoding_stops_at_each_answers_own_end(encoder):
         assert cut.ids == whole.ids[:end]
         assert len(cut.probabilities) == end
         assert cut.ended == (stop in whole.ids)
-
-
-def test_an_answer_that_is_made_to_begin_so_goes_on_as_after_these_words(encoder):
-    prefix, (question, *_) = broken_off(encoder)
-    opening = encoder.tokenize(prompt_text.format_opening("goal"))
-    free, led = decode_answers(encoder.model, prefix, [question, question], 9, (), [[], opening])
-    assert free.ids == decode_answers(encoder.model, prefix, [question], 9, ())[0].ids
-    ids, probabilities = greedy(encoder.model, prefix, [*question, *opening], 9, set())
-    assert led.ids == opening + ids[: len(led.ids) - len(opening)]
-    batch = collate([pack(prefix, [([*question, *opening], [])])], pad_id=0)
-    del batch["attention_mask"], batch["labels"]
-    with torch.no_grad():
-        distribution = encoder.model(**batch).logits[0].softmax(-1)[-len(opening) - 1 : -1]
-    given = [float(row[token]) for row, token in zip(distribution, opening, strict=True)]
-    rest = probabilities[: len(led.ids) - len(opening)]
-    assert led.probabilities == pytest.approx(given + rest, abs=1e-5)
 
 
 def test_labels_read_as_the_answers_alone(encoder):

@@ -1,4 +1,8 @@
-"""Inference with a language model: prompts for each chunk, decoding, and parsed answers."""
+"""Inference with a language model: prompts for each chunk, and the answers to its questions.
+
+The answers are read from the distribution over all of them (`distribution`), or decoded as text and
+parsed.
+"""
 
 import time
 from collections.abc import Sequence
@@ -11,16 +15,22 @@ from touchline.core import schema
 from touchline.core.problems import Problem
 from touchline.models.backend import Match
 from touchline.models.lm import loader, shared_prefix
+from touchline.models.lm.distribution.reading import (
+    Distribution,
+    most_probable_text,
+    read_distributions,
+)
 from touchline.models.lm.lm_settings import (
+    DISTRIBUTION,
     LanguageModelSettings,
     ablated,
     parse_settings,
     with_frames,
 )
 from touchline.models.lm.loader import LanguageModel
-from touchline.models.lm.shared_prefix import Decoded
+from touchline.models.lm.shared_prefix import Decoded, Prefix
 from touchline.models.lm.tokenize import Chunk, Encoder, to_chunk
-from touchline.prompts import answer_parser, prompt_text
+from touchline.prompts import answer_parser
 from touchline.prompts.confidence import confidences
 from touchline.video.chunk_store import ChunkStore, UnreadChunk, group_by_chunk, unread_problems
 from touchline.video.frame_reader import VideoError
@@ -66,41 +76,56 @@ class Spotter:
         return samples.select(key).join(predictions, on=key, how="left", maintain_order="left")
 
     def answer_chunk(self, chunk: Chunk, actions: Sequence[str]) -> list[dict]:
-        """Return the predictions (rows of `schema.PREDICTIONS`) for one chunk and these actions.
-
-        With `candidates`, every question is also decoded with a positive answer's opening; its
-        first interval is predicted where the free answer has none.
-        """
+        """Return the predictions (rows of `schema.PREDICTIONS`) for one chunk and these actions."""
         start_s = time.perf_counter()
         prefix, questions = self.encoder.encode_prompt(chunk, actions)
-        branches = questions
-        openings: list[list[int]] = [[]] * len(questions)
-        if self.settings.candidates:
-            branches = questions + questions
-            openings = openings + [
-                self.encoder.tokenize(prompt_text.format_opening(action)) for action in actions
-            ]
-        decoded = shared_prefix.decode_answers(
-            self.model, prefix, branches, self.settings.max_new_tokens, self.stop_ids, openings
-        )
+        answer = self._read if self.settings.answers == DISTRIBUTION else self._decode
+        answers = answer(chunk, actions, prefix, questions)
         seconds = (time.perf_counter() - start_s) / len(actions)
-        rows = [
+        return [
             {
                 "half": chunk.half,
                 "chunk": chunk.chunk,
                 "action": action,
-                **self._parse(answer, action, chunk),
+                **answer,
                 "prompt_tokens": len(prefix.ids) + len(question),
-                "answer_tokens": len(answer.ids),
                 "seconds": seconds,
                 "cost_usd": None,
             }
-            for action, question, answer in zip(actions, questions, decoded, strict=False)
+            for action, question, answer in zip(actions, questions, answers, strict=True)
         ]
-        for row, candidate in zip(rows, decoded[len(rows) :], strict=False):
-            if not row["intervals"]:
-                row["intervals"] = self._parse(candidate, row["action"], chunk)["intervals"][:1]
-        return rows
+
+    def _read(
+        self, chunk: Chunk, actions: Sequence[str], prefix: Prefix, questions: list[list[int]]
+    ) -> list[dict]:
+        """Return intervals, status and text by the distribution over the answers."""
+        distributions = read_distributions(
+            self.model, self.encoder, chunk, actions, prefix, questions
+        )
+        return [
+            {
+                "intervals": distribution.intervals(),
+                "status": _status(distribution),
+                "text": most_probable_text(self.encoder, chunk, action, distribution),
+                "answer_tokens": distribution.fed_tokens - len(question),
+                "outside": distribution.outside,
+            }
+            for action, question, distribution in zip(
+                actions, questions, distributions, strict=True
+            )
+        ]
+
+    def _decode(
+        self, chunk: Chunk, actions: Sequence[str], prefix: Prefix, questions: list[list[int]]
+    ) -> list[dict]:
+        """Return intervals, status and text of the greedily decoded answers."""
+        decoded = shared_prefix.decode_answers(
+            self.model, prefix, questions, self.settings.max_new_tokens, self.stop_ids
+        )
+        return [
+            self._parse(answer, action, chunk) | {"answer_tokens": len(answer.ids)}
+            for action, answer in zip(actions, decoded, strict=True)
+        ]
 
     def _parse(self, decoded: Decoded, action: str, chunk: Chunk) -> dict:
         """Return the intervals, the status and the text of an answer."""
@@ -138,6 +163,13 @@ def load(entry: dict, folder: Path | None, vision: bool) -> Spotter:
     if folder is not None:
         model = loader.load_adapter(model, settings.base, folder)
     return Spotter(model, encoder, settings)
+
+
+def _status(distribution: Distribution) -> str:
+    """Return the status of the most probable answer; `unparsable` where most texts are none."""
+    if distribution.outside > 0.5:
+        return "unparsable"
+    return "ok" if distribution.chosen else "none"
 
 
 def _skipped(row: dict, action: str) -> dict:

@@ -8,7 +8,7 @@ applied to places there, not to indices in the row. Shapes: B chunks, L tokens o
 
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -95,8 +95,17 @@ def layer_masks(mask: Tensor, owner: Tensor, attention: Attention) -> Mask:
 
     `mask` (B, 1, last, L) is the full one of the last tokens of `owner` (B, L).
     """
+    return masks_by_layer(mask, lambda: sequence_places(owner), attention)
+
+
+def masks_by_layer(mask: Tensor, places_of: Callable[[], Tensor], attention: Attention) -> Mask:
+    """Return the mask that a model takes: one, or one for each of its kinds of layers.
+
+    `mask` (B, 1, last, L) is the full one; `places_of` gives the index of each token in its
+    separate sequence (B, L), and is called for a layer with a window alone.
+    """
     masks = {
-        kind: mask if window is None else mask & _within(window, owner, mask.shape[2])
+        kind: mask if window is None else mask & _within(window, places_of(), mask.shape[2])
         for kind, window in attention.windows.items()
     }
     if attention.additive:
@@ -104,9 +113,8 @@ def layer_masks(mask: Tensor, owner: Tensor, attention: Attention) -> Mask:
     return masks if len(masks) > 1 else next(iter(masks.values()))
 
 
-def _within(window: int, owner: Tensor, last: int) -> Tensor:
+def _within(window: int, places: Tensor, last: int) -> Tensor:
     """Return whether tokens lie within the window before the last ones: (B, 1, last, L)."""
-    places = sequence_places(owner)
     return (places[:, -last:, None] - places[:, None, :] < window)[:, None]
 
 

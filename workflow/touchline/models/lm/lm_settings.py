@@ -11,6 +11,9 @@ from touchline.models.lm.tokenize import Chunk
 from touchline.prompts.prompt_text import PromptSettings
 from touchline.video.chunk_store import ChunkStore
 
+# How a model is asked: for the probabilities of all answers, or for one answer's text.
+DISTRIBUTION, TEXT = "distribution", "text"
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -44,14 +47,16 @@ class LanguageModelSettings:
     fps: float | None = None  # frames per second; None takes all frames of the chunk's file
     max_new_tokens: int = 128
     ablate: tuple[str, ...] = ()  # inputs that are blanked in inference
-    candidates: bool = False  # for a negative answer, also predict the most probable interval
+    answers: str = DISTRIBUTION  # or TEXT, which is decoded greedily and parsed
     negative_fraction: float = 1.0  # share of the (chunk, action) pairs without event to train on
     prompt: PromptSettings = field(default_factory=PromptSettings)
     lora: LoraSettings = field(default_factory=LoraSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an input that is to be blanked and that the prompts do not have."""
+        """Raise ValueError for unknown `answers`, and for a blanked input that prompts lack."""
+        if self.answers not in (DISTRIBUTION, TEXT):
+            raise ValueError(f"answers is '{self.answers}'; it may be {DISTRIBUTION} or {TEXT}")
         object.__setattr__(self, "ablate", tuple(self.ablate))
         if not set(self.ablate) <= set(self.prompt.inputs):
             raise ValueError(

@@ -35,7 +35,6 @@ from touchline.models.lm.loader import LanguageModel
 from touchline.models.lm.positions import prompt_positions
 
 IGNORED = -100  # label of a token without a loss
-GREEDY = -1  # in place of a forced token: the most probable one is decoded
 
 # The processor's outputs that a forward pass takes besides token ids: patches and their grids.
 VISION = ("pixel_values", "image_grid_thw", "pixel_values_videos", "video_grid_thw")
@@ -87,7 +86,7 @@ def encode_prefix(encoded: Mapping[str, Tensor], model: PreTrainedModel) -> Pref
 
 def pack(prefix: Prefix, branches: Sequence[tuple[list[int], list[int]]]) -> Packed:
     """Return the training sequence of a prefix and its branches (question ids, answer ids)."""
-    start, axes = _end(prefix), len(prefix.positions)
+    start, axes = branch_start(prefix), len(prefix.positions)
     ids, owner, positions = [prefix.ids], [torch.full_like(prefix.ids, PREFIX)], [prefix.positions]
     labels = [torch.full_like(prefix.ids, IGNORED)]
     for number, (question, answer) in enumerate(branches, start=1):
@@ -120,7 +119,7 @@ def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Any]:
     return {
         "input_ids": stack([chunk.ids for chunk in chunks], pad_id),  # (B, L)
         "attention_mask": layer_masks(branch_mask(owner), owner, chunks[0].attention),
-        "position_ids": _for_model(positions),
+        "position_ids": positions_for_model(positions),
         "labels": stack([chunk.labels for chunk in chunks], IGNORED),  # (B, L)
         **{
             name: torch.cat([chunk.vision[name] for chunk in chunks if name in chunk.vision])
@@ -137,40 +136,22 @@ def decode_answers(
     questions: Sequence[list[int]],
     max_new_tokens: int,
     stop_ids: Collection[int],
-    openings: Sequence[list[int]] | None = None,
 ) -> list[Decoded]:
     """Return the answers to all questions about one chunk, decoded greedily in parallel.
 
-    `openings` are tokens that each answer is forced to begin with (none by default); the returned
-    answers include them. The cache holds the prefix once. A step feeds one token of each unfinished
-    answer, side by side in one row, separated by the branch mask.
+    The cache holds the prefix once. A step feeds one token of each unfinished answer, side by side
+    in one row, separated by the branch mask.
     """
     device = model.device
-    cache = _prefill(model, prefix)
-    openings = openings or [[]] * len(questions)
+    cache = prefill(model, prefix)
     answers = [Decoded([], [], ended=False) for _ in questions]
-    branches = [
-        [*question, *opening] for question, opening in zip(questions, openings, strict=True)
-    ]
-    lengths = torch.tensor([len(branch) for branch in branches], device=device)  # (N,)
-    start = _end(prefix)
-    ids = torch.tensor([token for branch in branches for token in branch], device=device)
-    owner = torch.arange(1, len(branches) + 1, device=device).repeat_interleave(lengths)
+    lengths = torch.tensor([len(question) for question in questions], device=device)  # (N,)
+    start = branch_start(prefix)
+    ids = torch.tensor([token for question in questions for token in question], device=device)
+    owner = torch.arange(1, len(questions) + 1, device=device).repeat_interleave(lengths)
     positions = torch.cat([start + torch.arange(n, device=device) for n in lengths.tolist()])
     cached = torch.full_like(prefix.ids, PREFIX, device=device)  # owners of the cached tokens
-    # `after` holds the indices in `ids` whose next token belongs to an answer, and `forced` that
-    # token, or GREEDY.
-    after = torch.tensor(
-        [
-            index
-            for end, opening in zip(lengths.cumsum(0).tolist(), openings, strict=True)
-            for index in range(end - len(opening) - 1, end)
-        ],
-        device=device,
-    )
-    forced = torch.tensor(
-        [token for opening in openings for token in (*opening, GREEDY)], device=device
-    )
+    after = lengths.cumsum(0) - 1  # indices in `ids` whose next token belongs to an answer
 
     for _ in range(max_new_tokens):
         cached = torch.cat([cached, owner])
@@ -179,26 +160,23 @@ def decode_answers(
             attention_mask=layer_masks(
                 branch_mask(cached[None], len(ids)), cached[None], prefix.attention
             ),
-            position_ids=_for_model(positions.expand(len(prefix.positions), 1, -1)),
+            position_ids=positions_for_model(positions.expand(len(prefix.positions), 1, -1)),
             past_key_values=cache,
             use_cache=True,
             logits_to_keep=after,
         ).logits[0]  # (len(after), vocabulary)
-        probabilities = logits.float().softmax(dim=-1)
-        token = torch.where(forced == GREEDY, probabilities.argmax(dim=-1), forced)
-        probability = probabilities.gather(1, token[:, None])[:, 0]
+        probability, token = logits.float().softmax(dim=-1).max(dim=-1)
         unfinished = [
             _append(answers[branch - 1], token_id, value, stop_ids)
             for branch, token_id, value in zip(
                 owner[after].tolist(), token.tolist(), probability.tolist(), strict=True
             )
         ]
-        fed = torch.tensor(unfinished, device=device) & (forced == GREEDY)
+        fed = torch.tensor(unfinished, device=device)
         ids, owner, positions = token[fed], owner[after][fed], positions[after][fed] + 1
         if not len(ids):
             break
         after = torch.arange(len(ids), device=device)
-        forced = torch.full_like(ids, GREEDY)
     return answers
 
 
@@ -212,12 +190,12 @@ def _append(answer: Decoded, token: int, probability: float, stop_ids: Collectio
     return True
 
 
-def _prefill(model: LanguageModel, prefix: Prefix) -> DynamicCache:
+def prefill(model: LanguageModel, prefix: Prefix) -> DynamicCache:
     """Return the key-value cache of the prefix."""
     cache = DynamicCache()
     model(
         input_ids=prefix.ids[None].to(model.device),
-        position_ids=_for_model(prefix.positions[:, None].to(model.device)),
+        position_ids=positions_for_model(prefix.positions[:, None].to(model.device)),
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
@@ -226,11 +204,11 @@ def _prefill(model: LanguageModel, prefix: Prefix) -> DynamicCache:
     return cache
 
 
-def _end(prefix: Prefix) -> int:
+def branch_start(prefix: Prefix) -> int:
     """Return the position at which every branch starts."""
     return int(prefix.positions[:, -1].max()) + 1
 
 
-def _for_model(positions: Tensor) -> Tensor:
+def positions_for_model(positions: Tensor) -> Tensor:
     """Return positions (A, B, L) as the model takes them: (3, B, L), or (B, L) for one axis."""
     return positions if len(positions) > 1 else positions[0]

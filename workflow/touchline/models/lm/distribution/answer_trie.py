@@ -1,0 +1,167 @@
+"""Tries of token sequences, and the log-probabilities of all of them in one forward pass.
+
+The inner nodes of a question's trie are fed side by side, with those of the other questions, after
+the cached prefix. A node sees the prefix, its question and its ancestors alone, and its position is
+that in the separate sequence, so its outputs are those of that sequence. Shapes: E edges of a trie,
+T fed tokens of all questions, P tokens of the prefix.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from touchline.models.lm.attention_masks import masks_by_layer
+from touchline.models.lm.loader import LanguageModel
+from touchline.models.lm.shared_prefix import Prefix, branch_start, positions_for_model
+
+ROOT = -1  # the node before the first token of every answer: the end of the question
+
+
+@dataclass(frozen=True)
+class Trie:
+    """A trie of answers.
+
+    An inner node has its token in `tokens` and its parent in `parents` (an earlier node, or
+    `ROOT`). `edges` are all pairs of an inner node (or `ROOT`) and a token after it, and `paths`
+    has the edges of each answer, in the order of its tokens.
+    """
+
+    tokens: list[int]
+    parents: list[int]
+    edges: list[tuple[int, int]]
+    paths: list[list[int]]
+
+    @property
+    def stem(self) -> int:
+        """The number of tokens that all answers begin with."""
+        return _common(*(min(self.paths), max(self.paths)))
+
+
+def build_trie(answers: Sequence[Sequence[int]]) -> Trie:
+    """Return the trie of token sequences, none of which is the beginning of another one."""
+    trie = Trie([], [], [], [])
+    edges: dict[tuple[int, int], int] = {}
+    nodes: dict[int, int] = {}  # edge → the inner node that it leads to
+    for answer in answers:
+        node, path = ROOT, []
+        for place, token in enumerate(answer):
+            edge = edges.setdefault((node, token), len(edges))
+            path.append(edge)
+            if place + 1 < len(answer):
+                if edge not in nodes:
+                    nodes[edge] = len(trie.tokens)
+                    trie.tokens.append(token)
+                    trie.parents.append(node)
+                node = nodes[edge]
+        trie.paths.append(path)
+    trie.edges.extend(edges)
+    return trie
+
+
+def cut_where_decided(answers: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return each answer up to its first token at which no other answer begins alike.
+
+    What follows is determined by the form of the answers, and needs no forward pass.
+    """
+    order = sorted(range(len(answers)), key=lambda number: list(answers[number]))
+    shared = [0] * len(answers)
+    for one, other in zip(order, order[1:], strict=False):
+        common = _common(answers[one], answers[other])
+        shared[one], shared[other] = max(shared[one], common), common
+    return [list(answer[: length + 1]) for answer, length in zip(answers, shared, strict=True)]
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return the length of the common beginning of two sequences."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+@dataclass(frozen=True)
+class Forest:
+    """The fed tokens (T,) of all questions and their tries, without the prefix.
+
+    `depths` (T,) count from the end of the prefix; `sees` (T, T) is whether a token (row) attends
+    to another one (column): to itself and its ancestors. `rows` has, for each trie, the index of
+    the token that each of its edges starts from.
+    """
+
+    tokens: Tensor
+    depths: Tensor
+    sees: Tensor
+    rows: list[list[int]]
+
+
+def plant(questions: Sequence[Sequence[int]], tries: Sequence[Trie]) -> Forest:
+    """Return the questions and their tries as one forest."""
+    tokens: list[int] = []
+    parents: list[int] = []
+    rows = []
+    for question, trie in zip(questions, tries, strict=True):
+        start = len(tokens)
+        tokens += question
+        parents += [ROOT, *range(start, start + len(question) - 1)]
+        first, root = len(tokens), len(tokens) - 1
+        tokens += trie.tokens
+        parents += [root if parent == ROOT else first + parent for parent in trie.parents]
+        rows.append([root if node == ROOT else first + node for node, _ in trie.edges])
+    sees = np.eye(len(tokens), dtype=bool)
+    for token, parent in enumerate(parents):
+        if parent != ROOT:
+            sees[token] |= sees[parent]
+    return Forest(
+        torch.tensor(tokens),
+        torch.from_numpy(sees.sum(axis=1) - 1),
+        torch.from_numpy(sees),
+        rows,
+    )
+
+
+def log_probabilities(
+    model: LanguageModel,
+    prefix: Prefix,
+    cache: DynamicCache,
+    questions: Sequence[list[int]],
+    tries: Sequence[Trie],
+) -> list[Tensor]:
+    """Return the log-probabilities of the edges of each question's trie (E,), given the path there.
+
+    `cache` holds the prefix, and does so again afterwards.
+    """
+    forest = plant(questions, tries)
+    device, length = model.device, len(prefix.ids)
+    depths = forest.depths.to(device)
+    mask = torch.nn.functional.pad(forest.sees.to(device), (length, 0), value=True)[None, None]
+    places = torch.cat([torch.arange(length, device=device), length + depths])[None]  # (1, P + T)
+    kept = torch.tensor(sorted({row for rows in forest.rows for row in rows}), device=device)
+    index = {row: place for place, row in enumerate(kept.tolist())}
+    positions = branch_start(prefix) + depths
+    logits = model(
+        input_ids=forest.tokens[None].to(device),
+        attention_mask=masks_by_layer(mask, lambda: places, prefix.attention),
+        position_ids=positions_for_model(positions.expand(len(prefix.positions), 1, -1)),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=kept,
+    ).logits[0]  # (len(kept), vocabulary)
+    cache.crop(-len(depths))
+    logs = logits.float().log_softmax(dim=-1)
+    return [
+        logs[
+            torch.tensor([index[row] for row in rows], device=device),
+            torch.tensor([token for _, token in trie.edges], device=device),
+        ]
+        for rows, trie in zip(forest.rows, tries, strict=True)
+    ]
+
+
+def answer_logs(trie: Trie, edges: np.ndarray, start: int = 0) -> np.ndarray:
+    """Return the log-probability of each answer, given its first `start` tokens.
+
+    `edges` are the log-probabilities of the trie's edges (E,).
+    """
+    return np.array([edges[path[start:]].sum() for path in trie.paths])

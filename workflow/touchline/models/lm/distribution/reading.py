@@ -1,0 +1,170 @@
+"""What a language model expects in a chunk: the distribution over the answers to each question.
+
+A first pass gives the probability of the denial and of each start of a first sentence. Where a
+further occurrence is to be expected, a pass after the most probable sentence gives the
+probabilities of the end and of each start of the next one, and so on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from touchline.core.intervals import INTERVAL_S
+from touchline.core.iou import max_distance_s
+from touchline.models.lm.distribution.answer_set import (
+    Moments,
+    answer_text,
+    chunk_moments,
+    first_answers,
+    further_answers,
+)
+from touchline.models.lm.distribution.answer_trie import (
+    answer_logs,
+    build_trie,
+    cut_where_decided,
+    log_probabilities,
+)
+from touchline.models.lm.loader import LanguageModel
+from touchline.models.lm.shared_prefix import Prefix, prefill
+from touchline.models.lm.tokenize import Chunk, Encoder
+from touchline.models.peaks import MIN_EXPECTED_MATCHES, choose, interval_of
+
+
+@dataclass
+class Distribution:
+    """The distribution over the answers to one question, and what is expected by it.
+
+    `none` is the probability of the denial and `first` (S,) that of each moment as the first one
+    that is stated; what is missing to 1 is the mass `outside` of the set of answers. `expected` (S,)
+    is the expected number of events at each moment. `chosen` are the moments of the most probable
+    answer. `fed_tokens` is the number of tokens that were fed for the question and its answers.
+    """
+
+    times_s: np.ndarray
+    none: float
+    first: np.ndarray
+    expected: np.ndarray
+    chosen: list[int]
+    fed_tokens: int = 0
+
+    @property
+    def occurs(self) -> float:
+        """The probability that the action occurs: that the answer states a moment."""
+        return float(self.first.sum())
+
+    @property
+    def outside(self) -> float:
+        """The probability of all texts that are none of the answers."""
+        return max(0.0, 1 - self.none - self.occurs)
+
+    def intervals(self, length_s: float = INTERVAL_S) -> list[dict[str, float]]:
+        """Return the intervals that most probably match an event, by `peaks.choose`.
+
+        The confidence is the probability that the interval matches: the starts of one sentence
+        exclude each other, so it is the sum over those that match.
+        """
+        return [
+            interval_of(self.times_s[place], length_s, min(1.0, expected))
+            for place, expected in choose(self.times_s, self.expected, length_s)
+        ]
+
+
+@torch.inference_mode()
+def read_distributions(
+    model: LanguageModel,
+    encoder: Encoder,
+    chunk: Chunk,
+    actions: Sequence[str],
+    prefix: Prefix,
+    questions: Sequence[list[int]],
+) -> list[Distribution]:
+    """Return the distribution over the answers to each question, with their texts' moments.
+
+    `prefix` and `questions` are those of `Encoder.encode_prompt` for the chunk and the actions.
+    """
+    cache = prefill(model, prefix)
+    moments = chunk_moments(chunk, encoder.settings.clock)
+    tries = [
+        build_trie(cut_where_decided(first_answers(encoder, chunk, action, moments)))
+        for action in actions
+    ]
+    found = []
+    logs = log_probabilities(model, prefix, cache, questions, tries)
+    for question, trie, edges in zip(questions, tries, logs, strict=True):
+        none, *first = np.exp(answer_logs(trie, edges.double().cpu().numpy()))
+        found.append(
+            Distribution(
+                moments.times_s,
+                float(none),
+                np.array(first),
+                np.array(first),
+                [int(np.argmax(first))] if sum(first) > none else [],
+                len(question) + len(trie.tokens),
+            )
+        )
+    walks = [_Walk(number, found[number]) for number in range(len(found))]
+    while walks := [walk for walk in walks if walk.continues()]:
+        tries = [
+            build_trie(
+                cut_where_decided(
+                    further_answers(encoder, chunk, actions[walk.number], moments, walk.path)
+                )
+            )
+            for walk in walks
+        ]
+        asked = [questions[walk.number] for walk in walks]
+        logs = log_probabilities(model, prefix, cache, asked, tries)
+        for walk, trie, edges in zip(walks, tries, logs, strict=True):
+            given = answer_logs(trie, edges.double().cpu().numpy(), trie.stem)
+            walk.extend(np.exp(given), len(questions[walk.number]) + len(trie.tokens))
+    return found
+
+
+class _Walk:
+    """The most probable sentences of one question, as far as another occurrence is expected.
+
+    `weight` is the expected number of events at the last stated moment and those that an interval
+    around it matches, which are one event that was told a little earlier or later.
+    """
+
+    def __init__(self, number: int, distribution: Distribution) -> None:
+        self.number, self.distribution = number, distribution
+        self.is_answer = bool(distribution.chosen)  # so far, this is the most probable answer
+        self.path: list[int] = []
+        self.weight = 1.0
+        self._step(distribution.first)
+
+    def continues(self) -> bool:
+        """Return whether another occurrence may be expected often enough to be predicted."""
+        is_last = self.path[-1] + 1 == len(self.distribution.times_s)
+        return self.weight >= MIN_EXPECTED_MATCHES and not is_last
+
+    def extend(self, probabilities: np.ndarray, fed_tokens: int) -> None:
+        """Take the probabilities of the end and of each later moment as the next one."""
+        end, later = probabilities[0], probabilities[1:]
+        following = np.zeros(len(self.distribution.times_s))
+        following[self.path[-1] + 1 :] = later
+        self.distribution.expected = self.distribution.expected + self.weight * following
+        self.distribution.fed_tokens += fed_tokens
+        self.is_answer = self.is_answer and later.sum() > end
+        self._step(following)
+        if self.is_answer:
+            self.distribution.chosen.append(self.path[-1])
+
+    def _step(self, probabilities: np.ndarray) -> None:
+        """Go on after the most probable of the moments, given their probabilities (S,)."""
+        times_s = self.distribution.times_s
+        best = int(np.argmax(probabilities))
+        near = np.abs(times_s - times_s[best]) < max_distance_s(INTERVAL_S)
+        self.path.append(best)
+        self.weight *= float(probabilities[near].sum())
+
+
+def most_probable_text(
+    encoder: Encoder, chunk: Chunk, action: str, distribution: Distribution
+) -> str:
+    """Return the most probable answer in words."""
+    moments: Moments = chunk_moments(chunk, encoder.settings.clock)
+    return answer_text(encoder, chunk, action, moments, distribution.chosen)
