@@ -2,11 +2,15 @@
 
     python benchmarks/prefix.py [--family qwen2_vl] [--hidden 256] [--layers 4] [--words 16]
     python benchmarks/prefix.py --family mistral --words 9
+    python benchmarks/prefix.py --answers [--rounds 5]
 
 A chunk of 60 frames of 224 × 398 px and 15 lines of commentary (mistral: the commentary alone),
 seven questions, a model with random weights. The median minute of SoccerNet-Echoes' English
 commentary has 15 lines and 129 words. Both ways use the same code on the same GPU or CPU, in turn,
 in processes of their own; they differ only in the number of questions in a sequence.
+
+With `--answers`, the prefix alone, the distribution over all answers to the seven questions after
+it, and their text decoded after it take turns in one process; the figures are medians of CPU time.
 """
 
 import argparse
@@ -23,8 +27,9 @@ import torch
 
 from touchline.demo import tiny_models
 from touchline.models.lm import loader
+from touchline.models.lm.distribution.reading import read_distributions
 from touchline.models.lm.finetuning.trainer import peak_mib
-from touchline.models.lm.shared_prefix import collate, decode_answers, pack
+from touchline.models.lm.shared_prefix import collate, decode_answers, pack, prefill
 from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.prompts.prompt_text import PromptSettings, format_question, format_system_prompt
 
@@ -114,6 +119,48 @@ def measure(way: str, folder: Path, chunk: Chunk, steps: int, tokens: int) -> di
     }
 
 
+def time_answers(folder: Path, chunk: Chunk, rounds: int, tokens: int) -> dict[str, list[float]]:
+    """Return the CPU seconds of each round: of the prefix, and of both ways to answer with it.
+
+    On a GPU, which the CPU does not wait for, they are seconds of the wall clock.
+    """
+    model, processor = loader.load_base(str(folder), None, "auto", vision=bool(chunk.frames))
+    model.eval()
+    inputs = ("video", "commentary") if chunk.frames else ("commentary",)
+    encoder = Encoder(model, processor, ACTIONS, PromptSettings(inputs=inputs))
+    prefix, questions = encoder.encode_prompt(chunk, ACTIONS)
+    ways = {
+        "prefix alone": lambda: prefill(model, prefix),
+        "distribution": lambda: read_distributions(
+            model, encoder, chunk, ACTIONS, prefix, questions
+        ),
+        "text": lambda: decode_answers(model, prefix, questions, tokens, stop_ids=()),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
+    with torch.inference_mode():
+        for turn in range(rounds + 1):
+            for name, run in ways.items():
+                began = clock()
+                run()
+                _wait()
+                if turn:  # the first one warms up
+                    seconds[name].append(clock() - began)
+    print(f"prefix {len(prefix.ids)} tokens, {len(questions)} questions, {tokens} tokens of text")
+    return seconds
+
+
+def print_answers(seconds: dict[str, list[float]]) -> None:
+    """Print the median time of each way, and its ratio to that of the prefix alone."""
+    alone = np.array(seconds["prefix alone"])
+    for name, values in seconds.items():
+        ratios = np.array(values) / alone
+        print(
+            f"{name:14}{np.median(values):8.2f} s   ratio {np.median(ratios):.3f} "
+            f"({ratios.min():.3f} to {ratios.max():.3f})"
+        )
+
+
 def _wait() -> None:
     """Wait until the GPU has finished."""
     if torch.cuda.is_available():
@@ -129,13 +176,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=24, help="decoded per question (%(default)s)")
     parser.add_argument("--words", type=int, default=16, help="in a line (%(default)s)")
+    parser.add_argument("--answers", action="store_true", help="compare the two ways to answer")
+    parser.add_argument("--rounds", type=int, default=5, help="of --answers (%(default)s)")
     parser.add_argument("--way", choices=("shared", "separate"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    chunk = make_chunk(60, 398, 224, args.words)
+    if args.family == "mistral":
+        chunk = replace(chunk, frames={}, frame_s=[])
     if args.way:
-        chunk = make_chunk(60, 398, 224, args.words)
-        if args.family == "mistral":
-            chunk = replace(chunk, frames={}, frame_s=[])
         print(json.dumps(measure(args.way, args.folder, chunk, args.steps, args.tokens)))
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -145,6 +194,9 @@ def main() -> None:
             " ".join(WORDS),
         ]
         tiny_models.make(Path(folder), args.family, texts, args.hidden, args.layers, args.layers)
+        if args.answers:
+            print_answers(time_answers(Path(folder), chunk, args.rounds, args.tokens))
+            return
         results = {}
         for way in ("separate", "shared"):
             command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]

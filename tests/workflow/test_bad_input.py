@@ -21,6 +21,7 @@ import pytest
             "models.qwen2-vl.training.chunks_at_once is called micro_batch_size now",
         ),
         ({"metrics": {"level": 0.9}}, "metrics.level is called confidence_level now"),
+        ({"models": {"qwen2-vl": {"candidates": True}}}, "models.qwen2-vl.candidates is gone: with `answers"),
         ({"highlights": {"synonyms": {}}}, "in the file that highlights.vocabulary names"),
     ],
 )  # fmt: skip

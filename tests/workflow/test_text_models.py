@@ -27,7 +27,7 @@ def test_a_text_model_gives_the_same_rows_in_process_and_served(study, tmp_path)
     base = str(tmp_path / "base")
     configure(study, {
         "text": {"backend": "causal_lm", "base": base, "fine_tune": False, "max_new_tokens": 12,
-                 "prompt": PROMPT | {"inputs": ["commentary"]}},
+                 "answers": "text", "prompt": PROMPT | {"inputs": ["commentary"]}},
         "served": {"backend": "openai_api", "base": base, "prompt": PROMPT, "concurrency": 2,
                    "parameters": {"max_tokens": 12, "temperature": 0}},
     })  # fmt: skip

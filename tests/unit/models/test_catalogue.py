@@ -3,6 +3,7 @@
 import pytest
 
 from touchline.core.problems import InputError
+from touchline.models import catalogue
 from touchline.models.catalogue import load_backend, load_trainer
 
 
@@ -18,3 +19,11 @@ from touchline.models.catalogue import load_backend, load_trainer
 def test_an_unknown_backend_is_a_sentence_that_names_the_known_ones(name, training, message):
     with pytest.raises(InputError, match=message):
         (load_trainer if training else load_backend)(name)
+
+
+def test_open_questions_are_answered_as_text():
+    """A language model's probabilities are those of actions that it was asked for in training."""
+    entry = {"backend": "causal_lm", "base": "some", "threshold": 0.3, "answers": "distribution"}
+    assert catalogue.open_question_settings_of(entry, {}) == {"base": "some", "answers": "text"}
+    served = {"backend": "openai_api", "model": "some"}
+    assert catalogue.open_question_settings_of(served, {}) == {"model": "some"}

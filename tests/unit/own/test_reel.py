@@ -127,7 +127,7 @@ def test_a_video_language_model_answers_an_open_question(tmp_path, film):
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["models"]["tiny"] = {
         "backend": "vlm", "base": str(tmp_path / "base"), "fine_tune": False, "fps": 0.1,
-        "max_new_tokens": 8, "candidates": True, "prompt": {"examples": False},
+        "max_new_tokens": 8, "prompt": {"examples": False},
     }  # fmt: skip
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     (tmp_path / "commentary.json").write_text(json.dumps({"segments": WORDS}))

@@ -60,9 +60,7 @@ def to_predictions(
     )
 
 
-def choose(
-    times_s: np.ndarray, expected: np.ndarray, length_s: float
-) -> list[tuple[int, float]]:
+def choose(times_s: np.ndarray, expected: np.ndarray, length_s: float) -> list[tuple[int, float]]:
     """Return where intervals of `length_s` are placed, greedily, and the events that each matches.
 
     `expected` is the number of events that are expected at each of the times (seconds, rising). The

@@ -55,7 +55,7 @@ def test_a_served_base_gives_the_answers_of_the_same_base_in_process(
     settings = {"base": base, "parameters": {"max_tokens": 24, "temperature": 0}, "prompt": PROMPT}
     served = openai_api.load(settings | {"concurrency": 2}, None).answer(match())
     prompt = PROMPT | {"inputs": ["commentary"]}
-    settings = {"base": base, "max_new_tokens": 24, "prompt": prompt}
+    settings = {"base": base, "answers": "text", "max_new_tokens": 24, "prompt": prompt}
     own = causal_lm.load(settings, None).answer(match())
     assert len(set(own["text"])) > 1, "the answers do not differ"
     same = ["half", "chunk", "action", "status", "text", "prompt_tokens", "answer_tokens"]

@@ -32,3 +32,8 @@ def test_an_input_that_the_prompts_lack_cannot_be_blanked():
     entry = {"base": "some", "ablate": ["video"], "prompt": {"inputs": ["commentary"]}}
     with pytest.raises(InputError, match=r"ablate \['video'\]: the prompts have \['commentary'\]"):
         parse_settings(entry)
+
+
+def test_other_answers_than_text_and_their_distribution_are_refused():
+    with pytest.raises(InputError, match="answers is 'words'; it may be distribution or text"):
+        parse_settings({"base": "some", "answers": "words"})

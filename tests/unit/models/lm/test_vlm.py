@@ -17,7 +17,7 @@ from touchline.video.chunk_store import ChunkStore
 
 def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, manifests):
     asked = samples(3)
-    model = vlm.load(entry(tiny), None)
+    model = vlm.load(entry(tiny, answers="text"), None)
     answered = model.answer(Match("a_match", asked, manifests=manifests))
     assert answered.schema == schema.PREDICTIONS
     key = ["half", "chunk", "action"]
@@ -31,6 +31,21 @@ def test_every_sample_has_its_answer_and_a_chunk_without_video_is_listed(tiny, m
         "a_match, half 1: chunk 2: no video of it was made. Give the match a video, or see what the "
         "stage chunks has listed. Its samples have no answers. (chunk set aside)"
     ]
+
+
+def test_the_distribution_of_random_weights_lies_outside_of_the_answers(tiny, manifests):
+    asked = samples(3)
+    model = vlm.load(entry(tiny), None)
+    assert model.settings.answers == "distribution"
+    answered = model.answer(Match("a_match", asked, manifests=manifests))
+    assert answered.schema == schema.PREDICTIONS
+    whole = answered.filter(pl.col("chunk") < 2)
+    assert whole["status"].to_list() == ["unparsable"] * len(whole)
+    assert whole["outside"].is_between(0.99, 1).all()
+    assert whole["intervals"].list.len().to_list() == [0] * len(whole)
+    assert whole["text"].str.contains(r"^(No \w+ occurs\.|An? \w+ occurs at \(\d.*\)\.)$").all()
+    assert (whole["answer_tokens"] < 60).all()
+    assert answered.filter(chunk=2)["outside"].to_list() == [None] * len(ACTIONS)
 
 
 def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_path, manifests):
@@ -77,7 +92,8 @@ def test_a_single_frame_is_shown_twice(tiny):
 
 
 def test_a_text_model_answers_from_the_commentary(mistral):
-    model = causal_lm.load(entry(mistral, prompt={"inputs": ["commentary"]}), None)
+    settings = entry(mistral, answers="text", prompt={"inputs": ["commentary"]})
+    model = causal_lm.load(settings, None)
     answered = model.answer(Match("a_match", samples(2)))
     assert answered["answer_tokens"].to_list() == [8] * 8
     assert model.problems == []
@@ -103,7 +119,7 @@ def test_fit_writes_an_adapter_that_load_answers_with(tiny, manifests, tmp_path)
     asked = Match("a_match", samples(1), manifests=manifests)
     tuned = vlm.load(settings, tmp_path / "model").answer(asked)
     plain = vlm.load(settings, None).answer(asked)
-    assert tuned["text"].to_list() != plain["text"].to_list()
+    assert tuned["outside"].to_list() != plain["outside"].to_list()
 
     with pytest.raises(InputError, match=r"was trained on base .*, not on .*other"):
         vlm.load(settings | {"base": str(copied(tiny, tmp_path / "other"))}, tmp_path / "model")

@@ -39,9 +39,7 @@ def chunk_moments(chunk: Chunk, prompt_clock: str) -> Moments:
     for second in range(first, last + 1):
         time_s = min(max(zero_s + second, chunk.start_s), chunk.end_s)
         (interval,) = prompt_text.target_intervals([time_s], chunk.start_s, chunk.end_s)
-        text = tuple(
-            clock.show(edge, prompt_clock, chunk.half, chunk.start_s) for edge in interval
-        )
+        text = tuple(clock.show(edge, prompt_clock, chunk.half, chunk.start_s) for edge in interval)
         times_by_text.setdefault(text, []).append(time_s)
     times_s = [sum(times) / len(times) for times in times_by_text.values()]
     intervals = [
@@ -55,14 +53,10 @@ def answer_text(
 ) -> str:
     """Return the answer that states the chosen moments; the denial for none."""
     intervals = [moments.intervals[number] for number in chosen]
-    return prompt_text.format_answer(
-        action, intervals, chunk.half, chunk.start_s, encoder.settings
-    )
+    return prompt_text.format_answer(action, intervals, chunk.half, chunk.start_s, encoder.settings)
 
 
-def first_answers(
-    encoder: Encoder, chunk: Chunk, action: str, moments: Moments
-) -> list[list[int]]:
+def first_answers(encoder: Encoder, chunk: Chunk, action: str, moments: Moments) -> list[list[int]]:
     """Return the token ids of the denial and of the answer with each moment alone: 1 + S rows."""
     choices = [[], *([number] for number in range(len(moments.times_s)))]
     return [

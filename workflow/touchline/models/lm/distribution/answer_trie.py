@@ -8,6 +8,7 @@ T fed tokens of all questions, P tokens of the prefix.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ def cut_where_decided(answers: Sequence[Sequence[int]]) -> list[list[int]]:
     """
     order = sorted(range(len(answers)), key=lambda number: list(answers[number]))
     shared = [0] * len(answers)
-    for one, other in zip(order, order[1:], strict=False):
+    for one, other in pairwise(order):
         common = _common(answers[one], answers[other])
         shared[one], shared[other] = max(shared[one], common), common
     return [list(answer[: length + 1]) for answer, length in zip(answers, shared, strict=True)]
