@@ -13,6 +13,8 @@ from touchline.video.chunk_store import ChunkStore
 
 # How a model is asked: for the probabilities of all answers, or for one answer's text.
 DISTRIBUTION, TEXT = "distribution", "text"
+# What is minimised: cross-entropy of the target's tokens, or that the answer does not match.
+TOKENS, MATCH = "tokens", "match"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ class TrainingSettings:
     dataloader_workers: int = 2
     gradient_checkpointing: bool = True
     seed: int = 0
+    objective: str = TOKENS
+    match_weight: float = 0.5  # of `match`, beside the cross-entropy of the target's tokens
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an unknown objective or a weight that is none."""
+        if self.objective not in (TOKENS, MATCH):
+            raise ValueError(f"objective is '{self.objective}'; it may be {TOKENS} or {MATCH}")
+        if not 0 <= self.match_weight <= 1:
+            raise ValueError(f"match_weight is {self.match_weight}; it is between 0 and 1")
 
 
 @dataclass(frozen=True)

@@ -122,3 +122,57 @@ def test_training_gives_each_kind_of_layer_its_own_mask(tmp_path):
     tokens = torch.cat(losses)
     assert log["loss"].to_list() == pytest.approx([tokens[tokens > 0].mean().item()], rel=1e-4)
     assert causal_lm.load(settings, tmp_path / "model").answer(Match("a_match", samples(1))).height
+
+
+EVENTS = labels((30.0, "goal"), (70.0, "foul"), (75.5, "foul"), (110.0, "corner"))
+MATCHING = {"epochs": 3, "batch_size": 2, "dataloader_workers": 0, "objective": "match"}
+
+
+def match_run(base: Path, folder: Path, **training) -> tuple[pl.DataFrame, dict]:
+    """Train for `match` on two chunks of commentary; return the log and the adapter."""
+    settings = entry(
+        base,
+        prompt={"inputs": ["commentary"]},
+        lora={"rank": 4, "dropout": 0},
+        training=MATCHING | training,
+    )
+    (folder / "model").mkdir(parents=True, exist_ok=True)
+    study = [Match("a_match", samples(3), EVENTS)]
+    causal_lm_fit.fit(study, settings, folder / "model", folder / "checkpoints")
+    log = pl.read_parquet(folder / "model/log.parquet")
+    return log, load_file(folder / "model/adapter_model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def sliding(tmp_path_factory) -> Path:
+    return sliding_base(tmp_path_factory.mktemp("base"), "gemma3_text")
+
+
+def test_without_weight_match_trains_as_tokens_does(sliding, tmp_path):
+    tokens, _ = match_run(sliding, tmp_path / "tokens", objective="tokens")
+    match, _ = match_run(sliding, tmp_path / "match", match_weight=0)
+    for name in ("loss", "grad_norm"):
+        assert match[name].to_list() == pytest.approx(tokens[name].to_list(), rel=2e-3)
+
+
+def test_training_for_match_does_not_depend_on_the_micro_batch_and_lowers_the_loss(
+    sliding, tmp_path
+):
+    faster = {"epochs": 8, "learning_rate": 0.01}
+    one, _ = match_run(sliding, tmp_path / "one", **faster)
+    two, _ = match_run(sliding, tmp_path / "two", micro_batch_size=2, **faster)
+    assert one["loss"][:4].to_list() == pytest.approx(two["loss"][:4].to_list(), rel=2e-3)
+    assert two["loss"][-1] < 0.8 * two["loss"][0]
+
+
+def test_training_for_match_resumes_exactly(sliding, tmp_path, monkeypatch):
+    whole_log, whole = match_run(sliding, tmp_path / "whole", save_steps=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(slurm, "time_budget_s", lambda: 0.01)
+        with pytest.raises(SystemExit):
+            match_run(sliding, tmp_path / "cut", save_steps=1)
+    assert list((tmp_path / "cut/checkpoints").glob("checkpoint-*"))
+    log, adapter = match_run(sliding, tmp_path / "cut", save_steps=1)
+    exact = ["step", "loss", "learning_rate", "grad_norm"]
+    assert log.select(exact).equals(whole_log.select(exact))
+    assert all(torch.equal(adapter[name], whole[name]) for name in whole)

@@ -20,11 +20,16 @@ from touchline.prompts import prompt_text
 class Moments:
     """The moments of a chunk that have a sentence of their own: seconds of the half (S,), rising.
 
-    `intervals` are the target intervals that the sentences state.
+    `intervals` are the target intervals that the sentences state, and `shown` their times as text.
     """
 
     times_s: np.ndarray
     intervals: Sequence[tuple[float, float]]
+    shown: Sequence[tuple[str, ...]]
+
+    def index_of(self, time_s: float, chunk: Chunk, prompt_clock: str) -> int:
+        """Return the index of the moment whose sentence is the target of an event at `time_s`."""
+        return self.shown.index(_shown(time_s, chunk, prompt_clock))
 
 
 def chunk_moments(chunk: Chunk, prompt_clock: str) -> Moments:
@@ -38,14 +43,19 @@ def chunk_moments(chunk: Chunk, prompt_clock: str) -> Moments:
     times_by_text: dict[tuple[str, ...], list[float]] = {}
     for second in range(first, last + 1):
         time_s = min(max(zero_s + second, chunk.start_s), chunk.end_s)
-        (interval,) = prompt_text.target_intervals([time_s], chunk.start_s, chunk.end_s)
-        text = tuple(clock.show(edge, prompt_clock, chunk.half, chunk.start_s) for edge in interval)
+        text = _shown(time_s, chunk, prompt_clock)
         times_by_text.setdefault(text, []).append(time_s)
     times_s = [sum(times) / len(times) for times in times_by_text.values()]
     intervals = [
         prompt_text.target_intervals([time_s], chunk.start_s, chunk.end_s)[0] for time_s in times_s
     ]
-    return Moments(np.array(times_s), intervals)
+    return Moments(np.array(times_s), intervals, list(times_by_text))
+
+
+def _shown(time_s: float, chunk: Chunk, prompt_clock: str) -> tuple[str, ...]:
+    """Return the two times of the sentence about an event, as they are shown."""
+    (interval,) = prompt_text.target_intervals([time_s], chunk.start_s, chunk.end_s)
+    return tuple(clock.show(edge, prompt_clock, chunk.half, chunk.start_s) for edge in interval)
 
 
 def answer_text(

@@ -43,7 +43,7 @@ class Trie:
 
 
 def build_trie(answers: Sequence[Sequence[int]]) -> Trie:
-    """Return the trie of token sequences, none of which is the beginning of another one."""
+    """Return the trie of token sequences; a path may be the beginning of another one."""
     trie = Trie([], [], [], [])
     edges: dict[tuple[int, int], int] = {}
     nodes: dict[int, int] = {}  # edge → the inner node that it leads to
@@ -115,7 +115,7 @@ def plant(questions: Sequence[Sequence[int]], tries: Sequence[Trie]) -> Forest:
         if parent != ROOT:
             sees[token] |= sees[parent]
     return Forest(
-        torch.tensor(tokens),
+        torch.tensor(tokens, dtype=torch.long),
         torch.from_numpy(sees.sum(axis=1) - 1),
         torch.from_numpy(sees),
         rows,

@@ -1,13 +1,15 @@
 """Training batches: the training set's interface, the order of its chunks, and the collator."""
 
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from torch.utils.data import get_worker_info
 
+from touchline.models.lm.distribution.match_loss import PackedTries, collate_tries, pack_tries
+from touchline.models.lm.lm_settings import MATCH, TOKENS
 from touchline.models.lm.shared_prefix import Packed, collate, pack
 from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.video.frame_reader import VideoError
@@ -19,10 +21,14 @@ UNREAD = "unread"  # key of the chunks that could not be read, in batches and in
 
 @dataclass(frozen=True)
 class Example:
-    """A chunk to train on, and the target answer for each of its actions."""
+    """A chunk to train on, and the target answer for each of its actions.
+
+    `events_s` are the times of each action's events, which the objective `match` needs.
+    """
 
     chunk: Chunk
     answers: dict[str, str]
+    events_s: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 _BLACK = np.zeros((2, 56, 56, 3), np.uint8)
@@ -58,38 +64,50 @@ def training_order(chunks: int, epochs: int, seed: int) -> list[int]:
 
 
 class Collator:
-    """Makes a batch of rows with chunk numbers; runs in the data loader's workers."""
+    """Makes a batch of rows with chunk numbers; runs in the data loader's workers.
 
-    def __init__(self, encoder: Encoder, examples: Examples) -> None:
+    `objective` is that of `TrainingSettings`.
+    """
+
+    def __init__(self, encoder: Encoder, examples: Examples, objective: str = TOKENS) -> None:
         self.encoder, self.examples = encoder, examples
+        self.pack: Callable[[Example], Any]
+        self.collate: Callable[[Sequence[Any], int], dict[str, Any]]
+        if objective == MATCH:
+            self.pack, self.collate = self._pack_tries, collate_tries
+        else:
+            self.pack, self.collate = self._pack, collate
 
     def __call__(self, rows: Sequence[dict[str, int]]) -> dict[str, Any]:
         """Return a batch, and under `UNREAD` the (number, problem, remedy) of chunks not in it."""
         if get_worker_info():
             # SIGTERM reaches all processes of a job, but the trainer needs its workers still.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        packed: list[Packed] = []
+        packed: list[Packed | PackedTries] = []
         unread: list[tuple[int, str, str]] = []
         for row in rows:
             if row["chunk"] == NO_CHUNK:
                 continue
             try:
-                packed.append(self._pack(self.examples[row["chunk"]]))
+                packed.append(self.pack(self.examples[row["chunk"]]))
             except VideoError as error:
                 unread.append((row["chunk"], error.problem, error.remedy))
         # A batch without a loss replaces an empty one, so that the processes stay synchronous.
         batch: dict[str, Any] = {UNREAD: unread}
-        batch |= collate(packed or [self._blank()], self.encoder.tokenizer.pad_token_id)
+        batch |= self.collate(
+            packed or [self.pack(Example(BLANK, {}))], self.encoder.tokenizer.pad_token_id
+        )
         if isinstance(batch["attention_mask"], dict):
             batch[LAYER_MASKS] = batch.pop("attention_mask")
         return batch
 
     def _pack(self, example: Example) -> Packed:
         """Return the training sequence of an example."""
-        prefix, questions = self.encoder.encode_prompt(example.chunk, list(example.answers))
+        actions = list(example.answers) or self.encoder.actions[:1]
+        prefix, questions = self.encoder.encode_prompt(example.chunk, actions)
         answers = map(self.encoder.answer_ids, example.answers.values())
-        return pack(prefix, list(zip(questions, answers, strict=True)))
+        return pack(prefix, list(zip(questions, answers, strict=False)))
 
-    def _blank(self) -> Packed:
-        """Return a sequence without any answer to learn."""
-        return pack(self.encoder.encode_prompt(BLANK, self.encoder.actions[:1])[0], [])
+    def _pack_tries(self, example: Example) -> PackedTries:
+        """Return the same with the tries of all answers."""
+        return pack_tries(self.encoder, example.chunk, example.events_s)

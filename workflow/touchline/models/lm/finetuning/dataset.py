@@ -5,7 +5,7 @@ It holds no frames: they are read when the chunk is used.
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -20,10 +20,11 @@ from touchline.video.chunk_store import UnreadChunk, group_by_chunk
 
 @dataclass(frozen=True)
 class TrainingItem:
-    """A chunk without its frames, and the target answer for each of its actions."""
+    """A chunk without its frames, and the target answer and events for each of its actions."""
 
     chunk: Chunk
     answers: dict[str, str]
+    events_s: dict[str, list[float]] = field(default_factory=dict)
 
 
 class TrainingSet:
@@ -38,7 +39,7 @@ class TrainingSet:
 
     def __getitem__(self, number: int) -> Example:
         item = self.items[number]
-        return Example(self.load_frames(item.chunk), item.answers)
+        return Example(self.load_frames(item.chunk), item.answers, item.events_s)
 
     def name(self, number: int) -> str:
         """Return the match, half and number of a chunk for messages."""
@@ -72,13 +73,17 @@ def select_training_items(
             chunk = to_chunk(match.name, row)
             key = (row["half"], row["chunk"])
             is_sampled = _uniform(f"{seed} {match.name} {key}") < negative_fraction
-            answers = {
-                action: _answer(chunk, action, times_s.get((*key, action), []), settings)
+            events_s = {
+                action: times_s.get((*key, action), [])
                 for action in row["actions"]
                 if is_sampled or (*key, action) in times_s
             }
+            answers = {
+                action: _answer(chunk, action, found_s, settings)
+                for action, found_s in events_s.items()
+            }
             if answers:
-                items.append(TrainingItem(chunk, answers))
+                items.append(TrainingItem(chunk, answers, events_s))
     return items
 
 

@@ -29,6 +29,7 @@ from touchline.core.problems import InputError
 from touchline.core.schema import LOG
 from touchline.jobs import attempts, checkpoints, slurm
 from touchline.jobs.unfinished import Unfinished
+from touchline.models.lm.distribution.match_loss import TRIES
 from touchline.models.lm.finetuning.callbacks import Progress, StepRecorder, StopInTime
 from touchline.models.lm.finetuning.collator import (
     LAYER_MASKS,
@@ -127,7 +128,7 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
         super().__init__(
             model,
             args=training_arguments(settings, len(self.chunks), folder / WRITING),
-            data_collator=Collator(encoder, examples),
+            data_collator=Collator(encoder, examples, settings.objective),
             train_dataset=Dataset.from_dict({"chunk": self.chunks + [NO_CHUNK] * missing}),
             processing_class=encoder.processor,
             callbacks=[stop, Progress(), StepRecorder(folder)],
@@ -157,6 +158,28 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
             for number, problem, remedy in unread:
                 _print_once(f"left out: {self.examples.name(number)}: {problem} {remedy}")
         return batches, answer_tokens
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """Return the loss of a batch: TRL's cross-entropy, or that of `distribution.match_loss`.
+
+        Both are sums divided by the number of target tokens in the whole step, which is that of all
+        processes, over which the gradients are averaged.
+        """
+        if TRIES not in inputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        batch = dict(inputs)
+        loss_of, labels = batch.pop(TRIES), batch.pop("labels")
+        outputs = model(**batch, logits_to_keep=loss_of.kept.to(labels.device))
+        tokens = labels.numel() - 1 if num_items_in_batch is None else num_items_in_batch
+        loss = loss_of(outputs.logits, self.settings.match_weight) / max(int(tokens), 1)
+        loss = loss * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         """Run the forward and backward pass of a micro-batch, unless the training is to stop."""
