@@ -38,7 +38,7 @@ from touchline.models.lm import loader
 from touchline.models.lm.answering import Spotter
 from touchline.models.lm.finetuning import trainer
 from touchline.models.lm.finetuning.collator import Example
-from touchline.models.lm.lm_settings import LanguageModelSettings, TrainingSettings
+from touchline.models.lm.lm_settings import TEXT, LanguageModelSettings, TrainingSettings
 from touchline.models.lm.loader import LoraSettings
 from touchline.models.lm.tokenize import Encoder
 
@@ -159,9 +159,8 @@ def ask(folder: Path, adapter: Path | None, seed: int, size: Size, inputs: str) 
     encoder = Encoder(model, processor, ACTIONS, settings)
     if adapter:
         model = loader.load_adapter(model, str(folder), adapter)
-    spotter = Spotter(
-        model, encoder, LanguageModelSettings(str(folder), max_new_tokens=30, prompt=settings)
-    )
+    options = {"answers": TEXT, "max_new_tokens": 30, "prompt": settings}
+    spotter = Spotter(model, encoder, LanguageModelSettings(str(folder), **options))
 
     def blank(number: int) -> dict:
         return {"frames": {"broadcast": np.zeros_like(drawn[number].chunk.frames["broadcast"])}}
