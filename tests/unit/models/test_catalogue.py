@@ -27,3 +27,17 @@ def test_open_questions_are_answered_as_text():
     assert catalogue.open_question_settings_of(entry, {}) == {"base": "some", "answers": "text"}
     served = {"backend": "openai_api", "model": "some"}
     assert catalogue.open_question_settings_of(served, {}) == {"model": "some"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "threshold"),
+    [
+        ({"backend": "vlm", "threshold": 0.3}, 0.0),
+        ({"backend": "vlm", "threshold": 0.3, "answers": "text"}, 0.3),
+        ({"backend": "openai_api", "threshold": 0.3}, 0.3),
+        ({"backend": "openai_api", "threshold": "tuned"}, 0.0),
+        ({"backend": "causal_lm"}, 0.0),
+    ],
+)
+def test_a_threshold_of_other_confidences_does_not_hold_for_open_questions(entry, threshold):
+    assert catalogue.open_question_threshold(entry) == threshold

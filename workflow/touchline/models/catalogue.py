@@ -167,6 +167,16 @@ def open_question_settings_of(entry: dict, labels: dict[str, str]) -> dict:
     return settings | ({"answers": "text"} if _answers_by_choice(entry) else {})
 
 
+def open_question_threshold(entry: dict) -> float:
+    """Return a model's threshold for an open question: 0 where its own is for other confidences.
+
+    Tuned ones are for actions, and those of a distribution are no confidences of a text.
+    """
+    threshold = entry.get("threshold", 0.0)
+    is_read = _answers_by_choice(entry) and entry.get("answers", "distribution") != "text"
+    return 0.0 if threshold == "tuned" or is_read else threshold
+
+
 def _answers_by_choice(entry: dict) -> bool:
     """Return whether a model has the setting `answers`."""
     return "answers" in BACKENDS[entry["backend"]].answering

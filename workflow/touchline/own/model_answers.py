@@ -126,7 +126,8 @@ def threshold_of(
         return given
     threshold = entry.get("threshold", 0.0)
     if threshold != "tuned":
-        return threshold
+        is_open = query.open_text is not None
+        return catalogue.open_question_threshold(entry) if is_open else threshold
     results = Path(os.path.abspath(folder or f"results/models/{model}")).parents[1]
     tuned = results / f"scores/{model}.thresholds.csv"
     if query.open_text is None and tuned.is_file():

@@ -129,9 +129,10 @@ class Reels:
         query = self.queries[wildcards.query]
         threshold = query.settings["threshold"]
         if threshold is None and not self.thresholds(wildcards):
-            threshold = self.plan.models[query.model].get("threshold", 0.0)
-            if threshold == "tuned":  # which it is on actions, not on an open question
-                threshold = 0.0
+            entry = self.plan.models[query.model]
+            threshold = entry.get("threshold", 0.0)
+            if query.open_text or threshold == "tuned":
+                threshold = catalogue.open_question_threshold(entry)
         return flags(
             query=query.query.to_dict(),
             match=wildcards.match,
