@@ -13,7 +13,6 @@ _LEAST_SHARE = 0.08  # readings of a half's clock, by those of the clock with mo
 _SIMULTANEOUS = 0.3  # share of the readings of a line at the time of another that drops it
 _REPEATED_S = 240.0  # two halves that show this much of the same minutes restart the clock
 _STEP_S = 2.0  # jump of the clock within a half that is worth a sentence
-_LONGEST_ADDED_S = 1500.0  # of a clock that stands still at the end of a half
 
 
 @dataclass(frozen=True)

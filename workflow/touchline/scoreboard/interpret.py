@@ -23,7 +23,8 @@ from touchline.scoreboard.readings import ClockText, FrameText
 _TRUSTED = 0.5
 _SLACK_S = 0.6  # of a reading from the clock of its half
 _AFTER_LAST_S = 90.0  # that a half's clock may be read after the readings it was fitted to
-_LONGEST_ADDED_S = 1500.0
+_LONGEST_ADDED_S = 1500.0  # of a clock that stands still at the end of a half
+_PERSISTENT = 0.4  # share of frames in which a text of the score bug is
 _FEWER = 3  # times the frames that a clock of minutes needs to be taken instead of one of seconds
 
 
@@ -175,6 +176,37 @@ def _add_stopped(result: Interpretation) -> None:
                 dx, dy = shift_of(clock, usual, height)
                 if clock.clock_s == stop_s and dx == dy == 0 and clock.trust >= _TRUSTED:
                     result.half_of[k], result.chosen[k] = number, clock
+
+
+def find_box(
+    found: Interpretation, bug: Bug, size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Return the box (x, y, w, h) of the score bug in pictures of a size (width, height), px.
+
+    It contains the clock, the cells of the score and the texts that many frames have there.
+    """
+    counts = np.zeros(size[::-1])
+    number = 0
+    for k in found.in_halves():
+        clock = found.chosen[k]
+        if clock is None or shift_of(clock, bug.clock, bug.height) != (0.0, 0.0):
+            continue
+        number += 1
+        shown = np.zeros(counts.shape, bool)
+        for line in found.frames[k].lines:
+            shown[int(line.y) : int(line.y + line.h), int(line.x) : int(line.x + line.w)] = True
+        counts += shown
+    down, across = np.nonzero(counts >= max(1.0, _PERSISTENT * number))
+    half = bug.height / 2
+    points = [(bug.clock[0] - 2 * half, bug.clock[1] - half)]
+    points += [(bug.clock[0] + 2 * half, bug.clock[1] + half)]
+    for cell in (bug.left, bug.right):
+        if cell is not None:
+            points += [(cell.x - half, cell.y - half), (cell.x + half, cell.y + half)]
+    x = np.concatenate([[point[0] for point in points], across])
+    y = np.concatenate([[point[1] for point in points], down])
+    left, top = float(x.min()), float(y.min())
+    return left, top, float(x.max()) - left, float(y.max()) - top
 
 
 class ScoreReader:

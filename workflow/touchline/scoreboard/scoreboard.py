@@ -26,14 +26,13 @@ from touchline.scoreboard.ocr import TextReader
 from touchline.scoreboard.preview import write_preview
 from touchline.scoreboard.readings import ClockText, FrameReader, FrameText
 from touchline.scoreboard.result import HalfClock, Scoreboard, save
-from touchline.video.grid import Box
+from touchline.video.frame_reader import VideoError
 
 _FRAMES = 90  # of a short video that are read first, at least
 _LEAST_STEP_S = 2.0
 _DETAIL_S = 0.5  # between frames of a stretch that is read in detail
 _MOST_DETAIL = 60  # frames of such a stretch
 _MINUTES = 3  # of which the beginning is read in detail, at each end of a half
-_PERSISTENT = 0.4  # share of frames in which a text of the score bug is
 
 
 @dataclass(frozen=True)
@@ -190,11 +189,12 @@ def _conclude(
     texts_of = [found.frames[k] for k in inside]
     clocks = [clock for k in inside if (clock := found.chosen[k])]
     names = find_names(texts_of, clocks, found.bug)
+    box = frames.in_source(*interpret.find_box(found, found.bug, frames.size))
     if found.bug.left is None:
         problems.append(
             problem("the match clock was read, but no score beside it.", "No goals follow from it.")
         )
-        return Scoreboard(tuple(halves), (), names, _box(found, frames), tuple(problems))
+        return Scoreboard(tuple(halves), (), names, box, tuple(problems))
     scored = goals.find_goals(scores)
     for first, second in pairwise(scored):
         if first.time_s == second.time_s and first.earliest_s == second.earliest_s:
@@ -205,36 +205,7 @@ def _conclude(
                     "Their order and times are not known.",
                 )
             )
-    return Scoreboard(tuple(halves), tuple(scored), names, _box(found, frames), tuple(problems))
-
-
-def _box(found: Interpretation, frames: Frames) -> Box | None:
-    """Return the place of the score bug in px of the source: the texts that most frames have there."""
-    bug = found.bug
-    if bug is None:
-        return None
-    counts = np.zeros(frames.size[::-1])
-    number = 0
-    for k in found.in_halves():
-        clock = found.chosen[k]
-        if clock is None or shift_of(clock, bug.clock, bug.height) != (0.0, 0.0):
-            continue
-        number += 1
-        shown = np.zeros(counts.shape, bool)
-        for line in found.frames[k].lines:
-            shown[int(line.y) : int(line.y + line.h), int(line.x) : int(line.x + line.w)] = True
-        counts += shown
-    down, across = np.nonzero(counts >= max(1.0, _PERSISTENT * number))
-    points = [(bug.clock[0] - bug.height, bug.clock[1] - bug.height / 2)]
-    points += [(bug.clock[0] + bug.height, bug.clock[1] + bug.height / 2)]
-    for cell in (bug.left, bug.right):
-        if cell is not None:
-            points += [(cell.x - bug.height / 2, cell.y - bug.height / 2)]
-            points += [(cell.x + bug.height / 2, cell.y + bug.height / 2)]
-    x = np.concatenate([[point[0] for point in points], across])
-    y = np.concatenate([[point[1] for point in points], down])
-    left, top = float(x.min()), float(y.min())
-    return frames.in_source(left, top, float(x.max()) - left, float(y.max()) - top)
+    return Scoreboard(tuple(halves), tuple(scored), names, box, tuple(problems))
 
 
 def _table(found: Interpretation, scores: list[goals.ScoreReading], frames: Frames) -> pl.DataFrame:
@@ -278,12 +249,25 @@ def main(argv: list[str]) -> None:
         "--step-s", type=float, default=Settings.step_s, metavar="S",
         help="seconds between the frames that are read first (%(default)g)",
     )  # fmt: skip
+    parser.add_argument(
+        "--on-problem", choices=["set-aside", "stop"], default="stop",
+        help="stop at a video that cannot be read (the default), or write a file without readings "
+        "that says so",
+    )  # fmt: skip
     args = parser.parse_args(argv)
     settings = Settings(args.step_s, args.half, args.match, cli.given_threads())
-    with tqdm(desc=args.video.name, unit=" s of video", disable=None) as bar:
-        readings, board = read_video(
-            args.video, settings, lambda time_s: bar.update(max(0.0, time_s - bar.n))
-        )
+    try:
+        with tqdm(desc=args.video.name, unit=" s of video", disable=None) as bar:
+            readings, board = read_video(
+                args.video, settings, lambda time_s: bar.update(max(0.0, time_s - bar.n))
+            )
+    except VideoError as error:
+        if args.on_problem == "stop":
+            raise
+        text, remedy, match = error.problem, error.remedy, args.match or args.video.stem
+        problem = Problem(match, "scoreboard", text, remedy, NOTED, args.half, str(args.video))
+        readings = pl.DataFrame(schema=schema.READINGS)
+        board, args.preview = Scoreboard(problems=(problem,)), None
     cli.report(board.problems)
     if args.preview is not None:
         write_preview(args.video, args.preview, readings, board, settings.threads)

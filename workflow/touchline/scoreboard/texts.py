@@ -16,7 +16,9 @@ _DIGIT = "[0-9OoIl|ZSB]"
 _COLON = r"\s?[:;.,·'’]\s?"
 _PLAIN = re.compile(rf"(?<![\d:.+-])(\d{{1,3}}){_COLON}([0-5]\d)(?![\d:])")
 _LENIENT = re.compile(rf"(?<![\w:.+-])({_DIGIT}{{1,3}}){_COLON}([0-5OoSIl|]{_DIGIT})(?![\w:])")
-_AFTER_DIGIT = re.compile(r"(?<=[-–—:|]\d)(\d{2}):([0-5]\d)(?![\d:])")  # a score without a gap before it
+_AFTER_DIGIT = re.compile(
+    r"(?<=[-–—:|]\d)(\d{2}):([0-5]\d)(?![\d:])"
+)  # a score without a gap before it
 _JOINED = re.compile(r"(?<![\d:+])(\d{2})\s?([0-5]\d)(?![\d:])")  # the colon was not read
 _MINUTES = re.compile(r"(?<![\d:+.-])(\d{1,3})\s?(?:['’′`´\"°]|min\b|MIN\b)")
 _BARE = re.compile(r"(?<![\d:+.-])(\d{1,3})(?![\d:])")
