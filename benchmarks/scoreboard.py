@@ -16,13 +16,22 @@ import tempfile
 from pathlib import Path
 
 from broadcast_videos import write, write_noisy_copy
-from broadcasts import Broadcast, truth
+from broadcasts import Broadcast, Goal, truth
 from long_match import broadcast_of
 from scoreboard_truth import compare
+from touchline.demo.broadcast.script import AWAY, HOME
 from touchline.demo.drawing.broadcast_film import Truth
 from touchline.demo.drawing.looks import LOOKS
 from touchline.scoreboard.result import load
 
+# Of each half in `looks`: share of its length, side, whether it counts. Two are within a minute.
+GOALS = (
+    (0.10, HOME, True),
+    (0.28, AWAY, True),
+    (0.40, AWAY, True),
+    (0.55, HOME, False),
+    (0.80, HOME, True),
+)
 READ = "from touchline.commands import main; main()"
 DECODE = """
 import sys, av
@@ -76,9 +85,13 @@ def main() -> None:
     )
     if args.what == "looks":
         for number, look in enumerate(LOOKS):
-            broadcast = Broadcast(
-                look, args.seed + number, {1: args.seconds, 2: args.seconds}, slope=1.001
+            halves = {1: args.seconds, 2: args.seconds}
+            goals = tuple(
+                Goal(half, share * args.seconds, side, counts)
+                for half in halves
+                for share, side, counts in GOALS
             )
+            broadcast = Broadcast(look, args.seed + number, halves, goals=goals, slope=1.001)
             video = folder / f"look-{number}-{args.seed}.mp4"
             expected = write(video, broadcast)
             check(video, expected, look.name, folder)

@@ -7,7 +7,7 @@ or, where the clock has no seconds, a minute begins are read in detail.
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -32,7 +32,11 @@ _FRAMES = 90  # of a short video that are read first, at least
 _LEAST_STEP_S = 2.0
 _DETAIL_S = 0.5  # between frames of a stretch that is read in detail
 _MOST_DETAIL = 60  # frames of such a stretch
+_DOUBT_S, _MOST_DOUBTS = 2.0, 30  # between frames around a reading that differs; such stretches
+_ROUNDS = 3  # of stretches that follow from those before
 _MINUTES = 3  # of which the beginning is read in detail, at each end of a half
+
+Stretch = tuple[float, float, float]  # start, end, and time between frames, s
 
 
 @dataclass(frozen=True)
@@ -80,12 +84,16 @@ def read_video(
             scores = interpret.read_scores(found, score_reader)
             if place := _place(found):
                 frame_reader.follow(place, lambda time_s: _clock_at(found, time_s))
-            for start_s, end_s in _details(found, scores, step_s):
-                add(
-                    frames.stretch(start_s, end_s, max(_DETAIL_S, (end_s - start_s) / _MOST_DETAIL))
-                )
-            found = interpret.interpret(list(read.values()), settings.half, found.bug)
-            scores = interpret.read_scores(found, score_reader)
+            done: list[Stretch] = []
+            for _ in range(_ROUNDS):
+                wanted = [s for s in _details(found, scores, step_s) if not _is_done(s, done)]
+                for stretch in wanted:
+                    add(frames.stretch(*stretch))
+                done += wanted
+                found = interpret.interpret(list(read.values()), settings.half, found.bug)
+                scores = interpret.read_scores(found, score_reader)
+                if not wanted:
+                    break
         else:
             scores = []
         board = _conclude(found, scores, frames, settings, str(video))
@@ -116,9 +124,11 @@ def _clock_at(found: Interpretation, time_s: float) -> float:
 
 def _details(
     found: Interpretation, scores: list[goals.ScoreReading], step_s: float
-) -> list[tuple[float, float]]:
-    """Return the stretches (start, end) of the video that are read in detail, s."""
+) -> list[Stretch]:
+    """Return the stretches of the video that are read in detail."""
     spans = [(start_s, end_s) for start_s, end_s in goals.changes(scores) if end_s > start_s]
+    doubts = [(start_s, end_s, _DOUBT_S) for start_s, end_s in goals.doubts(scores)]
+    doubts = [doubt for doubt in doubts if doubt[1] - doubt[0] > 2 * _DOUBT_S][:_MOST_DOUBTS]
     for number in range(len(found.halves)):
         mine = [k for k in found.in_halves() if found.half_of[k] == number]
         if not mine:
@@ -138,7 +148,21 @@ def _details(
             ):
                 minutes.append(span)
         spans += [*minutes[:_MINUTES], *minutes[_MINUTES:][-_MINUTES:]]
-    return sorted(set(spans))
+    details = [
+        (start_s, end_s, max(_DETAIL_S, (end_s - start_s) / _MOST_DETAIL))
+        for start_s, end_s in set(spans)
+        if end_s - start_s > 2 * _DETAIL_S
+    ]
+    return sorted([*details, *doubts])
+
+
+def _is_done(stretch: Stretch, done: Sequence[Stretch]) -> bool:
+    """Say whether a stretch was read as closely already, as part of another."""
+    start_s, end_s, step_s = stretch
+    return any(
+        first_s <= start_s and end_s <= last_s and step <= max(1.0, 2 * step_s)
+        for first_s, last_s, step in done
+    )
 
 
 def _conclude(
