@@ -83,7 +83,8 @@ def read_video(
             score_reader = ScoreReader(reader, found.bug)
             scores = interpret.read_scores(found, score_reader)
             if place := _place(found):
-                frame_reader.follow(place, lambda time_s: _clock_at(found, time_s))
+                x, _, w, _ = interpret.find_box(found, found.bug, frames.size)
+                frame_reader.follow(place, lambda time_s: _clock_at(found, time_s), (x, x + w))
             done: list[Stretch] = []
             for _ in range(_ROUNDS):
                 wanted = [s for s in _details(found, scores, step_s) if not _is_done(s, done)]
