@@ -21,22 +21,22 @@ class Comparison(NamedTuple):
 def compare(board: Scoreboard, truth: Truth) -> Comparison:
     """Return how a scoreboard differs from the truth.
 
-    A goal is found where half, side, score and the time at which the new score is first shown are
-    right.
+    A goal is found where half, side and score are right, and the new score is seen after the ball is
+    in the net and soon after it is fully shown: it may be seen while the score bug fades.
     """
     starts_s = {half.half: half.start_s for half in board.halves}
     error_s = None
     if starts_s.keys() == truth.starts_s.keys():
         error_s = max((abs(starts_s[half] - s) for half, s in truth.starts_s.items()), default=0.0)
     wanted = [
-        (goal.half, "left" if goal.side == HOME else "right", goal.score, goal.shown_s)
+        (goal.half, "left" if goal.side == HOME else "right", goal.score, goal.time_s, goal.shown_s)
         for goal in truth.goals
     ]
     seen = [(goal.half, goal.side, (goal.left, goal.right), goal.time_s) for goal in board.goals]
     found = 0
     for goal in seen:
         match = next(
-            (w for w in wanted if w[:3] == goal[:3] and abs(w[3] - goal[3]) <= _LATE_S), None
+            (w for w in wanted if w[:3] == goal[:3] and w[3] < goal[3] <= w[4] + _LATE_S), None
         )
         if match:
             wanted.remove(match)
