@@ -113,25 +113,6 @@ def test_a_goal_between_two_videos_is_told(tmp_path):
     assert "0-0 at the end of half 1 and 0-1 at the start of half 2" in messages[0]
 
 
-@pytest.mark.parametrize(
-    ("names", "is_swapped"),
-    [
-        (("FCB", "MAD"), False),
-        (("RMA", "BAR"), True),
-        (("MADRID", "BARCELONA"), True),
-        (("XYZ", "QQQ"), False),
-    ],
-)
-def test_the_names_on_the_bug_tell_which_side_is_home(names, is_swapped):
-    clubs = {"home": "FC Barcelona", "away": "Real Madrid"}
-    on_bug = scores.names_on({MATCH: Scoreboard(names=names)})
-    assert scores.is_swapped(clubs, on_bug) == is_swapped
-    assert scores.is_swapped({}, on_bug) is False
-    assert (
-        scores.names_on({MATCH: Scoreboard(names=names), FIRST: Scoreboard(names=("A", "B"))}) == {}
-    )
-
-
 def test_parts_of_a_half_without_the_score_are_told(tmp_path):
     board = Scoreboard(WHOLE.halves, (ScoreGoal(2, 4700.0, 4600.0, "right", 1, 1, 0.8),))
     rows = [(4000.0, 2, 1, 0), (6000.0, 2, 1, 1)]

@@ -14,10 +14,10 @@ import polars as pl
 
 from touchline.core.clock import show
 from touchline.core.intervals import INTERVAL_S
+from touchline.models.scoreboard import GOAL, LAG_S
 
-GOAL = "goal"
 # The score bug showed the goals of a broadcast of 2014 3 to 18 s after the ball was in the net.
-LEAST_LAG_S, USUAL_LAG_S, MOST_LAG_S = 3.0, 9.0, 18.0
+LEAST_LAG_S, MOST_LAG_S = 3.0, 18.0
 # An answer tells when a goal was from this confidence on, and if it is at most this much outside of the
 # time that these lags leave (benchmarks/goal_moments.py has the errors).
 LEAST_CONFIDENCE, SLACK_S = 0.1, 5.0
@@ -163,9 +163,9 @@ def _goal_row(
     """
     latest_s = goal.time_s - LEAST_LAG_S
     if answer is None:
-        moment_s, confidence = goal.time_s - USUAL_LAG_S, goal.confidence
+        moment_s, confidence = goal.time_s - LAG_S, goal.confidence
         # Unseen for a while: the interval is as long as the time in which the goal may be.
-        start_s = min(moment_s - INTERVAL_S / 2, goal.earliest_s - USUAL_LAG_S)
+        start_s = min(moment_s - INTERVAL_S / 2, goal.earliest_s - LAG_S)
         end_s = moment_s + INTERVAL_S / 2
     else:
         moment_s = min(_middle(answer), latest_s)

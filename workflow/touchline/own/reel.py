@@ -21,14 +21,15 @@ import polars as pl
 
 from touchline.core.config import WORKFLOW, read_config
 from touchline.core.problems import InputError
-from touchline.data.match_names import AWAY, HOME, teams, written_name
+from touchline.data.match_names import AWAY, HOME, name_clubs, teams, written_name
 from touchline.data.matches import slug
 from touchline.evaluation.matching import answer_intervals
 from touchline.models import catalogue
+from touchline.models.scoreboard import GOAL
 from touchline.own import look_and_listen, scores
 from touchline.own.cache import Cache, default_folder
 from touchline.own.halves import MAX_HALVES, parse_halves, read_lines
-from touchline.own.join import GOAL, JOINED, join
+from touchline.own.join import JOINED, join
 from touchline.own.look_and_listen import ALWAYS, AUTO, NEVER, settings_of
 from touchline.own.model_answers import (
     NEED_NO_INPUT,
@@ -88,7 +89,7 @@ def main(argv: list[str]) -> None:
     readings = look_and_listen.read_scoreboards(videos, cache) if is_read else {}
     seen = scores.see(readings, videos, given, clubs)
     if not clubs:
-        clubs = scores.name_clubs(seen.names, query.ignored)
+        clubs = name_clubs(seen.names, query.ignored)
         query = parse_query(args.query, vocabulary, list(clubs.values()))
     print(query.describe())
     if len(seen.halves) == 1 and not seen.are_parts and query.halves not in ((), (1,)):

@@ -1,6 +1,5 @@
 """What the score bugs of a user's own videos tell: where the halves are, and the goals in them."""
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import polars as pl
 from touchline.core import cli, schema
 from touchline.core.clock import format_time, show
 from touchline.core.problems import InputError
-from touchline.data.match_names import AWAY, HOME
+from touchline.data.match_names import OTHER, SIDES, is_swapped, names_by_side
 from touchline.own.join import MOST_LAG_S, Covered, SeenGoal
 from touchline.reels.highlights import HalfVideo
 from touchline.scoreboard import result
@@ -22,8 +21,6 @@ AFTER_LAST_CLOCK_S = 60.0
 LONG_UNREAD_S = 60.0  # a longer part of a half without the score is told
 # What is said about a goal is heard from this long before the score changes until this long after it.
 HEARD_BEFORE_S, HEARD_AFTER_S = 60.0, 30.0
-_SIDES = {"left": HOME, "right": AWAY}
-_OTHER = {HOME: AWAY, AWAY: HOME}
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def see(
         messages += [
             f"{video}: no match clock was found, so it is left out." for video in sorted(unused)
         ]
-    names = names_on(boards)
+    names = names_by_side(boards.values())
     goals = goals_of(boards, halves, is_swapped(clubs, names))
     covered = covered_by(readings, boards, halves)
     messages += unseen_goals(readings, boards, halves)
@@ -150,17 +147,11 @@ def goals_of(
 def _seen(
     half: int, goal: ScoreGoal, earliest_s: float, time_s: float, is_swapped: bool
 ) -> SeenGoal:
-    after, before = (goal.left, goal.right), _before(goal)
-    team = _SIDES[goal.side]
+    after, before = (goal.left, goal.right), goal.before
+    team = SIDES[goal.side]
     if is_swapped:
-        after, before, team = after[::-1], before[::-1], _OTHER[team]
+        after, before, team = after[::-1], before[::-1], OTHER[team]
     return SeenGoal(half, earliest_s, time_s, team, before, after, goal.confidence)
-
-
-def _before(goal: ScoreGoal) -> tuple[int, int]:
-    """Return the score, left and right, before a goal."""
-    is_left = goal.side == "left"
-    return goal.left - is_left, goal.right - (not is_left)
 
 
 def covered_by(
@@ -251,47 +242,7 @@ def _scores_in(
     scores = []
     for time_s, score in rows:
         before = [(goal.left, goal.right) for goal in goals if goal.time_s <= time_s][-1:]
-        after = [_before(goal) for goal in goals if goal.earliest_s >= time_s][:1]
+        after = [goal.before for goal in goals if goal.earliest_s >= time_s][:1]
         if score in (before + after if goals else [usual[0][0]]):
             scores.append((time_s - half.start_s, score))
     return scores
-
-
-def names_on(boards: Mapping[Path, Scoreboard]) -> dict[str, str]:
-    """Return the names on the score bug by side; empty where they were not read or differ."""
-    names = {board.names for board in boards.values() if all(board.names)}
-    if len(names) != 1:
-        return {}
-    left, right = next(iter(names))
-    return {HOME: left or "", AWAY: right or ""}
-
-
-def is_swapped(clubs: Mapping[str, str], names: Mapping[str, str]) -> bool:
-    """Say whether the names on the score bug fit to the clubs only the other way round.
-
-    A name fits to a club if its letters stand in the club's name in this order, from the first
-    letter of a word on, as in ATM for Atlético Madrid.
-    """
-    if not clubs or not names:
-        return False
-    straight = [_abbreviates(names[side], clubs[side]) for side in (HOME, AWAY)]
-    crossed = [_abbreviates(names[_OTHER[side]], clubs[side]) for side in (HOME, AWAY)]
-    return sum(crossed) > sum(straight)
-
-
-def name_clubs(names: Mapping[str, str], words: Collection[str]) -> dict[str, str]:
-    """Return the clubs by side, as the score bug names them, or as words of a query spell them out.
-
-    So "Brazil" is the home team where the score bug has BRA on the left, and not both fit.
-    """
-    clubs = dict(names)
-    for word in words:
-        fitting = [side for side, name in names.items() if _abbreviates(name, word)]
-        if len(fitting) == 1 and len(word) > len(names[fitting[0]]):
-            clubs[fitting[0]] = word
-    return clubs
-
-
-def _abbreviates(name: str, club: str) -> bool:
-    letters = [re.escape(letter) for letter in name.casefold() if letter.isalnum()]
-    return bool(letters) and bool(re.search(r"\b" + ".*?".join(letters), club.casefold()))

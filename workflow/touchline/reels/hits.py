@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from touchline.core.intervals import INTERVAL_S
-from touchline.data.match_names import AWAY, HOME
+from touchline.data.match_names import (
+    AWAY,
+    HOME,
+    OTHER,
+    SIDES,
+    is_swapped,
+    names_by_side,
+)
+from touchline.models.scoreboard import GOAL, moment_s
+from touchline.scoreboard.result import Scoreboard
 
 # An answer is attributed to a team that the commentary names this near to it.
 NAMED_WITHIN_S = 10.0
@@ -90,6 +99,35 @@ def _read_score(text: str | None) -> Score | None:
 def written_score(score: Sequence[int], dash: str = "-") -> str:
     """Return a score as people read it, such as "1-0"."""
     return dash.join(map(str, score))
+
+
+def with_score(
+    answers: pl.DataFrame, boards: Sequence[Scoreboard], clubs: Mapping[str, str]
+) -> pl.DataFrame:
+    """Return a study's answers with what the score bugs of the match say (`EVIDENCE_COLUMNS`).
+
+    `boards` are those of the halves' videos. An answer "goal" gets the score of the goal that is
+    nearest to it; `clubs`, by side, tell which side of the score bug is the home team's.
+    """
+    swapped = is_swapped(clubs, names_by_side(boards))
+    goals = [goal for board in boards for goal in board.goals]
+    rows = []
+    for half, action, start_s, end_s in answers.select(
+        "half", "action", "start_s", "end_s"
+    ).iter_rows():
+        middle_s = (start_s + end_s) / 2
+        near = [goal for goal in goals if action == GOAL and goal.half == half]
+        goal = min(near, key=lambda goal: abs(moment_s(goal) - middle_s), default=None)
+        if goal is None or abs(moment_s(goal) - middle_s) > INTERVAL_S:
+            rows.append(dict.fromkeys(EVIDENCE_COLUMNS))
+            continue
+        before, after, team = goal.before, (goal.left, goal.right), SIDES[goal.side]
+        if swapped:
+            before, after, team = before[::-1], after[::-1], OTHER[team]
+        values = written_score(before), written_score(after), team, READ_FROM
+        rows.append(dict(zip(EVIDENCE_COLUMNS, values, strict=True)))
+    evidence = pl.DataFrame(rows, schema=dict.fromkeys(EVIDENCE_COLUMNS, pl.String))
+    return pl.concat([answers, evidence], how="horizontal")
 
 
 def of_team(
