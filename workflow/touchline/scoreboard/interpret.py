@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from touchline.scoreboard import texts
-from touchline.scoreboard.clock_fit import ClockLine, counts_down, fit_lines
+from touchline.scoreboard.clock_fit import ClockLine
 from touchline.scoreboard.find_bug import (
     Bug,
     Cell,
@@ -16,7 +16,7 @@ from touchline.scoreboard.find_bug import (
     usual_place,
 )
 from touchline.scoreboard.goals import MOST, ScoreReading
-from touchline.scoreboard.halves import STARTS_S, Half, find_halves
+from touchline.scoreboard.halves import STARTS_S, Half, find_halves, fit_clock, is_above_or_below
 from touchline.scoreboard.ocr import TextReader
 from touchline.scoreboard.readings import ClockText, FrameText
 
@@ -25,7 +25,6 @@ _SLACK_S = 0.6  # of a reading from the clock of its half
 _AFTER_LAST_S = 90.0  # that a half's clock may be read after the readings it was fitted to
 _LONGEST_ADDED_S = 1500.0  # of a clock that stands still at the end of a half
 _PERSISTENT = 0.4  # share of frames in which a text of the score bug is
-_FEWER = 3  # times the frames that a clock of minutes needs to be taken instead of one of seconds
 
 
 @dataclass
@@ -70,12 +69,14 @@ def interpret(
     """
     result = Interpretation(sorted(frames, key=lambda frame: frame.time_s))
     times_s = np.array([frame.time_s for frame in result.frames])
-    lines, unit_s = _fit(result.frames)
+    lines, unit_s, place = fit_clock(result.frames)
     result.halves, result.oddities = find_halves(lines, times_s, half)
     result.chosen = [None] * len(times_s)
     result.half_of = [None] * len(times_s)
     for k, frame in enumerate(result.frames):
-        result.half_of[k], result.chosen[k] = _place_in_half(frame, result.halves, times_s, unit_s)
+        result.half_of[k], result.chosen[k] = _place_in_half(
+            frame, result.halves, times_s, unit_s, place
+        )
     _add_stopped(result)
     inside = result.in_halves()
     if inside and bug is None:
@@ -88,55 +89,17 @@ def interpret(
     return result
 
 
-def has_countdown(frames: Sequence[FrameText]) -> bool:
-    """Say whether the clock of the frames counts down."""
-    rows = _candidates(frames, 1.0, _TRUSTED)
-    return len(rows) > 0 and counts_down(rows[:, 0], rows[:, 1], rows[:, 3])
-
-
-def _fit(frames: Sequence[FrameText]) -> tuple[list[ClockLine], float]:
-    """Return the lines of the clock and the unit that it counts in.
-
-    The indices that a line has are those of frames.
-    """
-    best: tuple[list[ClockLine], float] = [], 1.0
-    for unit_s in (1.0, texts.MINUTE_S):
-        least = _TRUSTED if unit_s == 1.0 else 0.0
-        rows = _candidates(frames, unit_s, least)
-        if not len(rows):
-            continue
-        times_s, clocks_s, units_s, numbers = rows.T
-        lines = fit_lines(times_s, clocks_s, units_s, numbers.astype(int))
-        lines = [
-            ClockLine(line.slope, line.middle_s, line.offset_s, numbers[line.used].astype(int))
-            for line in lines
-        ]
-        if lines and (not best[0] or len(lines[0].used) > _FEWER * len(best[0][0].used)):
-            best = lines, unit_s
-    return best
-
-
-def _candidates(frames: Sequence[FrameText], unit_s: float, least: float) -> np.ndarray:
-    """Return the readings that may be the clock: (N, 4) time, clock, unit (all s), frame.
-
-    `least` is the trust that they need.
-    """
-    rows = [
-        (frame.time_s, clock.clock_s, clock.unit_s, k)
-        for k, frame in enumerate(frames)
-        for clock in frame.clocks
-        if clock.trust >= least and (clock.unit_s == unit_s or clock.added_s is not None)
-    ]
-    return np.array(rows, float).reshape(-1, 4)
-
-
 def _line_at(half: Half, time_s: float) -> ClockLine:
     """Return the line of a half at a time: the last one that has started."""
     return half.lines[0] if len(half.lines) == 1 else half.main
 
 
 def _place_in_half(
-    frame: FrameText, halves: Sequence[Half], times_s: np.ndarray, unit_s: float
+    frame: FrameText,
+    halves: Sequence[Half],
+    times_s: np.ndarray,
+    unit_s: float,
+    place: ClockText | None,
 ) -> tuple[int | None, ClockText | None]:
     """Return the half that a frame's clock belongs to, and that clock."""
     best: tuple[float, int, ClockText] | None = None
@@ -147,6 +110,8 @@ def _place_in_half(
                 continue
             for clock in frame.clocks:
                 if clock.unit_s != unit_s and clock.added_s is None:
+                    continue
+                if place is not None and not is_above_or_below(clock, place):
                     continue
                 error_s = float(line.clock_s(frame.time_s)) - clock.clock_s
                 distance = abs(error_s - clock.unit_s / 2)

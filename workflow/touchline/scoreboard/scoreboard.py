@@ -21,6 +21,7 @@ from touchline.core.problems import NOTED, Problem
 from touchline.scoreboard import goals, interpret, texts
 from touchline.scoreboard.find_bug import find_names, shift_of
 from touchline.scoreboard.frames import Frames
+from touchline.scoreboard.halves import has_countdown
 from touchline.scoreboard.interpret import Interpretation, ScoreReader
 from touchline.scoreboard.ocr import TextReader
 from touchline.scoreboard.preview import write_preview
@@ -185,7 +186,7 @@ def _conclude(
         )
 
     if not found.halves or found.bug is None:
-        if interpret.has_countdown(found.frames):
+        if has_countdown(found.frames):
             text = "the clock in the picture counts down, which is not supported."
         else:
             text = "no match clock that runs was found in the picture."
