@@ -24,6 +24,7 @@ _TRUSTED = 0.5
 _SLACK_S = 0.6  # of a reading from the clock of its half
 _AFTER_LAST_S = 90.0  # that a half's clock may be read after the readings it was fitted to
 _LONGEST_ADDED_S = 1500.0  # of a clock that stands still at the end of a half
+_CERTAIN = 3.0  # weight of the score at the kick-off
 _PERSISTENT = 0.4  # share of frames in which a text of the score bug is
 
 
@@ -221,8 +222,15 @@ class ScoreReader:
 
 
 def read_scores(result: Interpretation, reader: ScoreReader) -> list[ScoreReading]:
-    """Return the score of each frame in a half, in the order of the match."""
+    """Return the score of each frame in a half, in the order of the match.
+
+    A kick-off of half 1 in the video is a reading too: the score is 0-0 then.
+    """
     readings = []
+    for half_one in result.halves:
+        kick_off_s = half_one.lines[0].time_s(half_one.zero_s)
+        if half_one.number == 1 and kick_off_s >= 0:
+            readings.append(ScoreReading(kick_off_s, 1, 0, 0, _CERTAIN, _CERTAIN))
     order = sorted(
         result.in_halves(),
         key=lambda k: (result.halves[result.half_of[k] or 0].number, result.frames[k].time_s),
