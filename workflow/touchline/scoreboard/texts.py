@@ -10,6 +10,7 @@ from typing import NamedTuple
 MINUTE_S = 60.0
 LONGEST_CLOCK_S = 150 * MINUTE_S  # extra time with its added time
 
+SEPARATORS = " -–—:|.,/\\()[]·•+"  # of the parts of a score bug
 # What OCR takes digits for.
 _CONFUSED = str.maketrans("OoDQUIl|!i/ZzSsBGgqAT", "000001111112255869947")
 _DIGIT = "[0-9OoIl|ZSB]"
@@ -75,3 +76,24 @@ def to_number(text: str) -> int | None:
         return None
     digits = digits.translate(_CONFUSED)
     return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def find_numbers(text: str) -> list[tuple[int, int]]:
+    """Return the spans of numbers of one or two digits, and of single letters that may be digits."""
+    spans, k = [], 0
+    while k < len(text):
+        end = k
+        while end < len(text) and text[end].isdigit() and text[end].isascii():
+            end += 1
+        if end > k:
+            if end - k <= 2 and (k == 0 or text[k - 1] != "+"):
+                spans.append((k, end))
+            k = end
+            continue
+        alone = (k == 0 or text[k - 1] in SEPARATORS) and (
+            k + 1 == len(text) or text[k + 1] in SEPARATORS
+        )
+        if alone and text[k] in "OoDQIl":
+            spans.append((k, k + 1))
+        k += 1
+    return spans
