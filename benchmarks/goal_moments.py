@@ -18,7 +18,8 @@ from touchline.core.config import WORKFLOW, read_yaml
 from touchline.core.problems import MATCH_SET_ASIDE
 from touchline.data.commentary import read_commentary
 from touchline.data.labels import read_labels
-from touchline.data.samples import collapse_loops, make_samples
+from touchline.data.loops import collapse_loops
+from touchline.data.samples import make_samples
 from touchline.evaluation.matching import answer_intervals
 from touchline.models import catalogue
 from touchline.models.backend import Match

@@ -9,7 +9,7 @@ from touchline.core import cli, schema
 from touchline.core.clock import parse_time
 from touchline.core.problems import MATCH_SET_ASIDE, InputError
 from touchline.data import commentary
-from touchline.data.samples import collapse_loops
+from touchline.data.loops import collapse_loops
 from touchline.reels.highlights import HalfVideo
 
 MAX_HALVES = 4  # with extra time
