@@ -128,3 +128,17 @@ def test_parts_of_a_half_without_the_score_are_told(tmp_path):
     assert seen.shows_score([2])
     assert not seen.shows_score([1, 2])
     assert scores.spans_to_hear(seen, {MATCH: 6520.0}) == {MATCH: [(4540.0, 4730.0)]}
+
+
+def test_halves_that_contradict_the_clock_and_clubs_that_the_bug_does_not_name_are_told(tmp_path):
+    readings = {MATCH: save(tmp_path, WHOLE, [(4000.0, 2, 1, 0), (6400.0, 2, 1, 1)])}
+    given = {1: HalfVideo(MATCH, 2700.0, 3700.0)}
+    clubs = {"home": "Foo", "away": "Qux"}
+    messages = scores.see(readings, {MATCH: 6520.0}, given, clubs).messages
+    assert "gives as half 1 is half 2 by the match clock" in messages[0]
+    assert messages[1].startswith(
+        "The score bug names FCB and MAD: Foo are taken for the team on its"
+    )
+    clubs = {"home": "Barcelona", "away": "Real Madrid"}
+    messages = scores.see(readings, {MATCH: 6520.0}, given, clubs).messages
+    assert not any("The score bug names" in message for message in messages)

@@ -98,9 +98,17 @@ def is_swapped(clubs: Mapping[str, str], names: Mapping[str, str]) -> bool:
     """
     if not clubs or not names:
         return False
-    straight = [_abbreviates(names[side], clubs[side]) for side in (HOME, AWAY)]
-    crossed = [_abbreviates(names[OTHER[side]], clubs[side]) for side in (HOME, AWAY)]
-    return sum(crossed) > sum(straight)
+    return _fitting(clubs, {OTHER[side]: names[side] for side in names}) > _fitting(clubs, names)
+
+
+def fits(clubs: Mapping[str, str], names: Mapping[str, str]) -> bool:
+    """Say whether any name on the score bug fits to any of the clubs (see `is_swapped`)."""
+    crossed = {OTHER[side]: names[side] for side in names}
+    return _fitting(clubs, names) + _fitting(clubs, crossed) > 0
+
+
+def _fitting(clubs: Mapping[str, str], names: Mapping[str, str]) -> int:
+    return sum(_abbreviates(names[side], clubs[side]) for side in (HOME, AWAY))
 
 
 def name_clubs(names: Mapping[str, str], words: Collection[str]) -> dict[str, str]:

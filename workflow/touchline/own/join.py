@@ -6,6 +6,7 @@ the model's answer before the change, as the score bug is changed some seconds a
 net; without such an answer the moment is estimated from the change alone.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -117,15 +118,17 @@ def _messages(
 ) -> list[str]:
     messages = []
     if goals:
-        by_model = f", of which the model confirms {confirmed}" if confirmed else ""
-        messages.append(f"Goals that the score shows: {len(goals)}{by_model}.")
+        by_model = f"; the model confirms {confirmed}" if confirmed else ""
+        halves = Counter(goal.half for goal in goals)
+        each = ", ".join(f"{count} in half {half}" for half, count in sorted(halves.items()))
+        messages.append(f"Goals that the score shows: {each}{by_model}.")
     for goal in hidden:
         first, last = (
             show(time_s, "match", goal.half, 0.0) for time_s in (goal.earliest_s, goal.time_s)
         )
         messages.append(
             f"The goal to {goal.after[0]}-{goal.after[1]} was between {first} and {last}, while the "
-            "score was not in the picture: its clip may not show it."
+            "score could not be read: its clip may not show it."
         )
     if denied:
         messages.append(

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from touchline.core import cli, errors
+from touchline.core.clock import format_time
 from touchline.core.problems import InputError
 from touchline.own import transcribe
 from touchline.own.cache import Cache
@@ -34,6 +35,7 @@ def read_scoreboards(videos: Mapping[Path, float], cache: Cache) -> dict[Path, P
     depends_on = {"step_s": settings.step_s}
 
     def make(video: Path, path: Path) -> None:
+        print(f"Reading the match clock and the score in {video} …", flush=True)
         with _bar("reading the score", videos[video]) as bar:
 
             def progress(time_s: float) -> None:
@@ -94,16 +96,23 @@ def _transcribe(
     progress: Callable[[float, float], None],
     path: Path,
 ) -> None:
+    print(f"Transcribing {_part_of(video, span_s)} …", flush=True)
     made = transcribe.transcribe(video, path, settings, span_s, progress)
     if made.note:
         print(f"{video}: {made.note}", file=sys.stderr)
 
 
-def settings_of(section: Mapping[str, Any], language: str | None) -> TranscribeSettings:
-    """Return the settings of the configuration's `transcribe:`, with another language if given."""
+def _part_of(video: Path, span_s: tuple[float, float] | None) -> str:
+    if span_s is None:
+        return str(video)
+    return f"{video}, {format_time(span_s[0])} to {format_time(span_s[1])}"
+
+
+def settings_of(section: Mapping[str, Any], **given: str | None) -> TranscribeSettings:
+    """Return the settings of the configuration's `transcribe:`, with others where they are given."""
+    values = dict(section) | {name: value for name, value in given.items() if value is not None}
     names = [field.name for field in dataclasses.fields(TranscribeSettings)]
-    values = {name: section[name] for name in names if name in section}
-    return TranscribeSettings(**values | ({"language": language} if language else {}))
+    return TranscribeSettings(**{name: values[name] for name in names if name in values})
 
 
 def transcripts(

@@ -10,7 +10,7 @@ import polars as pl
 from touchline.core import cli, schema
 from touchline.core.clock import format_time, show
 from touchline.core.problems import InputError
-from touchline.data.match_names import OTHER, SIDES, is_swapped, names_by_side
+from touchline.data.match_names import AWAY, HOME, OTHER, SIDES, fits, is_swapped, names_by_side
 from touchline.own.join import MOST_LAG_S, Covered, SeenGoal
 from touchline.reels.highlights import HalfVideo
 from touchline.scoreboard import result
@@ -18,6 +18,7 @@ from touchline.scoreboard.result import HalfClock, Scoreboard, ScoreGoal
 
 # A half goes on this long after its clock was last read: the clock is often gone before the whistle.
 AFTER_LAST_CLOCK_S = 60.0
+EARLY_S = 5.0  # a kick-off at most this much before the first picture is one in the picture
 LONG_UNREAD_S = 60.0  # a longer part of a half without the score is told
 # What is said about a goal is heard from this long before the score changes until this long after it.
 HEARD_BEFORE_S, HEARD_AFTER_S = 60.0, 30.0
@@ -68,13 +69,19 @@ def see(
         for number, half in by_clock.items():
             name = half.video.name if half.video and len(durations_s) > 1 else "the video"
             start = f"kicks off at {format_time(half.start_s)} of"
-            start = start if half.start_s >= 0 else "began before"
+            start = start if half.start_s >= -EARLY_S else "began before"
             messages.append(f"Half {number} {start} {name}, by the match clock.")
         unused = durations_s.keys() - {half.video for half in by_clock.values()}
         messages += [
             f"{video}: no match clock was found, so it is left out." for video in sorted(unused)
         ]
+    messages += _contradictions(given, boards)
     names = names_by_side(boards.values())
+    if clubs and names and not fits(clubs, names):
+        messages.append(
+            f"The score bug names {names[HOME]} and {names[AWAY]}: {clubs[HOME]} are taken for the team "
+            "on its left."
+        )
     goals = goals_of(boards, halves, is_swapped(clubs, names))
     covered = covered_by(readings, boards, halves)
     messages += unseen_goals(readings, boards, halves)
@@ -198,6 +205,25 @@ def unseen_goals(
                 f"half {number}: goals between them are in no video."
             )
         before = number, scores[-1][1]
+    return messages
+
+
+def _contradictions(given: Mapping[int, HalfVideo], boards: Mapping[Path, Scoreboard]) -> list[str]:
+    """Return a sentence for each half that the user gave and that is another one by its clock."""
+    messages = []
+    for number, half in given.items():
+        board = boards.get(half.video) if half.video else None
+        end_s = half.start_s + half.duration_s
+        shown = {
+            clock.half: min(end_s, clock.end_s) - max(half.start_s, clock.start_s)
+            for clock in (board.halves if board else ())
+        }
+        longest = max(shown, key=lambda one: shown[one], default=number)
+        if longest != number and shown[longest] > 0:
+            messages.append(
+                f"The part that --halves gives as half {number} is half {longest} by the match clock; it "
+                f"is called half {number}, since the first part is half 1, the next half 2."
+            )
     return messages
 
 
