@@ -64,7 +64,8 @@ def transcribe_all(
     With `spans_s` only these parts of the videos are transcribed, one file each. Raises `InputError`
     for weights that are not to be had, ModuleNotFoundError without the extra `transcribe`.
     """
-    spans = spans_s or {video: [(0.0, duration_s)] for video, duration_s in videos.items()}
+    whole = {video: [(0.0, duration_s)] for video, duration_s in videos.items()}
+    spans = whole if spans_s is None else spans_s
     total_s = sum(end_s - start_s for parts in spans.values() for start_s, end_s in parts)
     depends_on = dataclasses.asdict(settings)
     transcripts: dict[Path, list[Path]] = {}
@@ -73,7 +74,7 @@ def transcribe_all(
         for video, parts in spans.items():
             transcripts[video] = []
             for start_s, end_s in parts:
-                span_s = (start_s, end_s) if spans_s else None
+                span_s = None if spans_s is None else (start_s, end_s)
 
                 def progress(part_s: float, _: float, done_s: float = done_s) -> None:
                     bar.update(max(0.0, done_s + part_s - bar.n))
