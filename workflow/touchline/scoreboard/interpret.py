@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from touchline.scoreboard import texts
-from touchline.scoreboard.clock_fit import ClockLine
 from touchline.scoreboard.find_bug import (
     Bug,
     Cell,
@@ -47,14 +46,18 @@ class Interpretation:
         """Return the indices of the frames whose clock is that of a half."""
         return [k for k, half in enumerate(self.half_of) if half is not None]
 
+    def in_half(self, number: int) -> list[int]:
+        """Return the indices of the frames whose clock is that of one half, by its index."""
+        return [k for k, half in enumerate(self.half_of) if half == number]
+
     def residual_s(self, k: int) -> float | None:
         """Return the distance of a frame's clock from that of its half; None for a stopped clock."""
         half, clock = self.half_of[k], self.chosen[k]
         if half is None or clock is None:
             return None
         time_s = self.frames[k].time_s
-        line = _line_at(self.halves[half], time_s)
-        error_s = float(clock.clock_s + clock.unit_s / 2 - line.clock_s(time_s))
+        expected_s = self.halves[half].main.clock_s(time_s)
+        error_s = float(clock.clock_s + clock.unit_s / 2 - expected_s)
         if abs(error_s) > clock.unit_s / 2 + 2 * _SLACK_S:
             return None
         beyond_s = max(0.0, abs(error_s) - (clock.unit_s - 1) / 2)  # a minute has no error inside
@@ -90,11 +93,6 @@ def interpret(
     return result
 
 
-def _line_at(half: Half, time_s: float) -> ClockLine:
-    """Return the line of a half at a time: the last one that has started."""
-    return half.lines[0] if len(half.lines) == 1 else half.main
-
-
 def _place_in_half(
     frame: FrameText,
     halves: Sequence[Half],
@@ -127,7 +125,7 @@ def _add_stopped(result: Interpretation) -> None:
     """Add the frames at the end of a half whose clock stands still at 45:00 and the like."""
     times_s = [frame.time_s for frame in result.frames]
     for number, half in enumerate(result.halves):
-        mine = [k for k, h in enumerate(result.half_of) if h == number]
+        mine = result.in_half(number)
         if not mine:
             continue
         stop_s = next((s for s in (*STARTS_S.values(), 7200.0) if s > half.zero_s), 7200.0)

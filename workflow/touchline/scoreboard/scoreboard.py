@@ -116,7 +116,7 @@ def _clock_at(found: Interpretation, time_s: float) -> float:
     """Return what the clock should show at a time: that of the nearest half."""
 
     def distance(number: int) -> float:
-        times = [found.frames[k].time_s for k in found.in_halves() if found.half_of[k] == number]
+        times = [found.frames[k].time_s for k in found.in_half(number)]
         return max(times[0] - time_s, time_s - times[-1]) if times else float("inf")
 
     nearest = min(range(len(found.halves)), key=distance)
@@ -132,7 +132,7 @@ def _details(
     doubts = [(start_s, end_s, _DOUBT_S) for start_s, end_s in goals.doubts(scores)]
     doubts = [doubt for doubt in doubts if doubt[1] - doubt[0] > 2 * _DOUBT_S][:_MOST_DOUBTS]
     for number in range(len(found.halves)):
-        mine = [k for k in found.in_halves() if found.half_of[k] == number]
+        mine = found.in_half(number)
         if not mine:
             continue
         last_s = found.frames[mine[-1]].time_s
@@ -199,7 +199,7 @@ def _conclude(
     ]
     halves = []
     for number, half in enumerate(found.halves):
-        mine = [k for k in found.in_halves() if found.half_of[k] == number]
+        mine = found.in_half(number)
         residuals = [abs(r) for k in mine if (r := found.residual_s(k)) is not None]
         halves.append(
             HalfClock(
