@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from touchline.data.matches import slug
-from touchline.scoreboard.result import Scoreboard
+from touchline.scoreboard.result import Scoreboard, ScoreGoal
 
 HOME, AWAY = "home", "away"
 OTHER = {HOME: AWAY, AWAY: HOME}
 SIDES = {"left": HOME, "right": AWAY}  # of a score bug, whose names are the home team's first
+Score = tuple[int, int]  # goals of the home team, goals of the away team
 # A score has no leading zero and is below 20, so that the numbers of clubs ("Schalke 04", "Hannover
 # 96") are none. Something may stand before the date, such as the league.
 _GOALS = r"(\d|1\d)"
@@ -109,6 +110,15 @@ def fits(clubs: Mapping[str, str], names: Mapping[str, str]) -> bool:
 
 def _fitting(clubs: Mapping[str, str], names: Mapping[str, str]) -> int:
     return sum(_abbreviates(names[side], clubs[side]) for side in (HOME, AWAY))
+
+
+def home_first(goal: ScoreGoal, swapped: bool) -> tuple[Score, Score, str]:
+    """Return the score before and after a goal, home first, and the team, home or away.
+
+    The left side of the score bug is the home team's, unless they are `swapped` (see `is_swapped`).
+    """
+    before, after, team = goal.before, (goal.left, goal.right), SIDES[goal.side]
+    return (before[::-1], after[::-1], OTHER[team]) if swapped else (before, after, team)
 
 
 def name_clubs(names: Mapping[str, str], words: Collection[str]) -> dict[str, str]:

@@ -13,9 +13,11 @@ from typing import Any
 
 import polars as pl
 
+from touchline.core import schema
 from touchline.core.clock import show
 from touchline.core.intervals import INTERVAL_S
 from touchline.models.scoreboard import GOAL, LAG_S
+from touchline.reels.hits import written_score
 
 # The score bug showed the goals of a broadcast of 2014 3 to 18 s after the ball was in the net.
 LEAST_LAG_S, MOST_LAG_S = 3.0, 18.0
@@ -52,19 +54,10 @@ class Covered:
     end_s: float
 
 
+# Those of answers, and what the score tells of a goal (`hits.EVIDENCE_COLUMNS`).
 JOINED = pl.Schema(
-    {
-        "match": pl.String,
-        "half": pl.Int64,
-        "chunk": pl.Int64,
-        "action": pl.String,
-        "start_s": pl.Float64,
-        "end_s": pl.Float64,
-        "confidence": pl.Float64,
-        "score_before": pl.String,
-        "score_after": pl.String,
-        "team": pl.String,
-    }
+    {name: kind for name, kind in schema.ANSWERS.items() if name != "counted"}
+    | dict.fromkeys(("score_before", "score_after", "team"), pl.String())
 )
 
 
@@ -127,7 +120,7 @@ def _messages(
             show(time_s, "match", goal.half, 0.0) for time_s in (goal.earliest_s, goal.time_s)
         )
         messages.append(
-            f"The goal to {goal.after[0]}-{goal.after[1]} was between {first} and {last}, while the "
+            f"The goal to {written_score(goal.after)} was between {first} and {last}, while the "
             "score could not be read: its clip may not show it."
         )
     if denied:
@@ -183,7 +176,7 @@ def _goal_row(
         "start_s": start_s,
         "end_s": max(start_s + 1.0, min(end_s, duration_s)),
         "confidence": confidence,
-        "score_before": "{}-{}".format(*goal.before),
-        "score_after": "{}-{}".format(*goal.after),
+        "score_before": written_score(goal.before),
+        "score_after": written_score(goal.after),
         "team": goal.team,
     }

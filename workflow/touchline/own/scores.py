@@ -1,7 +1,7 @@
 """What the score bugs of a user's own videos tell: where the halves are, and the goals in them."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,12 @@ import polars as pl
 from touchline.core import cli, schema
 from touchline.core.clock import format_time, show
 from touchline.core.problems import InputError
-from touchline.data.match_names import AWAY, HOME, OTHER, SIDES, fits, is_swapped, names_by_side
+from touchline.data.match_names import AWAY, HOME, fits, home_first, is_swapped, names_by_side
 from touchline.own.join import MOST_LAG_S, Covered, SeenGoal
 from touchline.reels.highlights import HalfVideo
+from touchline.reels.hits import written_score
 from touchline.scoreboard import result
-from touchline.scoreboard.result import HalfClock, Scoreboard, ScoreGoal
+from touchline.scoreboard.result import HalfClock, Scoreboard
 
 # A half goes on this long after its clock was last read: the clock is often gone before the whistle.
 AFTER_LAST_CLOCK_S = 60.0
@@ -22,6 +23,8 @@ EARLY_S = 5.0  # a kick-off at most this much before the first picture is one in
 LONG_UNREAD_S = 60.0  # a longer part of a half without the score is told
 # What is said about a goal is heard from this long before the score changes until this long after it.
 HEARD_BEFORE_S, HEARD_AFTER_S = 60.0, 30.0
+
+ScoreAt = tuple[float, tuple[int, int]]  # second of the half; the score, left and right
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,9 @@ def see(
             "on its left."
         )
     goals = goals_of(boards, halves, is_swapped(clubs, names))
-    covered = covered_by(readings, boards, halves)
-    messages += unseen_goals(readings, boards, halves)
+    known = {number: scores_in(readings, boards, half) for number, half in sorted(halves.items())}
+    covered = covered_by(known)
+    messages += unseen_goals(known, halves)
     messages += _unread(covered, halves) if covered else []
     return Seen(halves, bool(given or by_clock), goals, covered, names, messages)
 
@@ -134,11 +138,11 @@ def halves_of(
 
 
 def goals_of(
-    boards: Mapping[Path, Scoreboard], halves: Mapping[int, HalfVideo], is_swapped: bool
+    boards: Mapping[Path, Scoreboard], halves: Mapping[int, HalfVideo], swapped: bool
 ) -> list[SeenGoal]:
     """Return the goals of the videos that lie in their halves, in order.
 
-    The team on the left of the score bug is taken for the home team, unless `is_swapped`.
+    The team on the left of the score bug is taken for the home team, unless they are `swapped`.
     """
     goals = []
     for number, half in sorted(halves.items()):
@@ -147,35 +151,23 @@ def goals_of(
             time_s = goal.time_s - half.start_s
             if 0 <= time_s <= half.duration_s:
                 earliest_s = max(0.0, goal.earliest_s - half.start_s)
-                goals.append(_seen(number, goal, earliest_s, time_s, is_swapped))
+                before, after, team = home_first(goal, swapped)
+                goals.append(
+                    SeenGoal(number, earliest_s, time_s, team, before, after, goal.confidence)
+                )
     return goals
 
 
-def _seen(
-    half: int, goal: ScoreGoal, earliest_s: float, time_s: float, is_swapped: bool
-) -> SeenGoal:
-    after, before = (goal.left, goal.right), goal.before
-    team = SIDES[goal.side]
-    if is_swapped:
-        after, before, team = after[::-1], before[::-1], OTHER[team]
-    return SeenGoal(half, earliest_s, time_s, team, before, after, goal.confidence)
-
-
-def covered_by(
-    readings: Mapping[Path, Path],
-    boards: Mapping[Path, Scoreboard],
-    halves: Mapping[int, HalfVideo],
-) -> list[Covered]:
+def covered_by(known: Mapping[int, Sequence[ScoreAt]]) -> list[Covered]:
     """Return the stretches of the halves in which every goal is one that the score shows.
 
-    `readings` are the files of `touchline scoreboard`. A stretch reaches from the first reading of the
-    score to the last one, less the time that the score bug may lag; it begins with the half where
-    the first score is that at the end of the half before (0-0 in half 1).
+    `known` has the readings of the score in each half (see `scores_in`), in the order of the halves. A
+    stretch reaches from the first one to the last one, less the time that the score bug may lag; it
+    begins with the half where the first score is that at the end of the half before (0-0 in half 1).
     """
     stretches: list[Covered] = []
     last: tuple[int, int] | None = (0, 0)
-    for number, half in sorted(halves.items()):
-        scores = _scores_in(readings, boards, half)
+    for number, scores in known.items():
         if not scores:
             last = None
             continue
@@ -186,20 +178,17 @@ def covered_by(
 
 
 def unseen_goals(
-    readings: Mapping[Path, Path],
-    boards: Mapping[Path, Scoreboard],
-    halves: Mapping[int, HalfVideo],
+    known: Mapping[int, Sequence[ScoreAt]], halves: Mapping[int, HalfVideo]
 ) -> list[str]:
     """Return a sentence for each half that begins with another score than the one before ended with."""
     messages: list[str] = []
     before: tuple[int, tuple[int, int]] | None = None
-    for number, half in sorted(halves.items()):
-        scores = _scores_in(readings, boards, half)
+    for number, scores in known.items():
         if not scores:
             continue
         first = scores[0][1]
-        if before and before[1] != first and half.video != halves[before[0]].video:
-            ended, began = ("{}-{}".format(*score) for score in (before[1], first))
+        if before and before[1] != first and halves[number].video != halves[before[0]].video:
+            ended, began = map(written_score, (before[1], first))
             messages.append(
                 f"The score is {ended} at the end of half {before[0]} and {began} at the start of "
                 f"half {number}: goals between them are in no video."
@@ -246,10 +235,13 @@ def _unread(covered: list[Covered], halves: Mapping[int, HalfVideo]) -> list[str
     return messages
 
 
-def _scores_in(
+def scores_in(
     readings: Mapping[Path, Path], boards: Mapping[Path, Scoreboard], half: HalfVideo
-) -> list[tuple[float, tuple[int, int]]]:
-    """Return the readings of the score in a half that fit to its goals: (second of the half, score)."""
+) -> list[ScoreAt]:
+    """Return the readings of the score in a half that fit to its goals.
+
+    `readings` are the files of `touchline scoreboard`, `boards` what they say, by video.
+    """
     if half.video is None or half.video not in readings:
         return []
     end_s = half.start_s + half.duration_s

@@ -11,7 +11,8 @@ from touchline.data.match_names import (
     AWAY,
     HOME,
     OTHER,
-    SIDES,
+    Score,
+    home_first,
     is_swapped,
     names_by_side,
 )
@@ -26,8 +27,6 @@ _SCORE = re.compile(r"(\d{1,3})-(\d{1,3})")
 # such as "1-0" (the home team's goals first), the team, home or away, and what it was read from.
 EVIDENCE_COLUMNS = ("score_before", "score_after", "team", "source")
 READ_FROM = "score bug"  # where the table does not say what the evidence was read from
-
-Score = tuple[int, int]  # goals of the home team, goals of the away team
 
 
 @dataclass(frozen=True)
@@ -121,9 +120,7 @@ def with_score(
         if goal is None or abs(moment_s(goal) - middle_s) > INTERVAL_S:
             rows.append(dict.fromkeys(EVIDENCE_COLUMNS))
             continue
-        before, after, team = goal.before, (goal.left, goal.right), SIDES[goal.side]
-        if swapped:
-            before, after, team = before[::-1], after[::-1], OTHER[team]
+        before, after, team = home_first(goal, swapped)
         values = written_score(before), written_score(after), team, READ_FROM
         rows.append(dict(zip(EVIDENCE_COLUMNS, values, strict=True)))
     evidence = pl.DataFrame(rows, schema=dict.fromkeys(EVIDENCE_COLUMNS, pl.String))
@@ -138,8 +135,8 @@ def of_team(
 ) -> tuple[list[tuple[int, Hit]], list[str]]:
     """Return the answers of a team (home, away or a club's name), and messages for the user.
 
-    `clubs` are the names of the clubs by side, as far as they are known. Whose action it is, is told by the answer's evidence; where there is none, by the names in the
-    commentary near to it.
+    `clubs` are the names of the clubs by side, as far as they are known. Whose action it is, is told
+    by the answer's evidence; where there is none, by the names in the commentary near to it.
     """
     side = team if team in (HOME, AWAY) else _side_of(team, clubs)
     if side is None:
@@ -180,10 +177,7 @@ def _of_named_team(
         return list(hits), [
             "Without commentary an action cannot be attributed to a team: both teams are shown."
         ]
-    name, opponent = (
-        clubs[side].casefold(),
-        clubs.get(AWAY if side == HOME else HOME, "").casefold(),
-    )
+    name, opponent = clubs[side].casefold(), clubs.get(OTHER[side], "").casefold()
     words = {word for word in name.split() if len(word) >= SHORTEST_TEAM_WORD} or {name}
     words = {word for word in words if word not in opponent.split()} or words
     named = [(half, hit) for half, hit in hits if _is_named(words, half, hit, lines)]
