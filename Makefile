@@ -46,7 +46,7 @@ endif
 	python -m pip install --quiet --disable-pip-version-check --progress-bar on --no-compile --no-deps \
 		--requirement requirements.lock
 	python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation --editable .
-	-test -z '$(COMPILE)' || python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib > /dev/null
+	test -z '$(COMPILE)' || python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib > /dev/null || true
 	command -v ffmpeg || ln -sf "$$(python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')" $(BIN)/ffmpeg
 	touch $@
 

@@ -18,11 +18,13 @@ from touchline.core.config import WORKFLOW, read_yaml
 from touchline.core.problems import MATCH_SET_ASIDE
 from touchline.data.commentary import read_commentary
 from touchline.data.labels import read_labels
-from touchline.data.samples import collapse_loops, make_samples
+from touchline.data.loops import collapse_loops
+from touchline.data.samples import make_samples
 from touchline.evaluation.matching import answer_intervals
 from touchline.models import catalogue
 from touchline.models.backend import Match
-from touchline.own.join import GOAL, LEAST_LAG_S, MOST_LAG_S, SeenGoal, join
+from touchline.models.scoreboard import GOAL
+from touchline.own.join import LEAST_LAG_S, MOST_LAG_S, SeenGoal, join
 from touchline.own.scores import HEARD_AFTER_S, HEARD_BEFORE_S
 
 MODEL = "commentary"

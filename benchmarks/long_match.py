@@ -23,9 +23,9 @@ HALVES_S = {1: 45 * 60 + 130.0, 2: 45 * 60 + 230.0}
 BEFORE_S, BETWEEN_S, AFTER_S = 50.0, 50.0, 20.0
 
 
-def write_match(path: Path, look: int = 3, seed: int = 0) -> Truth:
-    """Write the match with one of the demo's looks; return what is true about it."""
-    broadcast = Broadcast(
+def broadcast_of(look: int = 3, seed: int = 0) -> Broadcast:
+    """Return what happens in the match, with one of the demo's looks."""
+    return Broadcast(
         look=LOOKS[look],
         seed=seed,
         halves=HALVES_S,
@@ -37,7 +37,11 @@ def write_match(path: Path, look: int = 3, seed: int = 0) -> Truth:
         picture_s=0.2,
         grain=8.0,
     )
-    return write(path, broadcast)
+
+
+def write_match(path: Path, look: int = 3, seed: int = 0) -> Truth:
+    """Write the match; return what is true about it."""
+    return write(path, broadcast_of(look, seed))
 
 
 def main() -> None:

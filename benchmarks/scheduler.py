@@ -5,8 +5,10 @@
 A study of real games (DIR as for `make soccernet`; more games than there are have the files of
 others, under other names) is run from nothing on all cores with `profiles/local`, once for each
 way; what a way changes is given on the command line. A run is ended by SIGINT after so many
-seconds, 0 for never. CPU time, of the main process and of all that it started, is that of the
-operating system (getrusage). The share is that of the main process in the sum, with the planning.
+seconds, 0 for never. With `--empty`, the jobs up to the scores only make empty files, so that the
+main process of a large study is soon measured to the end. CPU time, of the main process and of all
+that it started, is that of the operating system (getrusage). The share is that of the main process
+in the sum, with the planning.
 """
 
 import argparse
@@ -36,6 +38,16 @@ def report():
 atexit.register(report)
 main(sys.argv[2:])
 """
+# In place of the Python of the jobs: make the files and folders that a command is told to make.
+EMPTY = """#!/bin/sh
+for word; do
+    case "$before" in
+        --out | --answers | --tally | --thresholds | --problems) : > "$word" ;;
+        --folder) mkdir -p "$word" ;;
+    esac
+    before=$word
+done
+"""
 
 
 def lay(folder: Path, soccernet: Path, games: int) -> None:
@@ -55,14 +67,22 @@ def lay(folder: Path, soccernet: Path, games: int) -> None:
     (folder / "matches.csv").write_text("\n".join([header, *copies]) + "\n")
 
 
-def run(folder: Path, options: list[str], seconds: float) -> tuple[float, float, float, int]:
+def run(
+    folder: Path, options: list[str], seconds: float, empty_targets: list[str]
+) -> tuple[float, float, float, int]:
     """Run the study; return its seconds, the CPU s of main process and jobs, and the jobs done."""
     usage = folder / "usage"
     command = [
-        sys.executable, "-c", MAIN, usage, "--snakefile", ROOT / "Snakefile",
+        sys.executable, "-c", MAIN, usage, *empty_targets, "--snakefile", ROOT / "Snakefile",
         "--profile", ROOT / "profiles/local", "--directory", folder, *options,
     ]  # fmt: skip
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    programs = Path(sys.executable).parent
+    if empty_targets:
+        programs = folder / "programs"
+        programs.mkdir()
+        (programs / "python").write_text(EMPTY)
+        (programs / "python").chmod(0o755)
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}"}
     began = time.perf_counter()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, env=environment)
@@ -90,6 +110,7 @@ def main() -> None:
     parser.add_argument("--games", type=int, default=400)
     parser.add_argument("--models", nargs="+", default=["constant", "linear"])
     parser.add_argument("--seconds", type=float, default=0, help="until SIGINT (0: to the end)")
+    parser.add_argument("--empty", action="store_true", help="jobs that only make empty files")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=WAYS)
     parser.add_argument("--cores", type=int, help="of the machine (default: all)")
     args = parser.parse_args()
@@ -99,10 +120,11 @@ def main() -> None:
     ]  # fmt: skip
     print("way               jobs  seconds  jobs/min  main CPU s  CPU s of jobs  main, share")
     for way in args.ways:
+        targets = [f"results/scores/{model}.parquet" for model in args.models if args.empty]
         with tempfile.TemporaryDirectory() as folder:
             lay(Path(folder), args.soccernet, args.games)
             options = [*settings, *WAYS[way]]
-            seconds, own, jobs, done = run(Path(folder), options, args.seconds)
+            seconds, own, jobs, done = run(Path(folder), options, args.seconds, targets)
         print(
             f"{way:16} {done:5} {seconds:8.1f} {60 * done / seconds:9.0f} {own:11.1f} {jobs:14.1f}"
             f" {own / (own + jobs):12.1%}",

@@ -1,7 +1,7 @@
 """Accuracy and cost of reading clock and score from the picture of invented broadcasts.
 
     PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py looks [--seconds 240] [--noisy]
-    PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py long [--look 3] [--minutes 98]
+    PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py long [--look 3] [--video FILE]
 
 `looks` reads a broadcast of each of the six looks of score bugs, with `--noisy` also a copy that is blurred and has
 300 kbit/s, and compares with the truth. `long` reads a whole match at 25 frames/s beside decoding the
@@ -13,15 +13,26 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from broadcast_videos import write, write_noisy_copy
-from broadcasts import Broadcast
+from broadcasts import Broadcast, Goal, truth
+from long_match import broadcast_of
 from scoreboard_truth import compare
+from touchline.demo.broadcast.script import AWAY, HOME
+from touchline.demo.drawing.broadcast_film import Truth
 from touchline.demo.drawing.looks import LOOKS
 from touchline.scoreboard.result import load
 
+# Of each half in `looks`: share of its length, side, whether it counts. Two are within a minute; the
+# one that does not count is taken back before the next.
+GOALS = (
+    (0.06, HOME, True),
+    (0.20, AWAY, True),
+    (0.31, AWAY, True),
+    (0.42, HOME, False),
+    (0.86, HOME, True),
+)
 READ = "from touchline.commands import main; main()"
 DECODE = """
 import sys, av
@@ -42,11 +53,11 @@ def run(*command: str) -> tuple[float, float]:
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def check(video: Path, truth: object, name: str) -> None:
-    """Read a video and print how far from the truth the result is."""
-    out = video.with_suffix(".parquet")
+def check(video: Path, expected: Truth, name: str, folder: Path) -> None:
+    """Read a video and print how far from the truth the result, a file in the folder, is."""
+    out = folder / f"{video.stem}.parquet"
     cpu_s, peak_mb = run(READ, "scoreboard", str(video), "--out", str(out))
-    result = compare(load(out), truth)
+    result = compare(load(out), expected)
     error = (
         "halves wrong" if result.kick_off_error_s is None else f"{result.kick_off_error_s:.2f} s"
     )
@@ -65,8 +76,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--noisy", action="store_true")
     parser.add_argument("--look", type=int, default=3)
-    parser.add_argument("--minutes", type=float, default=98.0)
-    parser.add_argument("--grain", type=float, default=3.0, help="of the long match's pictures")
+    parser.add_argument("--video", type=Path, help="the long match, by benchmarks/long_match.py")
     parser.add_argument("--folder", type=Path, help="where the videos are kept")
     args = parser.parse_args()
     folder = args.folder or Path(tempfile.mkdtemp())
@@ -76,26 +86,26 @@ def main() -> None:
     )
     if args.what == "looks":
         for number, look in enumerate(LOOKS):
-            broadcast = Broadcast(
-                look, args.seed + number, {1: args.seconds, 2: args.seconds}, slope=1.001
+            halves = {1: args.seconds, 2: args.seconds}
+            goals = tuple(
+                Goal(half, share * args.seconds, side, counts)
+                for half in halves
+                for share, side, counts in GOALS
             )
+            broadcast = Broadcast(look, args.seed + number, halves, goals=goals, slope=1.001)
             video = folder / f"look-{number}-{args.seed}.mp4"
-            truth = write(video, broadcast)
-            check(video, truth, look.name)
+            expected = write(video, broadcast)
+            check(video, expected, look.name, folder)
             if args.noisy:
                 noisy = video.with_stem(f"{video.stem}-noisy")
                 write_noisy_copy(video, noisy)
-                check(noisy, truth, f"{look.name}: blurred, 300 kbit/s")
+                check(noisy, expected, f"{look.name}: blurred, 300 kbit/s", folder)
         return
-    half_s = args.minutes * 60 / 2
-    broadcast = Broadcast(
-        LOOKS[args.look], args.seed, {1: half_s, 2: half_s}, slope=1.001, grain=args.grain
-    )
-    video = folder / f"long-{args.look}-{args.minutes:g}.mp4"
-    started = time.process_time()
-    truth = write(video, broadcast)
-    print(f"written in {time.process_time() - started:.0f} s of CPU", file=sys.stderr)
-    check(video, truth, f"{args.minutes:g} minutes: {broadcast.look.name}")
+    broadcast = broadcast_of(args.look, args.seed)
+    video = args.video or folder / f"long-{args.look}-{args.seed}.mkv"
+    if not video.exists():
+        write(video, broadcast)
+    check(video, truth(broadcast), f"98 minutes: {broadcast.look.name}", folder)
     cpu_s, peak_mb = run(DECODE, str(video))
     print(f"| decoding the same file alone | | | | {cpu_s:.0f} s | {peak_mb:.0f} MB |")
 

@@ -17,7 +17,7 @@ import yaml
 from tabulate import tabulate
 
 from touchline.core import schema
-from touchline.data import commentary, labels, samples, sheet
+from touchline.data import commentary, labels, loops, samples, sheet
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
 ACTIONS = CONFIG["samples"]["actions"]
@@ -53,7 +53,7 @@ def read_game(
         for half in halves
         if half["commentary"]
     )
-    made = samples.make_samples(samples.collapse_loops(segments), durations, actions, 60.0, 0.0)
+    made = samples.make_samples(loops.collapse_loops(segments), durations, actions, 60.0, 0.0)
     return made, events
 
 

@@ -19,12 +19,15 @@ def redefine(path: Path, function: str, result: str) -> None:
     path.write_text(f"{path.read_text()}\n\ndef {function}(*_, **__):\n    {result}\n")
 
 
-def pause(path: Path, name: str, seconds: float) -> None:
-    """Let each call of a module's callable class wait first."""
+def pause(path: Path, name: str, seconds: float, attempts: int) -> None:
+    """Let each call of a module's callable class wait first, in a training's first attempts."""
     path.write_text(
         f"{path.read_text()}\n\n"
         f"def _after_a_pause(*arguments, call={name}.__call__):\n"
-        f"    __import__('time').sleep({seconds})\n"
+        f"    import json, pathlib, time\n\n"
+        f"    records = pathlib.Path('results/checkpoints').glob('*/attempts.json')\n"
+        f"    if max(len(json.loads(record.read_text())) for record in records) <= {attempts}:\n"
+        f"        time.sleep({seconds})\n"
         f"    return call(*arguments)\n\n\n"
         f"{name}.__call__ = _after_a_pause\n"
     )

@@ -34,11 +34,15 @@ def add_sound(
         pictures = source.streams.video[0]
         copied = file.add_stream_from_template(pictures)
         sound = file.add_stream("pcm_s16le", rate=rate, layout="mono")
-        for packet in source.demux(pictures):
-            if packet.size:
-                packet.stream = copied
-                packet.dts = packet.pts if packet.dts is None else packet.dts
-                file.mux(packet)
+        packets = [packet for packet in source.demux(pictures) if packet.size]
+        known = next((packet.dts for packet in packets if packet.dts is not None), None)
+        for packet in packets:
+            if packet.dts is None:  # as of the first packets of a Matroska file
+                if known is not None and packet.pts >= known:
+                    continue
+                packet.dts = packet.pts
+            packet.stream = copied
+            file.mux(packet)
         first = round(start_s * rate)
         for start in range(0, len(samples), 1000):
             if gap_s and gap_s[0] <= start / rate < gap_s[1]:

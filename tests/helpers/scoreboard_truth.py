@@ -6,7 +6,8 @@ from touchline.demo.broadcast.script import HOME
 from touchline.demo.drawing.broadcast_film import Truth
 from touchline.scoreboard.result import Scoreboard
 
-_LATE_S = 2.0  # of the first frame with a new score that was read, from when it was shown
+# The last frame with the old score, and the first with the new one, from when that is shown.
+_LATE_S, _AWAY_S = 2.0, 12.0
 
 
 class Comparison(NamedTuple):
@@ -21,22 +22,33 @@ class Comparison(NamedTuple):
 def compare(board: Scoreboard, truth: Truth) -> Comparison:
     """Return how a scoreboard differs from the truth.
 
-    A goal is found where half, side, score and the time at which the new score is first shown are
-    right.
+    A goal is found where half, side and score are right, and the new score is seen after the ball is
+    in the net, the old one not long after the new one is shown. The new one may be seen while the
+    score bug fades, and where it is away again at once, as in a replay, when it comes back.
     """
     starts_s = {half.half: half.start_s for half in board.halves}
     error_s = None
     if starts_s.keys() == truth.starts_s.keys():
         error_s = max((abs(starts_s[half] - s) for half, s in truth.starts_s.items()), default=0.0)
     wanted = [
-        (goal.half, "left" if goal.side == HOME else "right", goal.score, goal.shown_s)
+        (goal.half, "left" if goal.side == HOME else "right", goal.score, goal.time_s, goal.shown_s)
         for goal in truth.goals
     ]
-    seen = [(goal.half, goal.side, (goal.left, goal.right), goal.time_s) for goal in board.goals]
+    seen = [
+        (goal.half, goal.side, (goal.left, goal.right), goal.time_s, goal.earliest_s)
+        for goal in board.goals
+    ]
     found = 0
     for goal in seen:
         match = next(
-            (w for w in wanted if w[:3] == goal[:3] and abs(w[3] - goal[3]) <= _LATE_S), None
+            (
+                w
+                for w in wanted
+                if w[:3] == goal[:3]
+                and w[3] < goal[3] <= w[4] + _AWAY_S
+                and goal[4] <= w[4] + _LATE_S
+            ),
+            None,
         )
         if match:
             wanted.remove(match)

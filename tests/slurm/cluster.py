@@ -117,9 +117,15 @@ class Cluster:
     def fail_node(self) -> None:
         """Kill the node's daemon and the processes of its jobs, as when it loses power."""
         stop(self._process("slurmd"), signal.SIGKILL)
-        for process in children_of_steps():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        kill_jobs()
+
+    def give_up_after(self, seconds: int) -> None:
+        """Change how long a silent node counts as up."""
+        own = self.folder / "slurm.conf"
+        content = own.read_text()
+        own.write_text(content.replace(f"Timeout={self.lost_s}\n", f"Timeout={seconds}\n"))
+        self.lost_s = seconds
+        self._run("scontrol", "reconfigure")
 
     def wait(self, *states: str, timeout_s: float = 60) -> None:
         """Wait until the node is in one of these states."""
@@ -138,11 +144,12 @@ class Cluster:
         return lines[0].strip() if len(set(filter(None, lines))) == 1 else done.stdout.strip()
 
     def stop(self) -> None:
-        """Cancel all jobs, stop the daemons and delete the folder."""
+        """Cancel all jobs, end their processes and the daemons, and delete the folder."""
         self.slurm("scancel", f"--user={user()}")
         until = time.monotonic() + 10
         while self.slurm("squeue", "--noheader") and time.monotonic() < until:
             time.sleep(0.2)
+        kill_jobs()
         for name in DAEMONS:
             stop(self._process(name), signal.SIGTERM)
         if CONF.resolve() == self.folder / "slurm.conf":
@@ -174,6 +181,13 @@ class Cluster:
             raise RuntimeError(f"{command[0]} does not start: {done.stderr.strip()}")
 
 
+def kill_jobs() -> None:
+    """Kill the processes of all jobs of this machine, and what they left behind."""
+    for process in {*children_of_steps(), *started_by_jobs()}:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
 def children_of_steps() -> list[int]:
     """Return the processes of all jobs of this machine: each slurmstepd and what it started."""
     parents, found = {}, []
@@ -185,6 +199,16 @@ def children_of_steps() -> list[int]:
                 found.append(int(process.name))
     for process in found:  # which grows while it is read
         found += [child for child, parent in parents.items() if parent == process]
+    return found
+
+
+def started_by_jobs() -> list[int]:
+    """Return the processes that have the environment of a job."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if b"\0SLURM_JOB_ID=" in (process / "environ").read_bytes():
+                found.append(int(process.name))
     return found
 
 

@@ -28,8 +28,20 @@ SETTINGS = {
     "base": "base",
     "max_new_tokens": 8,
     "prompt": {"inputs": ["commentary"], "instructions": False, "examples": False},
-    "training": TRAINING | {"epochs": 40, "save_steps": SAVE_STEPS},
+    "training": TRAINING | {"epochs": 27, "save_steps": SAVE_STEPS},
 }
+# Snakemake asks Slurm for the ends of jobs every few seconds, instead of ever more rarely.
+ASK_OFTEN = """
+
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
+
+async def _sleep(self):
+    await __import__("asyncio").sleep(3)
+
+
+RemoteExecutor.sleep = _sleep
+"""
 # The test's processes find the library through the workflow alone, as a user's do.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {
     "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -86,11 +98,6 @@ class SlurmStudy:
             profile["set-resources"]["fit_language_model"]["runtime"] = minutes
 
         self.edit("profiles/slurm/config.yaml", change)
-
-    def clear(self) -> None:
-        """Forget the trained model."""
-        shutil.rmtree(self.model)
-        self.log.unlink()
 
     @property
     def model(self) -> Path:
@@ -164,6 +171,8 @@ def lay(folder: Path) -> SlurmStudy:
         command = [sys.executable, "-m", "touchline", stage, *arguments]
         subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True)
     tiny_base(folder / "base", "mistral")
+    internals = folder / "workflow/touchline/study/library_internals.py"
+    internals.write_text(internals.read_text() + ASK_OFTEN)
     study = SlurmStudy(folder)
 
     def settle(profile: dict) -> None:

@@ -1,13 +1,14 @@
 """A study on a real Slurm: typed as the README says, and disturbed in every way that we know of.
 
-Most of the time is waiting, so what disturbs one training alone runs beside the longest test.
+Most of the time is waiting, so what disturbs one training alone runs beside the longest test, and what
+loses the node before all others.
 """
 
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import polars as pl
 import pytest
@@ -27,7 +28,7 @@ from code_changes import pause, redefine
 skip = reason_to_skip()
 pytestmark = pytest.mark.skipif(bool(skip), reason=skip or "")
 TARGET = f"results/models/{MODEL}"
-PAUSE_S = 0.4  # a step: 240 of them hit a walltime of a minute at least twice, without computing
+PAUSE_S = 0.8  # a step: 162 of them hit a walltime of a minute twice, without computing
 KILLED = "it was killed, or its machine failed"
 STORIES: dict[str, Callable] = {}
 
@@ -59,41 +60,63 @@ def laid(tmp_path_factory) -> SlurmStudy:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(laid, tmp_path_factory) -> SlurmStudy:
-    """The same study with a model that was trained in one go."""
-    study = copy(laid, tmp_path_factory.mktemp("undisturbed") / "study")
+def untrained(laid, tmp_path_factory) -> Callable[[], SlurmStudy]:
+    """Return what makes a copy of the study that only its model's training is left of."""
+    study = copy(laid, tmp_path_factory.mktemp("untrained") / "study")
     study.run_here("--until", "samples", "labels")
-    study.run_here(TARGET)
+    study.log.unlink()
+    return lambda: copy(study, tmp_path_factory.mktemp("story") / "study")
+
+
+@pytest.fixture(scope="module")
+def trained_here(untrained) -> tuple[SlurmStudy, subprocess.Popen]:
+    """The same study, whose model is being trained without Slurm."""
+    study = untrained()
+    return study, study.start_here(TARGET)
+
+
+@pytest.fixture(scope="module")
+def survivor(trained_here, untrained, cluster) -> tuple[SlurmStudy, subprocess.Popen]:
+    """A study whose training lost its node, which is back; Snakemake is still at work.
+
+    The jobs of all others would be lost too: they start later.
+    """
+    study = untrained()
+    snakemake = study.start(TARGET, nice=5)
+    study.wait_for_step(attempts=1)
+    cluster.fail_node()
+    cluster.wait("down", "down*")
+    cluster.start_node()
+    cluster.wait("idle", "mixed", "allocated")
+    cluster.give_up_after(300)  # on a busy machine the node answers late
+    return study, snakemake
+
+
+@pytest.fixture(scope="module")
+def undisturbed(trained_here, survivor) -> SlurmStudy:
+    """The same study with a model that was trained in one go."""
+    study, snakemake = trained_here
+    assert snakemake.wait() == 0, study.said()
     return study
 
 
 @pytest.fixture(scope="module")
-def untrained(undisturbed, cluster, tmp_path_factory) -> Callable[[], SlurmStudy]:
-    """Return what makes a copy of the study before its model was trained."""
-
-    def make() -> SlurmStudy:
-        study = copy(undisturbed, tmp_path_factory.mktemp("story") / "study")
-        study.clear()
-        return study
-
-    return make
-
-
-@pytest.fixture(scope="module")
-def whole(cluster, laid, tmp_path_factory) -> tuple[SlurmStudy, subprocess.Popen]:
+def whole(survivor, laid, tmp_path_factory) -> tuple[SlurmStudy, subprocess.Popen]:
     """A study whose steps take longer, under way on Slurm with short walltimes."""
     study = copy(laid, tmp_path_factory.mktemp("slurm") / "study")
-    pause(study.folder / "workflow/touchline/models/lm/finetuning/collator.py", "Collator", PAUSE_S)
+    collator = study.folder / "workflow/touchline/models/lm/finetuning/collator.py"
+    pause(collator, "Collator", PAUSE_S, attempts=2)
     study.give_walltime(minutes=1)
     return study, study.start("results/metrics.csv")
 
 
 @pytest.fixture(scope="module")
-def stories(request, untrained, undisturbed, cluster) -> dict[str, Future]:
+def stories(request, untrained, survivor, cluster) -> dict[str, Future]:
     """Return the stories that run, by name, beside the long study where that is tested too."""
     chosen = {item.name for item in request.session.items}
     if test_a_whole_study_hits_its_walltime_twice_and_ends_the_same.__name__ in chosen:
         request.getfixturevalue("whole")  # the stories run beside it
+    undisturbed = request.getfixturevalue("undisturbed")
     pool = ThreadPoolExecutor(max_workers=2)
     return {
         name: pool.submit(body, untrained(), undisturbed, cluster)
@@ -209,20 +232,8 @@ def test_a_whole_study_hits_its_walltime_twice_and_ends_the_same(whole, undistur
     assert metrics["model"].unique().sort().to_list() == ["constant", "linear", MODEL]
 
 
-def test_a_node_that_goes_down_and_comes_back_goes_on(stories, untrained, undisturbed, cluster):
-    """It runs after all the others, whose jobs would be lost too.
-
-    On a busy machine Slurm may give up on the node, which answers late, once more: what was killed by
-    that costs no step either.
-    """
-    wait([*stories.values()])
-    study = untrained()
-    snakemake = study.start(TARGET, nice=5)
-    study.wait_for_step(attempts=1)
-    cluster.fail_node()
-    cluster.wait("down", "down*")
-    cluster.start_node()
-    cluster.wait("idle", "mixed", "allocated")
+def test_a_node_that_goes_down_and_comes_back_goes_on(survivor, undisturbed):
+    study, snakemake = survivor
     assert snakemake.wait() == 0, study.said()
     rows = study.attempts()
     assert len(rows) >= 2

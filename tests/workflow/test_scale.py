@@ -61,7 +61,8 @@ def test_no_parameter_of_a_large_study_is_too_long_for_a_shell(folder, monkeypat
     reels = Reels(plan)
     methods = [getattr(plan, name) for name in dir(plan) if name.endswith("_arguments")]
     methods += [getattr(reels, name) for name in dir(reels) if name.endswith("_arguments")]
-    per_job = ("labels_arguments", "commentary_arguments", "samples_arguments", "chunks_arguments")
+    stages = ("labels", "commentary", "transcribe", "samples", "chunks", "scoreboard")
+    per_job = [f"{stage}_arguments" for stage in stages]
     texts = [
         method(Wildcards())
         for method in methods

@@ -14,7 +14,8 @@ import yaml
 from touchline.data import sheet
 from touchline.data.commentary import read_commentary
 from touchline.data.labels import read_labels
-from touchline.data.samples import collapse_loops, make_samples
+from touchline.data.loops import collapse_loops
+from touchline.data.samples import make_samples
 from touchline.evaluation.matching import answer_intervals, count, truth_intervals
 from touchline.models import constant
 from touchline.models.backend import Match

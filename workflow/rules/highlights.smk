@@ -1,5 +1,6 @@
 # REQUIRES  results/predictions/{model}/{match}.parquet, results/scores/{model}.thresholds.csv,
-#           results/{samples,labels}/{match}.parquet and the videos named in the sheet
+#           results/{samples,labels}/{match}.parquet and the videos named in the sheet; for a model that
+#           answers from the score, results/scoreboard/{match}/{half}.parquet
 # PRODUCES  results/highlights/{query}/reels/{match}/: the reel, lists for editors, reel.json
 #           results/highlights/{query}/index.html
 #           results/highlights/{query}/{questions,answers}/, for a query that names no known action
@@ -74,6 +75,7 @@ rule highlights:
         answers=reels.answers,
         thresholds=reels.thresholds,
         samples="results/samples/{match}.parquet",
+        scoreboards=reels.scoreboards,
         videos=reels.videos,
     output:
         directory("results/highlights/{query}/reels/{match}"),

@@ -2,7 +2,9 @@
 
 import pytest
 
+from touchline.data import match_names
 from touchline.data.match_names import teams, written_name
+from touchline.scoreboard.result import Scoreboard
 
 SLUG = "2015-02-21-18-00-Chelsea-1-1-Burnley"
 
@@ -49,3 +51,27 @@ def test_what_the_name_of_a_study_loses_is_read_from_the_folder_of_its_files():
     assert written_name(match, [None, "/elsewhere/1.mkv", f"{folder}/Labels-v2.json"]) == written
     # The folder of another match says nothing of this one.
     assert written_name(SLUG, [f"{folder}/1.mkv"]) == "Chelsea 1–1 Burnley, 21 February 2015"
+
+
+@pytest.mark.parametrize(
+    ("names", "is_swapped"),
+    [
+        (("FCB", "MAD"), False),
+        (("RMA", "BAR"), True),
+        (("MADRID", "BARCELONA"), True),
+        (("XYZ", "QQQ"), False),
+    ],
+)
+def test_the_names_on_the_bug_tell_which_side_is_home(names, is_swapped):
+    clubs = {"home": "FC Barcelona", "away": "Real Madrid"}
+    on_bug = match_names.names_by_side([Scoreboard(names=names)])
+    assert match_names.is_swapped(clubs, on_bug) == is_swapped
+    assert match_names.is_swapped({}, on_bug) is False
+    other = Scoreboard(names=("A", "B"))
+    assert match_names.names_by_side([Scoreboard(names=names), other]) == {}
+
+
+def test_words_of_a_query_may_spell_out_the_names_on_the_bug():
+    names = {"home": "BRA", "away": "GER"}
+    assert match_names.name_clubs(names, ["germany", "of"]) == {"home": "BRA", "away": "Germany"}
+    assert match_names.name_clubs(names, ["great"]) == names

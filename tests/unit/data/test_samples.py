@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from touchline.core import schema
 from touchline.core.intervals import chunk_spans
 from touchline.core.problems import NOTED, InputError, Problem
-from touchline.data import samples
+from touchline.data import loops, samples
 
 ACTIONS = ["goal", "corner"]
 
@@ -107,12 +107,12 @@ def test_loops_are_collapsed_to_their_first_line():
         (1, 0, 1, "Goal!"), (1, 1, 2, "goal"), (1, 2, 3, "GOAL."), (1, 3, 4, "What a goal."),
         (1, 4, 5, "Goal!"),
     )  # fmt: skip
-    assert samples.collapse_loops(looped).select("start_s").to_series().to_list() == [0, 3, 4]
+    assert loops.collapse_loops(looped).select("start_s").to_series().to_list() == [0, 3, 4]
 
 
 def test_a_loop_ends_with_the_half():
     looped = _segments((1, 0, 1, "Goal!"), (2, 0, 1, "Goal!"), (2, 1, 2, "Goal!"))
-    assert samples.collapse_loops(looped).rows() == [(1, 0, 1, "Goal!"), (2, 0, 1, "Goal!")]
+    assert loops.collapse_loops(looped).rows() == [(1, 0, 1, "Goal!"), (2, 0, 1, "Goal!")]
 
 
 @pytest.fixture

@@ -6,13 +6,7 @@ import pytest
 
 from touchline.core.problems import MATCH_SET_ASIDE, NOTED, ROW_LEFT_OUT
 from touchline.data.commentary import read_commentary
-from touchline.data.transcripts import (
-    drop_repeats,
-    format_json,
-    format_srt,
-    read_transcript,
-    shorten_loops,
-)
+from touchline.data.transcripts import format_json, format_srt, read_transcript
 
 LINES = [(12.4, 15.1, "And the ball is in the net!"), (3723.25, 3725.0, "What a goal.")]
 SRT = """1
@@ -171,28 +165,3 @@ def test_a_written_transcript_is_read_as_it_was(tmp_path):
     path = tmp_path / "a.srt"
     path.write_text(format_srt(LINES))
     assert read_transcript(path).entries == [list(line) for line in LINES]
-
-
-@pytest.mark.parametrize(
-    ("text", "shortened"),
-    [
-        ("Goal, goal, goal!", "Goal, goal, goal!"),
-        ("Oh oh oh oh oh oh oh, what a save", "Oh what a save"),
-        ("What a save! What a save! What a save!", "What a save!"),
-        ("What a save! What a save!", "What a save! What a save!"),
-        ("He shoots. I don't know, I don't know. I don't know! He scores.",
-         "He shoots. I don't know, He scores."),
-        ("one two three one two three", "one two three one two three"),
-        ("", ""),
-    ],
-)  # fmt: skip
-def test_a_phrase_that_follows_itself_over_and_over_is_kept_once(text, shortened):
-    assert shorten_loops(text) == shortened
-
-
-def test_a_line_that_repeats_the_one_before_is_dropped():
-    texts = ["Corner.", "corner", "Goal!", "Goal! Goal! Goal! Goal! Goal! Goal!", "Corner."]
-    lines = [(float(second), second + 1.0, text) for second, text in enumerate(texts)]
-    assert drop_repeats(lines).rows() == [
-        (0.0, 1.0, "Corner."), (2.0, 3.0, "Goal!"), (4.0, 5.0, "Corner."),
-    ]  # fmt: skip

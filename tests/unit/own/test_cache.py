@@ -2,6 +2,7 @@
 
 import pytest
 
+from project import PYTHON, run
 from touchline.own.cache import Cache
 
 MODULE = "touchline.core.iou"
@@ -42,3 +43,21 @@ def test_a_reading_that_failed_is_made_again(tmp_path):
         cache.get("score", ".txt", video, {}, MODULE, fail)
     path = cache.get("score", ".txt", video, {}, MODULE, lambda path: path.write_text("made"))
     assert path.read_text() == "made"
+
+
+RESERVE = "import sys; from touchline.own.cache import Cache; from touchline.core import cli; "
+RESERVE += "from pathlib import Path; "
+RESERVE += (
+    "cli.run(lambda arguments: Cache(Path('cache')).reserve(Path(arguments[0])), sys.argv[1:])"
+)
+
+
+def test_a_folder_is_written_by_one_command_at_a_time(tmp_path):
+    cache = Cache(tmp_path / "cache")
+    cache.reserve(tmp_path / "reel")
+    done = run(PYTHON, "-c", RESERVE, "reel", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "error: reel: another command is writing into it" in done.stderr
+    assert run(PYTHON, "-c", RESERVE, "other", cwd=tmp_path, check=False).returncode == 0
+    del cache
+    assert run(PYTHON, "-c", RESERVE, "reel", cwd=tmp_path, check=False).returncode == 0

@@ -83,3 +83,13 @@ def test_each_videos_commentary_is_that_of_its_half(tmp_path):
 def test_impossible_halves_are_refused(tmp_path, texts, message):
     with pytest.raises(InputError, match=message):
         parse_halves(texts, [tmp_path / "a.mkv"], [150.0])
+
+
+def test_commentary_of_another_match_is_refused(tmp_path):
+    path = tmp_path / "other.srt"
+    path.write_text("1\n01:10:00,000 --> 01:10:02,000\nGoal!\n")
+    halves = {1: HalfVideo(tmp_path / "a.mkv", 400.0, 10.0)}
+    files = {tmp_path / "a.mkv": [path]}
+    with pytest.raises(InputError, match=r"none of its 1 lines lie in a half of .*a\.mkv"):
+        read_lines(files, "m", halves, are_parts=True, must_fit=True)
+    assert read_lines(files, "m", halves, are_parts=True).is_empty()

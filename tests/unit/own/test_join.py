@@ -42,7 +42,7 @@ def test_the_answer_before_the_change_tells_when_the_goal_was_and_makes_it_surer
     assert table["score_after"][0] == "1-0"
     assert table["team"][0] == "home"
     assert messages == [
-        "Goals that the score shows: 1, of which the model confirms 1.",
+        "Goals that the score shows: 1 in half 1; the model confirms 1.",
         "Answers of the model that are no goals by the score, and are left out: 1.",
     ]
 

@@ -145,6 +145,6 @@ def test_weights_that_cannot_be_fetched_are_told_in_a_sentence(tmp_path):
     assert error.startswith(
         "error: the weights of Whisper base cannot be fetched from the Hugging Face"
     )
-    assert "name it as the model" in error
+    assert "--whisper of touchline reel" in error
     assert "--commentary" in error
     assert not (tmp_path / "a.json").exists()

@@ -18,3 +18,9 @@ def test_models_differ_in_colour_and_in_shape():
 
     # The first two, which most studies have, are told from white paper and the baseline by contrast.
     assert all((1.05 / (lightness(colours[name]) + 0.05)) > 3 for name in ("m0", "m1", "baseline"))
+
+
+def test_more_models_than_colours_are_told_apart_by_their_shapes():
+    models = [f"model {number}" for number in range(36)]
+    colours, shapes = plot_style.colours(models, []), plot_style.shapes(models, [])
+    assert len({(colours[model], shapes[model]) for model in models}) == 36

@@ -2,7 +2,7 @@
 
 import pytest
 
-from touchline.scoreboard.goals import ScoreReading, find_course, find_goals
+from touchline.scoreboard.goals import ScoreReading, doubts, find_course, find_goals
 
 
 def read(left, right=None, step_s=10.0, half=1, start_s=0.0):
@@ -66,3 +66,8 @@ def test_a_goal_between_two_halves_is_one_of_the_first():
 def test_the_course_of_no_reading_is_empty():
     assert len(find_course([], [])) == 0
     assert find_goals([]) == []
+
+
+def test_a_reading_that_differs_is_worth_a_closer_look():
+    assert doubts(read("0000010000")) == [(40, 60)]
+    assert doubts(read("0000011111")) == []

@@ -16,6 +16,7 @@ from touchline.demo.broadcast.script import AWAY, HOME
 from touchline.demo.drawing.looks import LOOKS
 from touchline.scoreboard import result, scoreboard
 from touchline.scoreboard.scoreboard import Settings, read_video
+from touchline.video.frame_reader import VideoError
 
 pytest.importorskip("rapidocr")
 
@@ -136,3 +137,15 @@ def test_the_networks_are_opened_without_a_connection(monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     assert scoreboard.TextReader(1) is not None
+
+
+def test_a_file_that_is_no_video_stops_or_is_listed(tmp_path):
+    (tmp_path / "video.mkv").write_text("no video")
+    arguments = [str(tmp_path / "video.mkv"), "--out", str(tmp_path / "out.parquet")]
+    with pytest.raises(VideoError, match="cannot be opened"):
+        scoreboard.main(arguments)
+    assert not (tmp_path / "out.parquet").exists()
+    scoreboard.main([*arguments, "--half", "2", "--match", "m", "--on-problem", "set-aside"])
+    [problem] = result.load(tmp_path / "out.parquet").problems
+    assert (problem.match, problem.half, problem.effect) == ("m", 2, "noted")
+    assert len(schema.read(tmp_path / "out.parquet", schema.READINGS)) == 0

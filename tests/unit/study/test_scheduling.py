@@ -76,7 +76,7 @@ onstart:
     lighten_scheduler(workflow)
 
 rule all:
-    input: "training", expand("light/{number}", number=range(60))
+    input: "training", expand("light/{number}", number=range(130))
 
 rule data:
     output: "data"
@@ -100,7 +100,7 @@ def test_a_job_of_high_priority_that_becomes_ready_starts_before_most_of_those_t
     command = [PYTHON, "-m", "snakemake", "--cores", "1", "--scheduler", "greedy"]
     subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=True)
     order = (tmp_path / "order").read_text().split()
-    assert len(order) == 61
+    assert len(order) == 131
     assert order.index("training") <= LOOKS
 
 

@@ -8,19 +8,7 @@ import polars as pl
 from touchline.core import cli, schema
 from touchline.core.intervals import chunk_spans
 from touchline.core.problems import InputError
-
-
-def collapse_loops(segments: pl.DataFrame) -> pl.DataFrame:
-    """Return the segments without those that repeat the text of the segment before.
-
-    Case and punctuation do not count. A speech recogniser may repeat a line over the sound that
-    follows it, as for one in seven consecutive English segments of SoccerNet-Echoes. The first of
-    them has the times of the words.
-    """
-    words = (
-        pl.col("text").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", " ").str.strip_chars()
-    )
-    return segments.filter(words.ne_missing(words.shift(1).over("half")))
+from touchline.data.loops import collapse_loops
 
 
 def make_samples(

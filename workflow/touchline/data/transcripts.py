@@ -9,11 +9,7 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
-from touchline.core import schema
 from touchline.core.text_files import NotUtf8Error, UnreadableError, parse_json, read_text
-from touchline.data.samples import collapse_loops
 
 Line = tuple[float, float, str]  # start and end in seconds, and the text
 
@@ -24,10 +20,6 @@ _ARROW = "-->"
 _TAGS = re.compile(r"</?[A-Za-z][^<>]*>|</?\d[\d:.]*>|\{\\[^{}]*\}")
 # Captions that roll repeat the last row of the caption before, which ended this much earlier at most.
 _ROLLING_S = 0.1
-# A loop is a phrase of up to so many words that follows itself at once, at least three times and
-# over at least so many words.
-_LONGEST_PHRASE, _LEAST_REPEATS, _LEAST_WORDS = 20, 3, 6
-_PUNCTUATION = re.compile(r"[^\w]+")
 _FOR_LISTS = "Write [start in seconds, end in seconds, text]."
 _FOR_OBJECTS = "Write start and end in seconds, and the text."
 _FOR_CUES = "Write the times above the text as 00:01:02,000 --> 00:01:04,500."
@@ -142,38 +134,3 @@ def format_srt(lines: Iterable[Line]) -> str:
 def _srt_time(time_s: float) -> str:
     minutes, ms = divmod(round(time_s * 1000), 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{ms // 1000:02d},{ms % 1000:03d}"
-
-
-def drop_repeats(lines: Sequence[Line]) -> pl.DataFrame:
-    """Return lines (columns start_s, end_s, text) without loops, which a recogniser makes of noise.
-
-    Of a line that repeats the one before it, the first is kept; of a phrase that follows itself over
-    and over within a line, one (see `shorten_loops`).
-    """
-    rows = [(1, start_s, end_s, shorten_loops(text)) for start_s, end_s, text in lines]
-    table = pl.DataFrame(rows, schema=schema.COMMENTARY, orient="row")
-    return collapse_loops(table).drop("half")
-
-
-def shorten_loops(text: str) -> str:
-    """Return a text with one of a phrase that follows itself three times or more, over six words."""
-    words = text.split()
-    plain = [_PUNCTUATION.sub("", word.lower()) for word in words]
-    kept: list[str] = []
-    at = 0
-    while at < len(words):
-        length, end = _find_loop(plain, at)
-        kept += words[at : at + length]
-        at = end
-    return " ".join(kept)
-
-
-def _find_loop(words: Sequence[str], at: int) -> tuple[int, int]:
-    """Return the length of the phrase at a word, and where its loop ends; 1 word without a loop."""
-    for length in range(1, _LONGEST_PHRASE + 1):
-        phrase, end = words[at : at + length], at + length
-        while words[end : end + length] == phrase:
-            end += length
-        if end - at >= max(_LEAST_REPEATS * length, _LEAST_WORDS):
-            return length, end
-    return 1, at + 1

@@ -4,6 +4,7 @@ It lies in `touchline/` of the user's cache folder (XDG_CACHE_HOME, else ~/.cach
 deleted at any time, and is then made again.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ from platformdirs import user_cache_path
 
 from touchline.core.digest import digest
 from touchline.core.files import checksum
+from touchline.core.problems import InputError
 
 
 def default_folder() -> Path:
@@ -55,6 +57,26 @@ class Cache:
         parts = [self._checksum(video), settings, digest(module)]
         text = json.dumps(parts, sort_keys=True, default=str)
         return self.folder / kind / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}{suffix}"
+
+    def reserve(self, out: Path) -> None:
+        """Keep other commands with this cache from writing into the folder `out` until this one ends.
+
+        Raises `InputError` where another one does.
+        """
+        name = hashlib.sha256(os.fsencode(out.resolve())).hexdigest()[:24]
+        path = self.folder / "locks" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Kept open: the operating system releases the lock when this process ends for whatever reason.
+        self._reserved = open(path, "w")  # noqa: SIM115
+        try:
+            fcntl.lockf(self._reserved, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"{out}: another command is writing into it. Wait for its end, or name another folder "
+                "with --out."
+            ) from error
+        except OSError:
+            pass  # a file system without locks
 
     def _checksum(self, video: Path) -> str:
         """Return the checksum of a video; a file is read once in a command."""

@@ -9,7 +9,7 @@ from touchline.core import cli, schema
 from touchline.core.clock import parse_time
 from touchline.core.problems import MATCH_SET_ASIDE, InputError
 from touchline.data import commentary
-from touchline.data.samples import collapse_loops
+from touchline.data.loops import collapse_loops
 from touchline.reels.highlights import HalfVideo
 
 MAX_HALVES = 4  # with extra time
@@ -67,11 +67,13 @@ def read_lines(
     match: str,
     halves: Mapping[int, HalfVideo],
     are_parts: bool = False,
+    must_fit: bool = False,
 ) -> pl.DataFrame:
     """Return the halves' commentary (columns `schema.COMMENTARY`), from the files of each video.
 
     `are_parts` says that the halves are parts of their videos: a line is of the half that its
-    middle lies in. Raises `InputError` for a file that cannot be read.
+    middle lies in. Raises `InputError` for a file that cannot be read, and, if files `must_fit`, for
+    one without a line in any half.
     """
     tables = [pl.DataFrame(schema=schema.COMMENTARY)]
     middle_s = (pl.col("start_s") + pl.col("end_s")) / 2
@@ -82,6 +84,11 @@ def read_lines(
             cli.report(problems)
             if any(problem.effect == MATCH_SET_ASIDE for problem in problems):
                 raise InputError(f"{path}: the commentary cannot be read: see above.")
+            if must_fit and not table.is_empty() and not _is_in_a_half(table, of_video):
+                raise InputError(
+                    f"{path}: none of its {len(table)} lines lie in a half of {video}. Their times count "
+                    "from the start of the video: see whether it is of this video."
+                )
             for number, half in of_video.items():
                 end_s = half.start_s + half.duration_s
                 in_half = table.filter(middle_s >= half.start_s, middle_s < end_s)
@@ -89,3 +96,12 @@ def read_lines(
                 moved = in_half.with_columns(times_s) if are_parts else table
                 tables.append(moved.with_columns(half=pl.lit(number, pl.Int64)))
     return collapse_loops(pl.concat(tables).sort("half", "start_s", maintain_order=True))
+
+
+def _is_in_a_half(lines: pl.DataFrame, halves: Mapping[int, HalfVideo]) -> bool:
+    """Say whether any line starts in a half of its video."""
+    return any(
+        half.start_s <= start_s < half.start_s + half.duration_s
+        for half in halves.values()
+        for start_s in lines["start_s"]
+    )

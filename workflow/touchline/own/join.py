@@ -6,18 +6,21 @@ the model's answer before the change, as the score bug is changed some seconds a
 net; without such an answer the moment is estimated from the change alone.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from touchline.core import schema
 from touchline.core.clock import show
 from touchline.core.intervals import INTERVAL_S
+from touchline.models.scoreboard import GOAL, LAG_S
+from touchline.reels.hits import written_score
 
-GOAL = "goal"
 # The score bug showed the goals of a broadcast of 2014 3 to 18 s after the ball was in the net.
-LEAST_LAG_S, USUAL_LAG_S, MOST_LAG_S = 3.0, 9.0, 18.0
+LEAST_LAG_S, MOST_LAG_S = 3.0, 18.0
 # An answer tells when a goal was from this confidence on, and if it is at most this much outside of the
 # time that these lags leave (benchmarks/goal_moments.py has the errors).
 LEAST_CONFIDENCE, SLACK_S = 0.1, 5.0
@@ -51,19 +54,10 @@ class Covered:
     end_s: float
 
 
+# Those of answers, and what the score tells of a goal (`hits.EVIDENCE_COLUMNS`).
 JOINED = pl.Schema(
-    {
-        "match": pl.String,
-        "half": pl.Int64,
-        "chunk": pl.Int64,
-        "action": pl.String,
-        "start_s": pl.Float64,
-        "end_s": pl.Float64,
-        "confidence": pl.Float64,
-        "score_before": pl.String,
-        "score_after": pl.String,
-        "team": pl.String,
-    }
+    {name: kind for name, kind in schema.ANSWERS.items() if name != "counted"}
+    | dict.fromkeys(("score_before", "score_after", "team"), pl.String())
 )
 
 
@@ -117,15 +111,17 @@ def _messages(
 ) -> list[str]:
     messages = []
     if goals:
-        by_model = f", of which the model confirms {confirmed}" if confirmed else ""
-        messages.append(f"Goals that the score shows: {len(goals)}{by_model}.")
+        by_model = f"; the model confirms {confirmed}" if confirmed else ""
+        halves = Counter(goal.half for goal in goals)
+        each = ", ".join(f"{count} in half {half}" for half, count in sorted(halves.items()))
+        messages.append(f"Goals that the score shows: {each}{by_model}.")
     for goal in hidden:
         first, last = (
             show(time_s, "match", goal.half, 0.0) for time_s in (goal.earliest_s, goal.time_s)
         )
         messages.append(
-            f"The goal to {goal.after[0]}-{goal.after[1]} was between {first} and {last}, while the "
-            "score was not in the picture: its clip may not show it."
+            f"The goal to {written_score(goal.after)} was between {first} and {last}, while the "
+            "score could not be read: its clip may not show it."
         )
     if denied:
         messages.append(
@@ -163,9 +159,9 @@ def _goal_row(
     """
     latest_s = goal.time_s - LEAST_LAG_S
     if answer is None:
-        moment_s, confidence = goal.time_s - USUAL_LAG_S, goal.confidence
+        moment_s, confidence = goal.time_s - LAG_S, goal.confidence
         # Unseen for a while: the interval is as long as the time in which the goal may be.
-        start_s = min(moment_s - INTERVAL_S / 2, goal.earliest_s - USUAL_LAG_S)
+        start_s = min(moment_s - INTERVAL_S / 2, goal.earliest_s - LAG_S)
         end_s = moment_s + INTERVAL_S / 2
     else:
         moment_s = min(_middle(answer), latest_s)
@@ -180,7 +176,7 @@ def _goal_row(
         "start_s": start_s,
         "end_s": max(start_s + 1.0, min(end_s, duration_s)),
         "confidence": confidence,
-        "score_before": "{}-{}".format(*goal.before),
-        "score_after": "{}-{}".format(*goal.after),
+        "score_before": written_score(goal.before),
+        "score_after": written_score(goal.after),
         "team": goal.team,
     }

@@ -10,6 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from touchline.core import cli, errors
+from touchline.core.clock import format_time
 from touchline.core.problems import InputError
 from touchline.own import transcribe
 from touchline.own.cache import Cache
@@ -34,6 +35,7 @@ def read_scoreboards(videos: Mapping[Path, float], cache: Cache) -> dict[Path, P
     depends_on = {"step_s": settings.step_s}
 
     def make(video: Path, path: Path) -> None:
+        print(f"Reading the match clock and the score in {video} …", flush=True)
         with _bar("reading the score", videos[video]) as bar:
 
             def progress(time_s: float) -> None:
@@ -62,7 +64,8 @@ def transcribe_all(
     With `spans_s` only these parts of the videos are transcribed, one file each. Raises `InputError`
     for weights that are not to be had, ModuleNotFoundError without the extra `transcribe`.
     """
-    spans = spans_s or {video: [(0.0, duration_s)] for video, duration_s in videos.items()}
+    whole = {video: [(0.0, duration_s)] for video, duration_s in videos.items()}
+    spans = whole if spans_s is None else spans_s
     total_s = sum(end_s - start_s for parts in spans.values() for start_s, end_s in parts)
     depends_on = dataclasses.asdict(settings)
     transcripts: dict[Path, list[Path]] = {}
@@ -71,7 +74,7 @@ def transcribe_all(
         for video, parts in spans.items():
             transcripts[video] = []
             for start_s, end_s in parts:
-                span_s = (start_s, end_s) if spans_s else None
+                span_s = None if spans_s is None else (start_s, end_s)
 
                 def progress(part_s: float, _: float, done_s: float = done_s) -> None:
                     bar.update(max(0.0, done_s + part_s - bar.n))
@@ -94,16 +97,23 @@ def _transcribe(
     progress: Callable[[float, float], None],
     path: Path,
 ) -> None:
+    print(f"Transcribing {_part_of(video, span_s)} …", flush=True)
     made = transcribe.transcribe(video, path, settings, span_s, progress)
     if made.note:
         print(f"{video}: {made.note}", file=sys.stderr)
 
 
-def settings_of(section: Mapping[str, Any], language: str | None) -> TranscribeSettings:
-    """Return the settings of the configuration's `transcribe:`, with another language if given."""
+def _part_of(video: Path, span_s: tuple[float, float] | None) -> str:
+    if span_s is None:
+        return str(video)
+    return f"{video}, {format_time(span_s[0])} to {format_time(span_s[1])}"
+
+
+def settings_of(section: Mapping[str, Any], **given: str | None) -> TranscribeSettings:
+    """Return the settings of the configuration's `transcribe:`, with others where they are given."""
+    values = dict(section) | {name: value for name, value in given.items() if value is not None}
     names = [field.name for field in dataclasses.fields(TranscribeSettings)]
-    values = {name: section[name] for name in names if name in section}
-    return TranscribeSettings(**values | ({"language": language} if language else {}))
+    return TranscribeSettings(**{name: values[name] for name in names if name in values})
 
 
 def transcripts(

@@ -21,14 +21,15 @@ import polars as pl
 
 from touchline.core.config import WORKFLOW, read_config
 from touchline.core.problems import InputError
-from touchline.data.match_names import AWAY, HOME, teams, written_name
+from touchline.data.match_names import AWAY, HOME, name_clubs, teams, written_name
 from touchline.data.matches import slug
 from touchline.evaluation.matching import answer_intervals
 from touchline.models import catalogue
+from touchline.models.scoreboard import GOAL
 from touchline.own import look_and_listen, scores
 from touchline.own.cache import Cache, default_folder
 from touchline.own.halves import MAX_HALVES, parse_halves, read_lines
-from touchline.own.join import GOAL, JOINED, join
+from touchline.own.join import JOINED, join
 from touchline.own.look_and_listen import ALWAYS, AUTO, NEVER, settings_of
 from touchline.own.model_answers import (
     NEED_NO_INPUT,
@@ -76,21 +77,30 @@ def main(argv: list[str]) -> None:
     check_actions(clip_settings.before_s, vocabulary.actions, "--before-s")
     clubs = dict(zip((HOME, AWAY), args.teams or (), strict=False)) or teams(args.match or "")
     query = parse_query(args.query, vocabulary, list(clubs.values()))
+    print(query.describe(), flush=True)
+    _check_paths(args)
     entry = config["models"][args.model]
     if query.open_text:
         catalogue.check_takes_open_questions(entry["backend"], args.model, query.open_text)
     trained = trained_folder(config, args.model, args.folder)
-    lengths_s = [probe(video).duration_s for video in args.videos]
+    probed = [probe(video) for video in args.videos]
+    lengths_s = [video.duration_s for video in probed]
+    for path, video in zip(args.videos, probed, strict=True):
+        if video.truncated:
+            print(f"{path} is not complete: what is missing at its end cannot be shown.")
     given = parse_halves(args.halves, args.videos, lengths_s) if args.halves else {}
     videos = dict(zip(args.videos, lengths_s, strict=True))
     cache = Cache(args.cache)
+    cache.reserve(args.out)
     is_read = args.scoreboard and (GOAL in query.actions or not given)
     readings = look_and_listen.read_scoreboards(videos, cache) if is_read else {}
     seen = scores.see(readings, videos, given, clubs)
     if not clubs:
-        clubs = scores.name_clubs(seen.names, query.ignored)
+        clubs = name_clubs(seen.names, query.ignored)
+        understood = query.describe()
         query = parse_query(args.query, vocabulary, list(clubs.values()))
-    print(query.describe())
+        if query.describe() != understood:
+            print(query.describe())
     if len(seen.halves) == 1 and not seen.are_parts and query.halves not in ((), (1,)):
         print("One video is taken for half 1. Give --halves if it contains others too.")
     actions = [query.open_text] if query.open_text else list(query.actions)
@@ -102,7 +112,9 @@ def main(argv: list[str]) -> None:
     asked = [number for number in seen.halves if number in (query.halves or seen.halves)]
     needs_model = bool(set(actions) - {GOAL}) or not seen.shows_score(asked)
     transcripts = _transcripts(args, config, videos, cache, seen, needs_model)
-    lines = read_lines(transcripts, match, seen.halves, seen.are_parts)
+    lines = read_lines(
+        transcripts, match, seen.halves, seen.are_parts, must_fit=bool(args.commentary)
+    )
     notes = list(seen.messages)
     rows: reel_page.Rows = {}
     colour_of = colours([SCORE_BUG, args.model], [])
@@ -179,6 +191,10 @@ def _read_arguments(argv: list[str]) -> argparse.Namespace:
         "--language", help="that is spoken, such as en (transcribe.language of the configuration)"
     )
     parser.add_argument(
+        "--whisper", metavar="MODEL",
+        help="a Whisper model, or the folder of its weights (transcribe.model of the configuration)",
+    )  # fmt: skip
+    parser.add_argument(
         "--scoreboard", action=argparse.BooleanOptionalAction, default=True,
         help="read the match clock and the score in the picture (%(default)s)",
     )  # fmt: skip
@@ -205,6 +221,17 @@ def _read_arguments(argv: list[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def _check_paths(args: argparse.Namespace) -> None:
+    """Raise `InputError` for paths that cannot be right, before anything that takes long."""
+    for path in args.commentary:
+        if not path.is_file():
+            raise InputError(f"{path}: there is no such file. Correct --commentary.")
+    if args.out.exists() and not args.out.is_dir():
+        raise InputError(f"{args.out}: is no folder. Name another one with --out.")
+    if args.threshold is not None and not 0 <= args.threshold <= 1:
+        raise InputError(f"--threshold {args.threshold:g}: a confidence is between 0 and 1.")
+
+
 def _transcripts(
     args: argparse.Namespace,
     config: dict,
@@ -220,7 +247,7 @@ def _transcripts(
     if args.transcribe == NEVER or entry["backend"] in NEED_NO_INPUT:
         return {}
     whole = args.transcribe == ALWAYS or (needs_model and not catalogue.reads_video(entry))
-    settings = settings_of(config["transcribe"], args.language)
+    settings = settings_of(config["transcribe"], model=args.whisper, language=args.language)
     spans_s = None if whole else scores.spans_to_hear(seen, videos)
     return look_and_listen.transcripts(args.model, videos, settings, cache, spans_s)
 

@@ -1,8 +1,7 @@
 """What the score bugs of a user's own videos tell: where the halves are, and the goals in them."""
 
-import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +10,21 @@ import polars as pl
 from touchline.core import cli, schema
 from touchline.core.clock import format_time, show
 from touchline.core.problems import InputError
-from touchline.data.match_names import AWAY, HOME
+from touchline.data.match_names import AWAY, HOME, fits, home_first, is_swapped, names_by_side
 from touchline.own.join import MOST_LAG_S, Covered, SeenGoal
 from touchline.reels.highlights import HalfVideo
+from touchline.reels.hits import written_score
 from touchline.scoreboard import result
-from touchline.scoreboard.result import HalfClock, Scoreboard, ScoreGoal
+from touchline.scoreboard.result import HalfClock, Scoreboard
 
 # A half goes on this long after its clock was last read: the clock is often gone before the whistle.
 AFTER_LAST_CLOCK_S = 60.0
+EARLY_S = 5.0  # a kick-off at most this much before the first picture is one in the picture
 LONG_UNREAD_S = 60.0  # a longer part of a half without the score is told
 # What is said about a goal is heard from this long before the score changes until this long after it.
 HEARD_BEFORE_S, HEARD_AFTER_S = 60.0, 30.0
-_SIDES = {"left": HOME, "right": AWAY}
-_OTHER = {HOME: AWAY, AWAY: HOME}
+
+ScoreAt = tuple[float, tuple[int, int]]  # second of the half; the score, left and right
 
 
 @dataclass(frozen=True)
@@ -71,16 +72,23 @@ def see(
         for number, half in by_clock.items():
             name = half.video.name if half.video and len(durations_s) > 1 else "the video"
             start = f"kicks off at {format_time(half.start_s)} of"
-            start = start if half.start_s >= 0 else "began before"
+            start = start if half.start_s >= -EARLY_S else "began before"
             messages.append(f"Half {number} {start} {name}, by the match clock.")
         unused = durations_s.keys() - {half.video for half in by_clock.values()}
         messages += [
             f"{video}: no match clock was found, so it is left out." for video in sorted(unused)
         ]
-    names = names_on(boards)
+    messages += _contradictions(given, boards)
+    names = names_by_side(boards.values())
+    if clubs and names and not fits(clubs, names):
+        messages.append(
+            f"The score bug names {names[HOME]} and {names[AWAY]}: {clubs[HOME]} are taken for the team "
+            "on its left."
+        )
     goals = goals_of(boards, halves, is_swapped(clubs, names))
-    covered = covered_by(readings, boards, halves)
-    messages += unseen_goals(readings, boards, halves)
+    known = {number: scores_in(readings, boards, half) for number, half in sorted(halves.items())}
+    covered = covered_by(known)
+    messages += unseen_goals(known, halves)
     messages += _unread(covered, halves) if covered else []
     return Seen(halves, bool(given or by_clock), goals, covered, names, messages)
 
@@ -130,11 +138,11 @@ def halves_of(
 
 
 def goals_of(
-    boards: Mapping[Path, Scoreboard], halves: Mapping[int, HalfVideo], is_swapped: bool
+    boards: Mapping[Path, Scoreboard], halves: Mapping[int, HalfVideo], swapped: bool
 ) -> list[SeenGoal]:
     """Return the goals of the videos that lie in their halves, in order.
 
-    The team on the left of the score bug is taken for the home team, unless `is_swapped`.
+    The team on the left of the score bug is taken for the home team, unless they are `swapped`.
     """
     goals = []
     for number, half in sorted(halves.items()):
@@ -143,41 +151,23 @@ def goals_of(
             time_s = goal.time_s - half.start_s
             if 0 <= time_s <= half.duration_s:
                 earliest_s = max(0.0, goal.earliest_s - half.start_s)
-                goals.append(_seen(number, goal, earliest_s, time_s, is_swapped))
+                before, after, team = home_first(goal, swapped)
+                goals.append(
+                    SeenGoal(number, earliest_s, time_s, team, before, after, goal.confidence)
+                )
     return goals
 
 
-def _seen(
-    half: int, goal: ScoreGoal, earliest_s: float, time_s: float, is_swapped: bool
-) -> SeenGoal:
-    after, before = (goal.left, goal.right), _before(goal)
-    team = _SIDES[goal.side]
-    if is_swapped:
-        after, before, team = after[::-1], before[::-1], _OTHER[team]
-    return SeenGoal(half, earliest_s, time_s, team, before, after, goal.confidence)
-
-
-def _before(goal: ScoreGoal) -> tuple[int, int]:
-    """Return the score, left and right, before a goal."""
-    is_left = goal.side == "left"
-    return goal.left - is_left, goal.right - (not is_left)
-
-
-def covered_by(
-    readings: Mapping[Path, Path],
-    boards: Mapping[Path, Scoreboard],
-    halves: Mapping[int, HalfVideo],
-) -> list[Covered]:
+def covered_by(known: Mapping[int, Sequence[ScoreAt]]) -> list[Covered]:
     """Return the stretches of the halves in which every goal is one that the score shows.
 
-    `readings` are the files of `touchline scoreboard`. A stretch reaches from the first reading of the
-    score to the last one, less the time that the score bug may lag; it begins with the half where
-    the first score is that at the end of the half before (0-0 in half 1).
+    `known` has the readings of the score in each half (see `scores_in`), in the order of the halves. A
+    stretch reaches from the first one to the last one, less the time that the score bug may lag; it
+    begins with the half where the first score is that at the end of the half before (0-0 in half 1).
     """
     stretches: list[Covered] = []
     last: tuple[int, int] | None = (0, 0)
-    for number, half in sorted(halves.items()):
-        scores = _scores_in(readings, boards, half)
+    for number, scores in known.items():
         if not scores:
             last = None
             continue
@@ -188,25 +178,41 @@ def covered_by(
 
 
 def unseen_goals(
-    readings: Mapping[Path, Path],
-    boards: Mapping[Path, Scoreboard],
-    halves: Mapping[int, HalfVideo],
+    known: Mapping[int, Sequence[ScoreAt]], halves: Mapping[int, HalfVideo]
 ) -> list[str]:
     """Return a sentence for each half that begins with another score than the one before ended with."""
     messages: list[str] = []
     before: tuple[int, tuple[int, int]] | None = None
-    for number, half in sorted(halves.items()):
-        scores = _scores_in(readings, boards, half)
+    for number, scores in known.items():
         if not scores:
             continue
         first = scores[0][1]
-        if before and before[1] != first and half.video != halves[before[0]].video:
-            ended, began = ("{}-{}".format(*score) for score in (before[1], first))
+        if before and before[1] != first and halves[number].video != halves[before[0]].video:
+            ended, began = map(written_score, (before[1], first))
             messages.append(
                 f"The score is {ended} at the end of half {before[0]} and {began} at the start of "
                 f"half {number}: goals between them are in no video."
             )
         before = number, scores[-1][1]
+    return messages
+
+
+def _contradictions(given: Mapping[int, HalfVideo], boards: Mapping[Path, Scoreboard]) -> list[str]:
+    """Return a sentence for each half that the user gave and that is another one by its clock."""
+    messages = []
+    for number, half in given.items():
+        board = boards.get(half.video) if half.video else None
+        end_s = half.start_s + half.duration_s
+        shown = {
+            clock.half: min(end_s, clock.end_s) - max(half.start_s, clock.start_s)
+            for clock in (board.halves if board else ())
+        }
+        longest = max(shown, key=lambda one: shown[one], default=number)
+        if longest != number and shown[longest] > 0:
+            messages.append(
+                f"The part that --halves gives as half {number} is half {longest} by the match clock; it "
+                f"is called half {number}, since the first part is half 1, the next half 2."
+            )
     return messages
 
 
@@ -229,10 +235,13 @@ def _unread(covered: list[Covered], halves: Mapping[int, HalfVideo]) -> list[str
     return messages
 
 
-def _scores_in(
+def scores_in(
     readings: Mapping[Path, Path], boards: Mapping[Path, Scoreboard], half: HalfVideo
-) -> list[tuple[float, tuple[int, int]]]:
-    """Return the readings of the score in a half that fit to its goals: (second of the half, score)."""
+) -> list[ScoreAt]:
+    """Return the readings of the score in a half that fit to its goals.
+
+    `readings` are the files of `touchline scoreboard`, `boards` what they say, by video.
+    """
     if half.video is None or half.video not in readings:
         return []
     end_s = half.start_s + half.duration_s
@@ -251,47 +260,7 @@ def _scores_in(
     scores = []
     for time_s, score in rows:
         before = [(goal.left, goal.right) for goal in goals if goal.time_s <= time_s][-1:]
-        after = [_before(goal) for goal in goals if goal.earliest_s >= time_s][:1]
+        after = [goal.before for goal in goals if goal.earliest_s >= time_s][:1]
         if score in (before + after if goals else [usual[0][0]]):
             scores.append((time_s - half.start_s, score))
     return scores
-
-
-def names_on(boards: Mapping[Path, Scoreboard]) -> dict[str, str]:
-    """Return the names on the score bug by side; empty where they were not read or differ."""
-    names = {board.names for board in boards.values() if all(board.names)}
-    if len(names) != 1:
-        return {}
-    left, right = next(iter(names))
-    return {HOME: left or "", AWAY: right or ""}
-
-
-def is_swapped(clubs: Mapping[str, str], names: Mapping[str, str]) -> bool:
-    """Say whether the names on the score bug fit to the clubs only the other way round.
-
-    A name fits to a club if its letters stand in the club's name in this order, from the first
-    letter of a word on, as in ATM for Atlético Madrid.
-    """
-    if not clubs or not names:
-        return False
-    straight = [_abbreviates(names[side], clubs[side]) for side in (HOME, AWAY)]
-    crossed = [_abbreviates(names[_OTHER[side]], clubs[side]) for side in (HOME, AWAY)]
-    return sum(crossed) > sum(straight)
-
-
-def name_clubs(names: Mapping[str, str], words: Collection[str]) -> dict[str, str]:
-    """Return the clubs by side, as the score bug names them, or as words of a query spell them out.
-
-    So "Brazil" is the home team where the score bug has BRA on the left, and not both fit.
-    """
-    clubs = dict(names)
-    for word in words:
-        fitting = [side for side, name in names.items() if _abbreviates(name, word)]
-        if len(fitting) == 1 and len(word) > len(names[fitting[0]]):
-            clubs[fitting[0]] = word
-    return clubs
-
-
-def _abbreviates(name: str, club: str) -> bool:
-    letters = [re.escape(letter) for letter in name.casefold() if letter.isalnum()]
-    return bool(letters) and bool(re.search(r"\b" + ".*?".join(letters), club.casefold()))

@@ -27,7 +27,8 @@ from tqdm import tqdm
 from touchline.core.digest import digest
 from touchline.core.files import checksum, write_text
 from touchline.core.problems import InputError
-from touchline.data.transcripts import Line, drop_repeats, format_json, format_srt
+from touchline.data.loops import drop_repeats
+from touchline.data.transcripts import Line, format_json, format_srt
 from touchline.own import whisper
 from touchline.own.sound import RATE, SoundBuffer, read_sound
 from touchline.own.stretches import Stretch, StretchFolder, language_of, note_of

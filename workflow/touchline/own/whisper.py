@@ -117,7 +117,8 @@ def _fetch(model: str) -> Path:
         raise InputError(
             f"the weights of Whisper {model} cannot be fetched from the Hugging Face hub "
             f"({quoted(reason)}). Run this once with a network, or copy a folder of weights here (such "
-            f"as Systran/faster-whisper-base of the hub) and name it as the model. {_INSTEAD}"
+            f"as Systran/faster-whisper-base of the hub) and name it (--whisper of touchline reel, --model of "
+            f"touchline transcribe, transcribe.model of a study). {_INSTEAD}"
         ) from error
 
 

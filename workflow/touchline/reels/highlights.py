@@ -16,7 +16,7 @@ import polars as pl
 
 from touchline.core import cli, clock, schema
 from touchline.core.files import atomic_folder, write_text
-from touchline.data.match_names import written_name
+from touchline.data.match_names import teams, written_name
 from touchline.evaluation.matching import answer_intervals
 from touchline.evaluation.thresholds import read_thresholds
 from touchline.reels import edit_lists
@@ -24,10 +24,11 @@ from touchline.reels.clips import Clip, find_clips
 from touchline.reels.cutting.reel_cutter import HalfVideo, Videos, cut_reel
 from touchline.reels.cutting.stills import write_half_posters, write_stills
 from touchline.reels.edit_lists import EditEntry
-from touchline.reels.hits import Hit
+from touchline.reels.hits import Hit, with_score
 from touchline.reels.query import Query
 from touchline.reels.reel_settings import ReelSettings, add_settings, settings_from
 from touchline.report.qualitative import commentary_of, nearest_lines
+from touchline.scoreboard import result
 
 # A half of the command's --halves, as JSON schema.
 _HALF = {
@@ -153,6 +154,10 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--threshold", type=float, default=0.0, help="of all actions, without --thresholds"
     )
+    parser.add_argument(
+        "--scoreboards", type=Path, nargs="*", default=[], metavar="PARQUET",
+        help="what touchline scoreboard read in the match's videos: whose goals they are",
+    )  # fmt: skip
     add_settings(parser)
     parser.add_argument("--folder", type=Path, required=True, help="to write")
     args = parser.parse_args(argv)
@@ -166,9 +171,13 @@ def main(argv: list[str]) -> None:
     answers = schema.read(args.answers, schema.PREDICTIONS).with_columns(match=pl.lit(args.match))
     clip_settings, reel_settings = settings_from(args)
     lines = commentary_of(samples)
+    intervals = answer_intervals(answers)
+    if args.scoreboards:
+        boards = [result.load(path) for path in args.scoreboards]
+        intervals = with_score(intervals, boards, teams(args.match))
     clips, messages = find_clips(
         query,
-        answer_intervals(answers),
+        intervals,
         set(samples["action"]),
         {number: half.duration_s for number, half in halves.items()},
         clip_settings,

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 import polars as pl
 
 from touchline.core.intervals import INTERVAL_S
-from touchline.data.match_names import AWAY, HOME
+from touchline.data.match_names import (
+    AWAY,
+    HOME,
+    OTHER,
+    Score,
+    home_first,
+    is_swapped,
+    names_by_side,
+)
+from touchline.models.scoreboard import GOAL, moment_s
+from touchline.scoreboard.result import Scoreboard
 
 # An answer is attributed to a team that the commentary names this near to it.
 NAMED_WITHIN_S = 10.0
@@ -17,8 +27,6 @@ _SCORE = re.compile(r"(\d{1,3})-(\d{1,3})")
 # such as "1-0" (the home team's goals first), the team, home or away, and what it was read from.
 EVIDENCE_COLUMNS = ("score_before", "score_after", "team", "source")
 READ_FROM = "score bug"  # where the table does not say what the evidence was read from
-
-Score = tuple[int, int]  # goals of the home team, goals of the away team
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,33 @@ def written_score(score: Sequence[int], dash: str = "-") -> str:
     return dash.join(map(str, score))
 
 
+def with_score(
+    answers: pl.DataFrame, boards: Sequence[Scoreboard], clubs: Mapping[str, str]
+) -> pl.DataFrame:
+    """Return a study's answers with what the score bugs of the match say (`EVIDENCE_COLUMNS`).
+
+    `boards` are those of the halves' videos. An answer "goal" gets the score of the goal that is
+    nearest to it; `clubs`, by side, tell which side of the score bug is the home team's.
+    """
+    swapped = is_swapped(clubs, names_by_side(boards))
+    goals = [goal for board in boards for goal in board.goals]
+    rows = []
+    for half, action, start_s, end_s in answers.select(
+        "half", "action", "start_s", "end_s"
+    ).iter_rows():
+        middle_s = (start_s + end_s) / 2
+        near = [goal for goal in goals if action == GOAL and goal.half == half]
+        goal = min(near, key=lambda goal: abs(moment_s(goal) - middle_s), default=None)
+        if goal is None or abs(moment_s(goal) - middle_s) > INTERVAL_S:
+            rows.append(dict.fromkeys(EVIDENCE_COLUMNS))
+            continue
+        before, after, team = home_first(goal, swapped)
+        values = written_score(before), written_score(after), team, READ_FROM
+        rows.append(dict(zip(EVIDENCE_COLUMNS, values, strict=True)))
+    evidence = pl.DataFrame(rows, schema=dict.fromkeys(EVIDENCE_COLUMNS, pl.String))
+    return pl.concat([answers, evidence], how="horizontal")
+
+
 def of_team(
     team: str,
     hits: Sequence[tuple[int, Hit]],
@@ -100,8 +135,8 @@ def of_team(
 ) -> tuple[list[tuple[int, Hit]], list[str]]:
     """Return the answers of a team (home, away or a club's name), and messages for the user.
 
-    `clubs` are the names of the clubs by side, as far as they are known. Whose action it is, is told by the answer's evidence; where there is none, by the names in the
-    commentary near to it.
+    `clubs` are the names of the clubs by side, as far as they are known. Whose action it is, is told
+    by the answer's evidence; where there is none, by the names in the commentary near to it.
     """
     side = team if team in (HOME, AWAY) else _side_of(team, clubs)
     if side is None:
@@ -142,10 +177,7 @@ def _of_named_team(
         return list(hits), [
             "Without commentary an action cannot be attributed to a team: both teams are shown."
         ]
-    name, opponent = (
-        clubs[side].casefold(),
-        clubs.get(AWAY if side == HOME else HOME, "").casefold(),
-    )
+    name, opponent = clubs[side].casefold(), clubs.get(OTHER[side], "").casefold()
     words = {word for word in name.split() if len(word) >= SHORTEST_TEAM_WORD} or {name}
     words = {word for word in words if word not in opponent.split()} or words
     named = [(half, hit) for half, hit in hits if _is_named(words, half, hit, lines)]

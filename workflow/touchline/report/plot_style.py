@@ -26,8 +26,10 @@ def colours(models: list[str], baselines: list[str]) -> dict[str, str]:
 
 
 def shapes(models: list[str], baselines: list[str]) -> dict[str, str]:
-    """Return the Vega shape of each model."""
-    return _assign(models, baselines, SHAPES, BASELINE_SHAPE)
+    """Return the Vega shape of each model; those with the same colour have different ones."""
+    rounds = (SHAPES[number % len(SHAPES) :] + SHAPES for number in range(len(SHAPES)))
+    shifted = tuple(shape for shapes in rounds for shape in shapes[: len(COLOURS)])
+    return _assign(models, baselines, shifted, BASELINE_SHAPE)
 
 
 def _assign(

@@ -17,9 +17,10 @@ from touchline.scoreboard.readings import ClockText, FrameText
 _SAME = 0.33  # heights between digits of one cell in different frames
 _LEAST_SHARE = 0.2  # of frames in which a cell was read
 _LEAST_FRAMES = 3
-_SEPARATORS = " -–—:|.,/\\()[]·•+"
 _FARTHEST = 16.0  # heights between the two cells
 _MOST_DIGITS = 60  # places of digits that are compared
+_MARGIN = 0.15  # heights around the clock's box in which digits are the clock's
+_WORD = 1.45  # times the distance between letters, within which a digit is one of a word
 _NAME = 2  # letters of a name at least
 
 
@@ -64,22 +65,25 @@ def _digits(
     """Return the digits of a line, (x, y, digit), without those of the clock and of long numbers."""
     if not line.at:
         return []
+    left, right = clock.x - _MARGIN * clock.h, clock.x + clock.w + _MARGIN * clock.h
     taken = [
         (found.start, found.end)
         for found in texts.find_clocks(line.text)
-        if found.trust >= 0.5 and found.unit_s == 1.0
+        if left < float(np.mean(line.at[found.start : found.end])) < right
     ]
-    margin = 0.1 * clock.h
     inside_y = abs(line.y + line.h / 2 - clock.y - clock.h / 2) < 0.6 * clock.h
     found = []
     text = "".join(
         " " if any(first <= k < last for first, last in taken) else character
         for k, character in enumerate(line.text)
     )
-    for start, end in _numbers(text):
+    pitch = _pitch(line)
+    for start, end in texts.find_numbers(text):
+        if pitch is not None:
+            start, end = _without_letters(line, start, end, _WORD * pitch)
         for k in range(start, end):
             x, y = line.at[k], line.y + line.h / 2
-            if inside_y and clock.x - margin < x < clock.x + clock.w + margin:
+            if inside_y and left < x < right:
                 continue
             digit = texts.to_number(line.text[k])
             if digit is not None:
@@ -87,25 +91,26 @@ def _digits(
     return found
 
 
-def _numbers(text: str) -> list[tuple[int, int]]:
-    """Return the spans of numbers of one or two digits, and of single letters that may be digits."""
-    spans, k = [], 0
-    while k < len(text):
-        end = k
-        while end < len(text) and text[end].isdigit() and text[end].isascii():
-            end += 1
-        if end > k:
-            if end - k <= 2 and (k == 0 or text[k - 1] != "+"):
-                spans.append((k, end))
-            k = end
-            continue
-        alone = (k == 0 or text[k - 1] in _SEPARATORS) and (
-            k + 1 == len(text) or text[k + 1] in _SEPARATORS
-        )
-        if alone and text[k] in "OoDQIl":
-            spans.append((k, k + 1))
-        k += 1
-    return spans
+def _pitch(line: Line) -> float | None:
+    """Return the distance between neighbouring letters of a line, px; None without such."""
+    pairs = zip(line.text, line.text[1:], line.at, line.at[1:], strict=False)
+    steps = [b - a for first, second, a, b in pairs if first.isalpha() and second.isalpha()]
+    return float(np.median(steps)) if steps else None
+
+
+def _without_letters(line: Line, start: int, end: int, nearest: float) -> tuple[int, int]:
+    """Return the span of a number without what stands as near to a word as its letters do.
+
+    The O of a name may be read as 0, in its place in the word.
+    """
+    text, at = line.text, line.at
+    if end < len(text) and text[end].isalpha():
+        while end > start and at[end] - at[end - 1] < nearest:
+            end -= 1
+    if start and text[start - 1].isalpha():
+        while start < end and at[start] - at[start - 1] < nearest:
+            start += 1
+    return start, end
 
 
 def find_cells(
@@ -184,7 +189,7 @@ def _rank(a: _Candidate, b: _Candidate, height: float, frames: int) -> float:
     stacked = abs(across) < 0.7 and 0.8 < down < 2.6
     if not (beside or stacked):
         return 0.0
-    both, wrong = 0, 0.0
+    wrong = 0.0
     both = sum(x is not None and y is not None for x, y in zip(a[2], b[2], strict=True))
     if both < max(2, 0.5 * _LEAST_SHARE * frames):
         return 0.0
@@ -252,7 +257,7 @@ def _words(line: Line) -> list[tuple[float, float, str]]:
     text = line.text
     for k in range(len(text) + 1):
         if k == len(text) or text[k].isdigit() or text[k] in "-–—:|+/":
-            word = text[start:k].strip(_SEPARATORS)
+            word = text[start:k].strip(texts.SEPARATORS)
             if sum(c.isalpha() for c in word) >= _NAME:
                 words.append(((line.at[start] + line.at[k - 1]) / 2, line.y + line.h / 2, word))
             start = k + 1

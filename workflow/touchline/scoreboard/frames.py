@@ -37,7 +37,7 @@ class Frames:
         shown = shown_size(first.frame, first.pixel_aspect)
         scale = min(1.0, LONGEST_SIDE / max(shown))
         # The size of the pictures that are read, and px of the source by px of these.
-        self.size = tuple(max(32, round(side * scale)) for side in shown)
+        self.size = max(32, round(shown[0] * scale)), max(32, round(shown[1] * scale))
         self._scale = upright[0] / self.size[0], upright[1] / self.size[1]
         self.source_size = upright
 

@@ -17,6 +17,7 @@ MOST = 20  # goals of one side
 _RISE, _FURTHER, _FURTHER_UNSEEN, _FALL = 2.0, 2.5, 0.5, 3.0
 _NOT_ZERO = 1.0  # cost of a score at the start that is not 0
 _SEEN_S = 25.0  # a change between readings this close was seen
+_DOUBTFUL = 0.5  # weight of a reading that is worth a closer look
 _SUPPORT = 6  # readings after a change that its confidence is computed from
 
 
@@ -81,6 +82,18 @@ def changes(readings: Sequence[ScoreReading]) -> list[tuple[float, float]]:
         course = find_course(values, weights, [r.time_s for r in readings])
         for k in np.flatnonzero(np.diff(course)) + 1:
             spans.add(_span(readings, values, course, int(k)))
+    return sorted(spans)
+
+
+def doubts(readings: Sequence[ScoreReading]) -> list[tuple[float, float]]:
+    """Return the spans around readings that differ from the course: misread, or of a short score."""
+    spans = set()
+    for values, weights in _sides(readings):
+        course = find_course(values, weights, [r.time_s for r in readings])
+        for k, (value, weight) in enumerate(zip(values, weights, strict=True)):
+            if value is not None and value != course[k] and weight >= _DOUBTFUL:
+                before, after = readings[max(0, k - 1)], readings[min(len(values) - 1, k + 1)]
+                spans.add((before.time_s, after.time_s))
     return sorted(spans)
 
 

@@ -6,14 +6,19 @@ from itertools import pairwise
 
 import numpy as np
 
-from touchline.scoreboard.clock_fit import ClockLine
+from touchline.scoreboard import texts
+from touchline.scoreboard.clock_fit import LEAST_READINGS, ClockLine, counts_down, fit_lines
+from touchline.scoreboard.readings import ClockText, FrameText
 
 STARTS_S = {1: 0.0, 2: 2700.0, 3: 5400.0, 4: 6300.0}  # what the clock shows at the kick-offs
 _LEAST_SHARE = 0.08  # readings of a half's clock, by those of the clock with most
 _SIMULTANEOUS = 0.3  # share of the readings of a line at the time of another that drops it
 _REPEATED_S = 240.0  # two halves that show this much of the same minutes restart the clock
 _STEP_S = 2.0  # jump of the clock within a half that is worth a sentence
-_LONGEST_ADDED_S = 1500.0  # of a clock that stands still at the end of a half
+_TRUSTED = 0.5  # of a reading of a clock of seconds
+_FEWER = 3  # times the frames that a clock of minutes needs to be taken instead of one of seconds
+_COLUMN, _MOVED = 1.2, 8.0  # heights of a clock to the side, and up or down, that it may be moved
+_MOST_PLACES = 8
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,96 @@ class Half:
     def main(self) -> ClockLine:
         """The line with most readings."""
         return max(self.lines, key=lambda line: len(line.used))
+
+
+def fit_clock(
+    frames: Sequence[FrameText],
+) -> tuple[list[ClockLine], float, ClockText | None]:
+    """Return the lines of the clock, the unit that it counts in, and its place.
+
+    The indices that a line has are those of frames. The place is None for a clock of seconds, which
+    needs none; numbers that may be minutes are in many places, of which that with the best lines is
+    the clock.
+    """
+    seconds = _lines_of(_candidates(frames, 1.0, _TRUSTED))
+    best, place, most = seconds, None, 0.0
+    minutes = _candidates(frames, texts.MINUTE_S, 0.0)
+    for one in _places(minutes):
+        there = [found for found in minutes if _is_near(found[2], one, 1.0)]
+        lines = _lines_of(there)
+        used = {int(k) for line in lines for k in line.used}
+        trust = sum(max(clock.trust for k, _, clock in there if k == frame) for frame in used)
+        enough = not seconds or len(used) > _FEWER * len(seconds[0].used)
+        if lines and enough and trust > most:
+            best, place, most = lines, one, trust
+    return best, 1.0 if place is None else texts.MINUTE_S, place
+
+
+def is_above_or_below(clock: ClockText, place: ClockText) -> bool:
+    """Say whether a clock is where one at a place may be moved to by an advertisement."""
+    return _is_near(clock, place, _MOVED)
+
+
+def has_countdown(frames: Sequence[FrameText]) -> bool:
+    """Say whether the clock of the frames counts down."""
+    found = _candidates(frames, 1.0, _TRUSTED)
+    if not found:
+        return False
+    times_s, clocks_s, _, numbers = _columns(found)
+    return counts_down(times_s, clocks_s, numbers)
+
+
+_Found = tuple[int, float, ClockText]  # number and time of a frame, and what may be its clock
+
+
+def _candidates(frames: Sequence[FrameText], unit_s: float, least: float) -> list[_Found]:
+    """Return the readings that may be a clock of a unit; `least` is the trust that they need."""
+    return [
+        (k, frame.time_s, clock)
+        for k, frame in enumerate(frames)
+        for clock in frame.clocks
+        if clock.trust >= least and (clock.unit_s == unit_s or clock.added_s is not None)
+    ]
+
+
+def _columns(found: list[_Found]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return times, clocks, units (s) and frames of readings, each (N,)."""
+    return (
+        np.array([time_s for _, time_s, _ in found]),
+        np.array([clock.clock_s for _, _, clock in found]),
+        np.array([clock.unit_s for _, _, clock in found]),
+        np.array([k for k, _, _ in found], int),
+    )
+
+
+def _lines_of(found: list[_Found]) -> list[ClockLine]:
+    if len(found) < LEAST_READINGS:
+        return []
+    times_s, clocks_s, units_s, numbers = _columns(found)
+    return [
+        ClockLine(line.slope, line.middle_s, line.offset_s, numbers[line.used])
+        for line in fit_lines(times_s, clocks_s, units_s, numbers)
+    ]
+
+
+def _places(found: list[_Found]) -> list[ClockText]:
+    """Return the places in which most readings are, one reading of each."""
+    left = list(found)
+    places: list[ClockText] = []
+    while len(left) >= LEAST_READINGS and len(places) < _MOST_PLACES:
+        # The place of a trusted reading is better than that of a bare number.
+        sample = sorted(left, key=lambda one: -one[2].trust)[:: max(1, len(left) // 20)]
+        best = max(sample, key=lambda one: sum(_is_near(o[2], one[2], 1.0) for o in left))
+        places.append(best[2])
+        left = [one for one in left if not _is_near(one[2], best[2], 1.0)]
+    return places
+
+
+def _is_near(clock: ClockText, place: ClockText, rows: float) -> bool:
+    """Say whether a clock is in the column of a place, and at most so many heights from it."""
+    dx = clock.x + clock.w / 2 - place.x - place.w / 2
+    dy = clock.y + clock.h / 2 - place.y - place.h / 2
+    return abs(dx) < _COLUMN * place.h and abs(dy) < rows * place.h
 
 
 def find_halves(

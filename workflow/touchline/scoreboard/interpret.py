@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from touchline.scoreboard import texts
-from touchline.scoreboard.clock_fit import ClockLine, counts_down, fit_lines
 from touchline.scoreboard.find_bug import (
     Bug,
     Cell,
@@ -16,15 +15,16 @@ from touchline.scoreboard.find_bug import (
     usual_place,
 )
 from touchline.scoreboard.goals import MOST, ScoreReading
-from touchline.scoreboard.halves import STARTS_S, Half, find_halves
+from touchline.scoreboard.halves import STARTS_S, Half, find_halves, fit_clock, is_above_or_below
 from touchline.scoreboard.ocr import TextReader
 from touchline.scoreboard.readings import ClockText, FrameText
 
 _TRUSTED = 0.5
 _SLACK_S = 0.6  # of a reading from the clock of its half
 _AFTER_LAST_S = 90.0  # that a half's clock may be read after the readings it was fitted to
-_LONGEST_ADDED_S = 1500.0
-_FEWER = 3  # times the frames that a clock of minutes needs to be taken instead of one of seconds
+_LONGEST_ADDED_S = 1500.0  # of a clock that stands still at the end of a half
+_CERTAIN = 3.0  # weight of the score at the kick-off
+_PERSISTENT = 0.4  # share of frames in which a text of the score bug is
 
 
 @dataclass
@@ -46,14 +46,18 @@ class Interpretation:
         """Return the indices of the frames whose clock is that of a half."""
         return [k for k, half in enumerate(self.half_of) if half is not None]
 
+    def in_half(self, number: int) -> list[int]:
+        """Return the indices of the frames whose clock is that of one half, by its index."""
+        return [k for k, half in enumerate(self.half_of) if half == number]
+
     def residual_s(self, k: int) -> float | None:
         """Return the distance of a frame's clock from that of its half; None for a stopped clock."""
         half, clock = self.half_of[k], self.chosen[k]
         if half is None or clock is None:
             return None
         time_s = self.frames[k].time_s
-        line = _line_at(self.halves[half], time_s)
-        error_s = float(clock.clock_s + clock.unit_s / 2 - line.clock_s(time_s))
+        expected_s = self.halves[half].main.clock_s(time_s)
+        error_s = float(clock.clock_s + clock.unit_s / 2 - expected_s)
         if abs(error_s) > clock.unit_s / 2 + 2 * _SLACK_S:
             return None
         beyond_s = max(0.0, abs(error_s) - (clock.unit_s - 1) / 2)  # a minute has no error inside
@@ -69,12 +73,14 @@ def interpret(
     """
     result = Interpretation(sorted(frames, key=lambda frame: frame.time_s))
     times_s = np.array([frame.time_s for frame in result.frames])
-    lines, unit_s = _fit(result.frames)
+    lines, unit_s, place = fit_clock(result.frames)
     result.halves, result.oddities = find_halves(lines, times_s, half)
     result.chosen = [None] * len(times_s)
     result.half_of = [None] * len(times_s)
     for k, frame in enumerate(result.frames):
-        result.half_of[k], result.chosen[k] = _place_in_half(frame, result.halves, times_s, unit_s)
+        result.half_of[k], result.chosen[k] = _place_in_half(
+            frame, result.halves, times_s, unit_s, place
+        )
     _add_stopped(result)
     inside = result.in_halves()
     if inside and bug is None:
@@ -87,55 +93,12 @@ def interpret(
     return result
 
 
-def has_countdown(frames: Sequence[FrameText]) -> bool:
-    """Say whether the clock of the frames counts down."""
-    rows = _candidates(frames, 1.0, _TRUSTED)
-    return len(rows) > 0 and counts_down(rows[:, 0], rows[:, 1], rows[:, 3])
-
-
-def _fit(frames: Sequence[FrameText]) -> tuple[list[ClockLine], float]:
-    """Return the lines of the clock and the unit that it counts in.
-
-    The indices that a line has are those of frames.
-    """
-    best: tuple[list[ClockLine], float] = [], 1.0
-    for unit_s in (1.0, texts.MINUTE_S):
-        least = _TRUSTED if unit_s == 1.0 else 0.0
-        rows = _candidates(frames, unit_s, least)
-        if not len(rows):
-            continue
-        times_s, clocks_s, units_s, numbers = rows.T
-        lines = fit_lines(times_s, clocks_s, units_s, numbers.astype(int))
-        lines = [
-            ClockLine(line.slope, line.middle_s, line.offset_s, numbers[line.used].astype(int))
-            for line in lines
-        ]
-        if lines and (not best[0] or len(lines[0].used) > _FEWER * len(best[0][0].used)):
-            best = lines, unit_s
-    return best
-
-
-def _candidates(frames: Sequence[FrameText], unit_s: float, least: float) -> np.ndarray:
-    """Return the readings that may be the clock: (N, 4) time, clock, unit (all s), frame.
-
-    `least` is the trust that they need.
-    """
-    rows = [
-        (frame.time_s, clock.clock_s, clock.unit_s, k)
-        for k, frame in enumerate(frames)
-        for clock in frame.clocks
-        if clock.trust >= least and (clock.unit_s == unit_s or clock.added_s is not None)
-    ]
-    return np.array(rows, float).reshape(-1, 4)
-
-
-def _line_at(half: Half, time_s: float) -> ClockLine:
-    """Return the line of a half at a time: the last one that has started."""
-    return half.lines[0] if len(half.lines) == 1 else half.main
-
-
 def _place_in_half(
-    frame: FrameText, halves: Sequence[Half], times_s: np.ndarray, unit_s: float
+    frame: FrameText,
+    halves: Sequence[Half],
+    times_s: np.ndarray,
+    unit_s: float,
+    place: ClockText | None,
 ) -> tuple[int | None, ClockText | None]:
     """Return the half that a frame's clock belongs to, and that clock."""
     best: tuple[float, int, ClockText] | None = None
@@ -146,6 +109,8 @@ def _place_in_half(
                 continue
             for clock in frame.clocks:
                 if clock.unit_s != unit_s and clock.added_s is None:
+                    continue
+                if place is not None and not is_above_or_below(clock, place):
                     continue
                 error_s = float(line.clock_s(frame.time_s)) - clock.clock_s
                 distance = abs(error_s - clock.unit_s / 2)
@@ -160,7 +125,7 @@ def _add_stopped(result: Interpretation) -> None:
     """Add the frames at the end of a half whose clock stands still at 45:00 and the like."""
     times_s = [frame.time_s for frame in result.frames]
     for number, half in enumerate(result.halves):
-        mine = [k for k, h in enumerate(result.half_of) if h == number]
+        mine = result.in_half(number)
         if not mine:
             continue
         stop_s = next((s for s in (*STARTS_S.values(), 7200.0) if s > half.zero_s), 7200.0)
@@ -175,6 +140,37 @@ def _add_stopped(result: Interpretation) -> None:
                 dx, dy = shift_of(clock, usual, height)
                 if clock.clock_s == stop_s and dx == dy == 0 and clock.trust >= _TRUSTED:
                     result.half_of[k], result.chosen[k] = number, clock
+
+
+def find_box(
+    found: Interpretation, bug: Bug, size: tuple[int, int]
+) -> tuple[float, float, float, float]:
+    """Return the box (x, y, w, h) of the score bug in pictures of a size (width, height), px.
+
+    It contains the clock, the cells of the score and the texts that many frames have there.
+    """
+    counts = np.zeros(size[::-1])
+    number = 0
+    for k in found.in_halves():
+        clock = found.chosen[k]
+        if clock is None or shift_of(clock, bug.clock, bug.height) != (0.0, 0.0):
+            continue
+        number += 1
+        shown = np.zeros(counts.shape, bool)
+        for line in found.frames[k].lines:
+            shown[int(line.y) : int(line.y + line.h), int(line.x) : int(line.x + line.w)] = True
+        counts += shown
+    down, across = np.nonzero(counts >= max(1.0, _PERSISTENT * number))
+    half = bug.height / 2
+    points = [(bug.clock[0] - 2 * half, bug.clock[1] - half)]
+    points += [(bug.clock[0] + 2 * half, bug.clock[1] + half)]
+    for cell in (bug.left, bug.right):
+        if cell is not None:
+            points += [(cell.x - half, cell.y - half), (cell.x + half, cell.y + half)]
+    x = np.concatenate([[point[0] for point in points], across])
+    y = np.concatenate([[point[1] for point in points], down])
+    left, top = float(x.min()), float(y.min())
+    return left, top, float(x.max()) - left, float(y.max()) - top
 
 
 class ScoreReader:
@@ -224,8 +220,15 @@ class ScoreReader:
 
 
 def read_scores(result: Interpretation, reader: ScoreReader) -> list[ScoreReading]:
-    """Return the score of each frame in a half, in the order of the match."""
+    """Return the score of each frame in a half, in the order of the match.
+
+    A kick-off of half 1 in the video is a reading too: the score is 0-0 then.
+    """
     readings = []
+    for half_one in result.halves:
+        kick_off_s = half_one.lines[0].time_s(half_one.zero_s)
+        if half_one.number == 1 and kick_off_s >= 0:
+            readings.append(ScoreReading(kick_off_s, 1, 0, 0, _CERTAIN, _CERTAIN))
     order = sorted(
         result.in_halves(),
         key=lambda k: (result.halves[result.half_of[k] or 0].number, result.frames[k].time_s),

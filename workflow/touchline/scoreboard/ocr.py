@@ -3,6 +3,8 @@
 Nothing is downloaded: the networks are opened as files of the installed package.
 """
 
+import ctypes
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +13,7 @@ import numpy as np
 from touchline.core.problems import InputError
 
 _NETWORKS = {"Det": "PP-OCRv6_det_small.onnx", "Rec": "PP-OCRv6_rec_small.onnx"}
+_M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 4 * 2**20  # of glibc's malloc.h; bytes
 _HEIGHT = 48  # px, of a line that is recognised
 _WIDTH_STEP = 64  # px: the runtime keeps memory for every width that it has seen
 _LEAST_RATIO, _MOST_RATIO = 1.4, 30.0  # width by height of a line that is recognised
@@ -32,6 +35,16 @@ class Line(NamedTuple):
     at: tuple[float, ...]
 
 
+def _give_memory_back() -> None:
+    """Let glibc return the networks' large blocks to the system when they are freed.
+
+    It raises the size of such blocks as it goes, and the memory of whole pictures then stays in
+    pieces: up to 650 MB instead of 300.
+    """
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+
+
 class TextReader:
     """Finds lines of text in pictures, (H, W, 3) uint8 in the order blue, green, red, and reads them."""
 
@@ -39,6 +52,7 @@ class TextReader:
         """Load the networks; raise ModuleNotFoundError where RapidOCR is not installed."""
         import rapidocr
 
+        _give_memory_back()
         folder = Path(rapidocr.__file__).parent / "models"
         settings: dict[str, Any] = {
             "Global.log_level": "error",

@@ -76,16 +76,27 @@ class FrameReader:
         self._seen: list[tuple[float, ClockText]] = []
         self._followed: tuple[float, ClockText] | None = None
         self._predict: Callable[[float], float] | None = None
+        self._edges: tuple[int, int] | None = None
 
-    def follow(self, place: ClockText, predict: Callable[[float], float]) -> None:
-        """Look at one place from now on, for the clock that `predict` gives for a time of the video."""
+    def follow(
+        self, place: ClockText, predict: Callable[[float], float], bug: tuple[float, float]
+    ) -> None:
+        """Look at one place from now on, for the clock that `predict` gives for a time of the video.
+
+        `bug` is the left and the right edge of the score bug, px.
+        """
         self._followed, self._predict = (0.0, place), predict
+        margin = _MARGIN * place.h
+        self._edges = int(bug[0] - margin), int(bug[1] + margin)
 
     def read(self, time_s: float, picture: np.ndarray) -> FrameText:
         """Return what a picture, (H, W, 3) uint8 blue, green, red, says."""
         if self._followed is not None:
-            box = _band_around(self._followed[1], picture.shape)
-            lines = self._lines(picture, box)
+            x, y, w, h = _band_around(self._followed[1], picture.shape)
+            if self._edges is not None:
+                left, right = max(x, self._edges[0]), min(x + w, self._edges[1])
+                x, w = left, max(1, right - left)
+            lines = self._lines(picture, (x, y, w, h))
             clocks = clock_texts(lines)
             if clock := self._expected(time_s, clocks):
                 return self._with_rows(time_s, picture, lines, clocks, clock)

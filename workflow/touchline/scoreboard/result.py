@@ -56,6 +56,12 @@ class ScoreGoal:
     right: int
     confidence: float
 
+    @property
+    def before(self) -> tuple[int, int]:
+        """The score, left and right, before the goal."""
+        is_left = self.side == "left"
+        return self.left - is_left, self.right - (not is_left)
+
 
 @dataclass(frozen=True)
 class Scoreboard:

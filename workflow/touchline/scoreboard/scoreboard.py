@@ -7,7 +7,7 @@ or, where the clock has no seconds, a minute begins are read in detail.
 """
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,19 +21,23 @@ from touchline.core.problems import NOTED, Problem
 from touchline.scoreboard import goals, interpret, texts
 from touchline.scoreboard.find_bug import find_names, shift_of
 from touchline.scoreboard.frames import Frames
+from touchline.scoreboard.halves import has_countdown
 from touchline.scoreboard.interpret import Interpretation, ScoreReader
 from touchline.scoreboard.ocr import TextReader
 from touchline.scoreboard.preview import write_preview
 from touchline.scoreboard.readings import ClockText, FrameReader, FrameText
 from touchline.scoreboard.result import HalfClock, Scoreboard, save
-from touchline.video.grid import Box
+from touchline.video.frame_reader import VideoError
 
 _FRAMES = 90  # of a short video that are read first, at least
 _LEAST_STEP_S = 2.0
 _DETAIL_S = 0.5  # between frames of a stretch that is read in detail
 _MOST_DETAIL = 60  # frames of such a stretch
+_DOUBT_S, _MOST_DOUBTS = 2.0, 30  # between frames around a reading that differs; such stretches
+_ROUNDS = 3  # of stretches that follow from those before
 _MINUTES = 3  # of which the beginning is read in detail, at each end of a half
-_PERSISTENT = 0.4  # share of frames in which a text of the score bug is
+
+Stretch = tuple[float, float, float]  # start, end, and time between frames, s
 
 
 @dataclass(frozen=True)
@@ -80,13 +84,18 @@ def read_video(
             score_reader = ScoreReader(reader, found.bug)
             scores = interpret.read_scores(found, score_reader)
             if place := _place(found):
-                frame_reader.follow(place, lambda time_s: _clock_at(found, time_s))
-            for start_s, end_s in _details(found, scores, step_s):
-                add(
-                    frames.stretch(start_s, end_s, max(_DETAIL_S, (end_s - start_s) / _MOST_DETAIL))
-                )
-            found = interpret.interpret(list(read.values()), settings.half, found.bug)
-            scores = interpret.read_scores(found, score_reader)
+                x, _, w, _ = interpret.find_box(found, found.bug, frames.size)
+                frame_reader.follow(place, lambda time_s: _clock_at(found, time_s), (x, x + w))
+            done: list[Stretch] = []
+            for _ in range(_ROUNDS):
+                wanted = [s for s in _details(found, scores, step_s) if not _is_done(s, done)]
+                for stretch in wanted:
+                    add(frames.stretch(*stretch))
+                done += wanted
+                found = interpret.interpret(list(read.values()), settings.half, found.bug)
+                scores = interpret.read_scores(found, score_reader)
+                if not wanted:
+                    break
         else:
             scores = []
         board = _conclude(found, scores, frames, settings, str(video))
@@ -107,7 +116,7 @@ def _clock_at(found: Interpretation, time_s: float) -> float:
     """Return what the clock should show at a time: that of the nearest half."""
 
     def distance(number: int) -> float:
-        times = [found.frames[k].time_s for k in found.in_halves() if found.half_of[k] == number]
+        times = [found.frames[k].time_s for k in found.in_half(number)]
         return max(times[0] - time_s, time_s - times[-1]) if times else float("inf")
 
     nearest = min(range(len(found.halves)), key=distance)
@@ -117,11 +126,13 @@ def _clock_at(found: Interpretation, time_s: float) -> float:
 
 def _details(
     found: Interpretation, scores: list[goals.ScoreReading], step_s: float
-) -> list[tuple[float, float]]:
-    """Return the stretches (start, end) of the video that are read in detail, s."""
+) -> list[Stretch]:
+    """Return the stretches of the video that are read in detail."""
     spans = [(start_s, end_s) for start_s, end_s in goals.changes(scores) if end_s > start_s]
+    doubts = [(start_s, end_s, _DOUBT_S) for start_s, end_s in goals.doubts(scores)]
+    doubts = [doubt for doubt in doubts if doubt[1] - doubt[0] > 2 * _DOUBT_S][:_MOST_DOUBTS]
     for number in range(len(found.halves)):
-        mine = [k for k in found.in_halves() if found.half_of[k] == number]
+        mine = found.in_half(number)
         if not mine:
             continue
         last_s = found.frames[mine[-1]].time_s
@@ -139,7 +150,21 @@ def _details(
             ):
                 minutes.append(span)
         spans += [*minutes[:_MINUTES], *minutes[_MINUTES:][-_MINUTES:]]
-    return sorted(set(spans))
+    details = [
+        (start_s, end_s, max(_DETAIL_S, (end_s - start_s) / _MOST_DETAIL))
+        for start_s, end_s in set(spans)
+        if end_s - start_s > 2 * _DETAIL_S
+    ]
+    return sorted([*details, *doubts])
+
+
+def _is_done(stretch: Stretch, done: Sequence[Stretch]) -> bool:
+    """Say whether a stretch was read as closely already, as part of another."""
+    start_s, end_s, step_s = stretch
+    return any(
+        first_s <= start_s and end_s <= last_s and step <= max(1.0, 2 * step_s)
+        for first_s, last_s, step in done
+    )
 
 
 def _conclude(
@@ -161,7 +186,7 @@ def _conclude(
         )
 
     if not found.halves or found.bug is None:
-        if interpret.has_countdown(found.frames):
+        if has_countdown(found.frames):
             text = "the clock in the picture counts down, which is not supported."
         else:
             text = "no match clock that runs was found in the picture."
@@ -174,7 +199,7 @@ def _conclude(
     ]
     halves = []
     for number, half in enumerate(found.halves):
-        mine = [k for k in found.in_halves() if found.half_of[k] == number]
+        mine = found.in_half(number)
         residuals = [abs(r) for k in mine if (r := found.residual_s(k)) is not None]
         halves.append(
             HalfClock(
@@ -190,11 +215,12 @@ def _conclude(
     texts_of = [found.frames[k] for k in inside]
     clocks = [clock for k in inside if (clock := found.chosen[k])]
     names = find_names(texts_of, clocks, found.bug)
+    box = frames.in_source(*interpret.find_box(found, found.bug, frames.size))
     if found.bug.left is None:
         problems.append(
             problem("the match clock was read, but no score beside it.", "No goals follow from it.")
         )
-        return Scoreboard(tuple(halves), (), names, _box(found, frames), tuple(problems))
+        return Scoreboard(tuple(halves), (), names, box, tuple(problems))
     scored = goals.find_goals(scores)
     for first, second in pairwise(scored):
         if first.time_s == second.time_s and first.earliest_s == second.earliest_s:
@@ -205,36 +231,7 @@ def _conclude(
                     "Their order and times are not known.",
                 )
             )
-    return Scoreboard(tuple(halves), tuple(scored), names, _box(found, frames), tuple(problems))
-
-
-def _box(found: Interpretation, frames: Frames) -> Box | None:
-    """Return the place of the score bug in px of the source: the texts that most frames have there."""
-    bug = found.bug
-    if bug is None:
-        return None
-    counts = np.zeros(frames.size[::-1])
-    number = 0
-    for k in found.in_halves():
-        clock = found.chosen[k]
-        if clock is None or shift_of(clock, bug.clock, bug.height) != (0.0, 0.0):
-            continue
-        number += 1
-        shown = np.zeros(counts.shape, bool)
-        for line in found.frames[k].lines:
-            shown[int(line.y) : int(line.y + line.h), int(line.x) : int(line.x + line.w)] = True
-        counts += shown
-    down, across = np.nonzero(counts >= max(1.0, _PERSISTENT * number))
-    points = [(bug.clock[0] - bug.height, bug.clock[1] - bug.height / 2)]
-    points += [(bug.clock[0] + bug.height, bug.clock[1] + bug.height / 2)]
-    for cell in (bug.left, bug.right):
-        if cell is not None:
-            points += [(cell.x - bug.height / 2, cell.y - bug.height / 2)]
-            points += [(cell.x + bug.height / 2, cell.y + bug.height / 2)]
-    x = np.concatenate([[point[0] for point in points], across])
-    y = np.concatenate([[point[1] for point in points], down])
-    left, top = float(x.min()), float(y.min())
-    return frames.in_source(left, top, float(x.max()) - left, float(y.max()) - top)
+    return Scoreboard(tuple(halves), tuple(scored), names, box, tuple(problems))
 
 
 def _table(found: Interpretation, scores: list[goals.ScoreReading], frames: Frames) -> pl.DataFrame:
@@ -278,12 +275,25 @@ def main(argv: list[str]) -> None:
         "--step-s", type=float, default=Settings.step_s, metavar="S",
         help="seconds between the frames that are read first (%(default)g)",
     )  # fmt: skip
+    parser.add_argument(
+        "--on-problem", choices=["set-aside", "stop"], default="stop",
+        help="stop at a video that cannot be read (the default), or write a file without readings "
+        "that says so",
+    )  # fmt: skip
     args = parser.parse_args(argv)
     settings = Settings(args.step_s, args.half, args.match, cli.given_threads())
-    with tqdm(desc=args.video.name, unit=" s of video", disable=None) as bar:
-        readings, board = read_video(
-            args.video, settings, lambda time_s: bar.update(max(0.0, time_s - bar.n))
-        )
+    try:
+        with tqdm(desc=args.video.name, unit=" s of video", disable=None) as bar:
+            readings, board = read_video(
+                args.video, settings, lambda time_s: bar.update(max(0.0, time_s - bar.n))
+            )
+    except VideoError as error:
+        if args.on_problem == "stop":
+            raise
+        text, remedy, match = error.problem, error.remedy, args.match or args.video.stem
+        problem = Problem(match, "scoreboard", text, remedy, NOTED, args.half, str(args.video))
+        readings = pl.DataFrame(schema=schema.READINGS)
+        board, args.preview = Scoreboard(problems=(problem,)), None
     cli.report(board.problems)
     if args.preview is not None:
         write_preview(args.video, args.preview, readings, board, settings.threads)

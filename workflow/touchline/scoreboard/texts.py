@@ -10,13 +10,16 @@ from typing import NamedTuple
 MINUTE_S = 60.0
 LONGEST_CLOCK_S = 150 * MINUTE_S  # extra time with its added time
 
+SEPARATORS = " -–—:|.,/\\()[]·•+"  # of the parts of a score bug
 # What OCR takes digits for.
 _CONFUSED = str.maketrans("OoDQUIl|!i/ZzSsBGgqAT", "000001111112255869947")
 _DIGIT = "[0-9OoIl|ZSB]"
 _COLON = r"\s?[:;.,·'’]\s?"
 _PLAIN = re.compile(rf"(?<![\d:.+-])(\d{{1,3}}){_COLON}([0-5]\d)(?![\d:])")
 _LENIENT = re.compile(rf"(?<![\w:.+-])({_DIGIT}{{1,3}}){_COLON}([0-5OoSIl|]{_DIGIT})(?![\w:])")
-_AFTER_DIGIT = re.compile(r"(?<=[-–—:|]\d)(\d{2}):([0-5]\d)(?![\d:])")  # a score without a gap before it
+_AFTER_DIGIT = re.compile(
+    r"(?<=[-–—:|]\d)(\d{2}):([0-5]\d)(?![\d:])"
+)  # a score without a gap before it
 _JOINED = re.compile(r"(?<![\d:+])(\d{2})\s?([0-5]\d)(?![\d:])")  # the colon was not read
 _MINUTES = re.compile(r"(?<![\d:+.-])(\d{1,3})\s?(?:['’′`´\"°]|min\b|MIN\b)")
 _BARE = re.compile(r"(?<![\d:+.-])(\d{1,3})(?![\d:])")
@@ -73,3 +76,24 @@ def to_number(text: str) -> int | None:
         return None
     digits = digits.translate(_CONFUSED)
     return int(digits) if digits.isascii() and digits.isdigit() else None
+
+
+def find_numbers(text: str) -> list[tuple[int, int]]:
+    """Return the spans of numbers of one or two digits, and of single letters that may be digits."""
+    spans, k = [], 0
+    while k < len(text):
+        end = k
+        while end < len(text) and text[end].isdigit() and text[end].isascii():
+            end += 1
+        if end > k:
+            if end - k <= 2 and (k == 0 or text[k - 1] != "+"):
+                spans.append((k, end))
+            k = end
+            continue
+        alone = (k == 0 or text[k - 1] in SEPARATORS) and (
+            k + 1 == len(text) or text[k + 1] in SEPARATORS
+        )
+        if alone and text[k] in "OoDQIl":
+            spans.append((k, k + 1))
+        k += 1
+    return spans

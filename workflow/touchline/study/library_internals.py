@@ -27,8 +27,8 @@ def allow_braces(workflow: Any, folder: str) -> None:
         FilePersistence._lockdir = relative
 
 
-# Looks at the queue after which the ready jobs are put in order again.
-LOOKS = 20
+# Looks at the queue after which the ready jobs are put in order again; few are at every look.
+LOOKS, FEW_JOBS = 20, 100
 
 
 def lighten_scheduler(workflow: Any) -> None:
@@ -57,7 +57,8 @@ def lighten_scheduler(workflow: Any) -> None:
             if free < 1:
                 return []
             self.looks += 1
-            jobs = self.first_jobs(free) if self.filled and self.looks < LOOKS else []
+            in_order = self.looks < LOOKS and len(self.workflow.dag.ready_jobs) > FEW_JOBS
+            jobs = self.first_jobs(free) if self.filled and in_order else []
             if not jobs:
                 self.looks = 0
                 self.queues = _queues(super().open_jobs)

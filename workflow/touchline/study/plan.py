@@ -84,7 +84,8 @@ class Plan(TranscribedStudy):
 
     def scoreboard_arguments(self, wildcards: Wildcards) -> str:
         """Return the video of a half and its name, as arguments of `touchline scoreboard`."""
-        options = flags(match=wildcards.match, half=wildcards.half)
+        problems = self.config["on_problem"]
+        options = flags(match=wildcards.match, half=wildcards.half, on_problem=problems)
         return f"{options} -- {shlex.quote(self.video_file(wildcards))}"
 
     def scoreboard_packages(self, wildcards: Wildcards) -> str:

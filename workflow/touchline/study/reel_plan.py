@@ -116,6 +116,12 @@ class Reels:
         uses_models = query.settings["threshold"] is None and not query.open_text
         return tuned_thresholds(self.plan, [query.model]) if uses_models else []
 
+    def scoreboards(self, wildcards: Wildcards) -> list[str]:
+        """Return what was read in the videos of a match, where the query's model answers from it."""
+        model = self.queries[wildcards.query].model
+        needs = self.plan.reads_scoreboard(model)
+        return self.plan.scoreboards_of(wildcards.match) if needs else []
+
     def videos(self, wildcards: Wildcards) -> list[str]:
         """Return the videos of a match as inputs, where Snakemake can take them for some."""
         return as_inputs(self.plan.files("video", wildcards.match).values())
@@ -143,6 +149,7 @@ class Reels:
             },
             threshold=threshold,
             thresholds=self.thresholds(wildcards) or None,
+            scoreboards=self.scoreboards(wildcards) or None,
             title=self.plan.written_name(wildcards.match),
             before_s=_before_of(query),
             **{
