@@ -4,7 +4,8 @@ import pytest
 
 from touchline.scoreboard.find_bug import find_cells, usual_place
 from touchline.scoreboard.ocr import Line
-from touchline.scoreboard.readings import ClockText, FrameText
+from touchline.scoreboard.readings import FrameText
+from touchline.scoreboard.texts import ClockText
 
 CLOCK = ClockText(60.0, None, 1.0, 1.0, 200.0, 10.0, 40.0, 20.0)
 

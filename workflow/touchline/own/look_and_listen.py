@@ -15,7 +15,7 @@ from touchline.core.problems import InputError
 from touchline.own import transcribe
 from touchline.own.cache import Cache
 from touchline.own.transcribe import TranscribeSettings
-from touchline.scoreboard import result, scoreboard
+from touchline.scoreboard import scoreboard
 
 AUTO, ALWAYS, NEVER = "auto", "always", "never"  # when speech is transcribed
 
@@ -41,8 +41,7 @@ def read_scoreboards(videos: Mapping[Path, float], cache: Cache) -> dict[Path, P
             def progress(time_s: float) -> None:
                 bar.update(max(0.0, time_s - bar.n))
 
-            readings, board = scoreboard.read_video(video, settings, progress)
-        result.save(path, readings, board)
+            scoreboard.write_readings(video, path, settings, progress)
 
     return {
         video: cache.get(

@@ -1,14 +1,11 @@
 """Recognised stretches of a video's sound, kept on the disk until the transcript is whole."""
 
-import hashlib
-import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from touchline.core.files import read_control_file, write_text
 from touchline.data.transcripts import Line
+from touchline.jobs.kept_parts import KeptParts
 
 SILENT = 1e-3  # largest amplitude of silence, of 1
 _COST = "What is done of the transcript is made again."
@@ -41,22 +38,12 @@ class StretchFolder:
 
     def __init__(self, path: Path, made_from: Sequence[object]) -> None:
         """Open the folder; what was made from anything else than `made_from` (JSON) is deleted."""
-        self.path = path
-        key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
-        note = path / "key.txt"
-        if not note.is_file() or note.read_text(encoding="utf-8", errors="replace") != key:
-            shutil.rmtree(path, ignore_errors=True)
-            write_text(note, key)
-        self.stretches: list[Stretch] = []
-        while (file := self._file(len(self.stretches))).is_file():
-            self.stretches.append(Stretch(**read_control_file(file, _STRETCH_SCHEMA, _COST)))
-
-    def _file(self, number: int) -> Path:
-        return self.path / f"{number:04d}.json"
+        self._kept = KeptParts(path, made_from, _STRETCH_SCHEMA, _COST)
+        self.stretches = [Stretch(**part) for part in self._kept.parts]
 
     def add(self, stretch: Stretch) -> None:
         """Keep a stretch on the disk."""
-        write_text(self._file(len(self.stretches)), json.dumps(asdict(stretch)))
+        self._kept.add(asdict(stretch))
         self.stretches.append(stretch)
 
     @property
@@ -66,7 +53,7 @@ class StretchFolder:
 
     def delete(self) -> None:
         """Delete the folder."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        self._kept.delete()
 
 
 def language_of(stretches: Sequence[Stretch]) -> str | None:

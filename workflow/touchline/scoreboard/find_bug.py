@@ -12,7 +12,8 @@ import numpy as np
 from touchline.scoreboard import texts
 from touchline.scoreboard.goals import MOST, find_course
 from touchline.scoreboard.ocr import Line
-from touchline.scoreboard.readings import ClockText, FrameText
+from touchline.scoreboard.readings import FrameText
+from touchline.scoreboard.texts import ClockText
 
 _SAME = 0.33  # heights between digits of one cell in different frames
 _LEAST_SHARE = 0.2  # of frames in which a cell was read

@@ -10,13 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from touchline.scoreboard.result import ScoreGoal, Side
+from touchline.scoreboard.result import SEEN_S, ScoreGoal, Side
 
 MOST = 20  # goals of one side
 # Costs of a rise by one, of each further one (where the score was not seen meanwhile), of each fall.
 _RISE, _FURTHER, _FURTHER_UNSEEN, _FALL = 2.0, 2.5, 0.5, 3.0
 _NOT_ZERO = 1.0  # cost of a score at the start that is not 0
-_SEEN_S = 25.0  # a change between readings this close was seen
 _DOUBTFUL = 0.5  # weight of a reading that is worth a closer look
 _SUPPORT = 6  # readings after a change that its confidence is computed from
 
@@ -70,7 +69,7 @@ def _after_gaps(values: Sequence[int | None], times_s: Sequence[float]) -> np.nd
     after, last_s = np.zeros(len(values), bool), None
     for k, value in enumerate(values):
         if value is not None:
-            after[k] = last_s is not None and times_s[k] - last_s > _SEEN_S
+            after[k] = last_s is not None and times_s[k] - last_s > SEEN_S
             last_s = times_s[k]
     return after
 
@@ -165,5 +164,5 @@ def _confidence(
     ]
     weight = sum(weights[k] for k in near) + 0.3
     agreeing = sum(weights[k] for k in near if values[k] == course[k])
-    seen = 1.0 if span[1] - span[0] <= _SEEN_S else 0.9
+    seen = 1.0 if span[1] - span[0] <= SEEN_S else 0.9
     return float(min(1.0, agreeing / weight * seen))

@@ -8,7 +8,8 @@ import numpy as np
 
 from touchline.scoreboard import texts
 from touchline.scoreboard.clock_fit import LEAST_READINGS, ClockLine, counts_down, fit_lines
-from touchline.scoreboard.readings import ClockText, FrameText
+from touchline.scoreboard.readings import FrameText
+from touchline.scoreboard.texts import ClockText
 
 STARTS_S = {1: 0.0, 2: 2700.0, 3: 5400.0, 4: 6300.0}  # what the clock shows at the kick-offs
 _LEAST_SHARE = 0.08  # readings of a half's clock, by those of the clock with most

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import polars as pl
 
+from touchline.core import schema
 from touchline.scoreboard import texts
 from touchline.scoreboard.find_bug import (
     Bug,
@@ -14,10 +16,12 @@ from touchline.scoreboard.find_bug import (
     shift_of,
     usual_place,
 )
+from touchline.scoreboard.frames import Frames
 from touchline.scoreboard.goals import MOST, ScoreReading
 from touchline.scoreboard.halves import STARTS_S, Half, find_halves, fit_clock, is_above_or_below
 from touchline.scoreboard.ocr import TextReader
-from touchline.scoreboard.readings import ClockText, FrameText
+from touchline.scoreboard.readings import FrameText
+from touchline.scoreboard.texts import ClockText
 
 _TRUSTED = 0.5
 _SLACK_S = 0.6  # of a reading from the clock of its half
@@ -245,3 +249,33 @@ def read_scores(result: Interpretation, reader: ScoreReader) -> list[ScoreReadin
             )
         )  # fmt: skip
     return readings
+
+
+def readings_table(
+    found: Interpretation, scores: Sequence[ScoreReading], frames: Frames
+) -> pl.DataFrame:
+    """Return what was read in each frame, and what it was used for (columns `schema.READINGS`)."""
+    by_time = {score.time_s: score for score in scores}
+    rows = []
+    for k, frame in enumerate(found.frames):
+        half, clock, score = found.half_of[k], found.chosen[k], by_time.get(frame.time_s)
+        box = clock and frames.in_source(clock.x, clock.y, clock.w, clock.h)
+        if half is not None and clock is not None:
+            decision = "used" if found.residual_s(k) is not None else "the clock stands still"
+        else:
+            decision = "no half has this clock" if frame.clocks else "no clock"
+        rows.append(
+            {
+                "time_s": frame.time_s,
+                "text": frame.text,
+                **(box._asdict() if box else dict.fromkeys("xywh")),
+                "clock_s": clock.clock_s if clock else None,
+                "added_s": clock.added_s if clock else None,
+                "left": score.left if score else None,
+                "right": score.right if score else None,
+                "half": found.halves[half].number if half is not None else None,
+                "residual_s": found.residual_s(k),
+                "decision": decision,
+            }
+        )
+    return pl.DataFrame(rows, schema_overrides=schema.READINGS, schema=list(schema.READINGS))

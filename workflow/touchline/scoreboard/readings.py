@@ -4,16 +4,18 @@ The whole picture is searched until some readings agree on a clock; then a band 
 whole picture again where the band does not show what the clock should say.
 """
 
+import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from touchline.jobs.kept_parts import KeptParts
 from touchline.scoreboard import texts
 from touchline.scoreboard.ocr import Line, TextReader
+from touchline.scoreboard.texts import ClockText, clock_texts
 
 BAND = 3.2  # heights of the clock above and below it that belong to the band
 REACH = 20.0  # heights of the clock to its left and right
@@ -23,19 +25,7 @@ _LINK = 4.0  # heights between texts of one row
 _AGREEING = {1.0: 2, texts.MINUTE_S: 4}
 _REMEMBERED = 40  # readings
 _LEAST_TRUST = 0.5
-
-
-class ClockText(NamedTuple):
-    """A text that may be the clock, and its box in the picture, px; `clock_s` has `added_s`."""
-
-    clock_s: float
-    added_s: float | None
-    unit_s: float
-    trust: float
-    x: float
-    y: float
-    w: float
-    h: float
+_KEPT = 20  # frames of a part that is kept: some seconds of work
 
 
 @dataclass(frozen=True)
@@ -43,14 +33,15 @@ class FrameText:
     """What was read in a frame at `time_s`.
 
     `lines` are the lines of text near the clock as they were found, `rows` whole rows of the score
-    bug read at once; `clocks` are all texts that may be the clock. `band` is the picture around the
-    clock as JPEG, and its corner (x, y).
+    bug read at once; `clocks` are all texts that may be the clock. `followed` is the one that was taken
+    for the clock at first sight; `band` is the picture around it as JPEG, and its corner (x, y).
     """
 
     time_s: float
     lines: tuple[Line, ...] = ()
     rows: tuple[Line, ...] = ()
     clocks: tuple[ClockText, ...] = ()
+    followed: ClockText | None = None
     band: tuple[bytes, int, int] | None = field(default=None, repr=False)
 
     @property
@@ -65,6 +56,24 @@ class FrameText:
             return None
         data, x, y = self.band
         return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))[..., ::-1], x, y
+
+    def to_json(self) -> list[object]:
+        """Return the same as values of JSON."""
+        band = self.band and [base64.b64encode(self.band[0]).decode(), *self.band[1:]]
+        return [self.time_s, self.lines, self.rows, self.clocks, self.followed, band]
+
+    @classmethod
+    def from_json(cls, values: list) -> "FrameText":
+        """Return what `to_json` was called for."""
+        time_s, lines, rows, clocks, followed, band = values
+        found, whole = (
+            tuple(Line(*line, tuple(at)) for *line, at in one)  # type: ignore[call-arg]
+            for one in (lines, rows)
+        )
+        return cls(
+            time_s, found, whole, tuple(ClockText(*clock) for clock in clocks),
+            followed and ClockText(*followed), band and (base64.b64decode(band[0]), *band[1:]),
+        )  # fmt: skip
 
 
 class FrameReader:
@@ -91,6 +100,19 @@ class FrameReader:
 
     def read(self, time_s: float, picture: np.ndarray) -> FrameText:
         """Return what a picture, (H, W, 3) uint8 blue, green, red, says."""
+        text = self._read(time_s, picture)
+        self.learn(text)
+        return text
+
+    def learn(self, text: FrameText) -> None:
+        """Take note of what a frame says, for the frames that are read after it."""
+        if text.followed is not None and self._predict is None:
+            self._followed = text.time_s, text.followed
+        clocks = text.clocks if text.followed is None else (text.followed,)
+        seen = [*self._seen, *((text.time_s, clock) for clock in clocks)]
+        self._seen = seen[-4 * _REMEMBERED :]
+
+    def _read(self, time_s: float, picture: np.ndarray) -> FrameText:
         if self._followed is not None:
             x, y, w, h = _band_around(self._followed[1], picture.shape)
             if self._edges is not None:
@@ -104,7 +126,6 @@ class FrameReader:
         clocks = clock_texts(lines)
         if clock := self._expected(time_s, clocks) or self._agreeing(time_s, clocks):
             return self._with_rows(time_s, picture, lines, clocks, clock)
-        self._remember(time_s, clocks)
         return FrameText(time_s, tuple(lines), (), tuple(clocks))
 
     def _lines(self, picture: np.ndarray, box: tuple[int, int, int, int]) -> list[Line]:
@@ -140,9 +161,6 @@ class FrameReader:
                 return clock
         return None
 
-    def _remember(self, time_s: float, clocks: list[ClockText]) -> None:
-        self._seen = [*self._seen, *((time_s, clock) for clock in clocks)][-4 * _REMEMBERED :]
-
     def _with_rows(
         self,
         time_s: float,
@@ -152,44 +170,45 @@ class FrameReader:
         clock: ClockText,
     ) -> FrameText:
         """Return the reading of a frame whose clock is known, with the rows of the score bug."""
-        if self._predict is None:
-            self._followed = time_s, clock
-        self._remember(time_s, [clock])
         x, y, w, h = _band_around(clock, picture.shape)
         lines = [line for line in lines if y <= line.y + line.h / 2 < y + h and _meets(line, x, w)]
         rows = tuple(self._reader.read_line(picture, box) for box in _rows(lines, clock))
         data = io.BytesIO()
         Image.fromarray(picture[y : y + h, x : x + w, ::-1]).save(data, "JPEG", quality=95)
-        return FrameText(time_s, tuple(lines), rows, tuple(clocks), (data.getvalue(), x, y))
+        band = data.getvalue(), x, y
+        return FrameText(time_s, tuple(lines), rows, tuple(clocks), clock, band)
 
 
-def clock_texts(lines: list[Line]) -> list[ClockText]:
-    """Return the texts in lines that may be the clock, added time included."""
-    found: list[ClockText] = []
-    for line in lines:
-        for clock in texts.find_clocks(line.text):
-            first, last = line.at[clock.start], line.at[clock.end - 1]
-            pitch = (last - first) / max(1, clock.end - clock.start - 1) or line.h / 2
-            box = first - pitch / 2, line.y, last - first + pitch, line.h
-            found.append(ClockText(clock.clock_s, None, clock.unit_s, clock.trust, *box))
-    stopped = [clock for clock in found if clock.clock_s in (2700.0, 5400.0, 6300.0, 7200.0)]
-    for stop in stopped:
-        for line in lines:
-            added_s = texts.find_added_s(line.text)
-            if added_s is not None and _is_near(line, stop):
-                found.append(
-                    stop._replace(clock_s=stop.clock_s + added_s, added_s=added_s, unit_s=1.0)
-                )
-    return found
+class VideoTexts:
+    """The frames of a video that are read, by their times; new ones are kept on the disk in parts."""
 
+    def __init__(
+        self,
+        reader: FrameReader,
+        kept: KeptParts | None,
+        progress: Callable[[float], object] | None,
+    ) -> None:
+        """Take what reads, and what was kept of an earlier call (see `read_video`)."""
+        self.reader, self._kept, self._progress = reader, kept, progress
+        self.texts: dict[float, FrameText] = {}
+        values = [value for part in (kept.parts if kept else ()) for value in part]
+        self._known = {text.time_s: text for text in map(FrameText.from_json, values)}
+        self._new: list[FrameText] = []
 
-def _is_near(line: Line, clock: ClockText) -> bool:
-    reach = 3 * clock.h
-    return (
-        abs(line.y + line.h / 2 - clock.y - clock.h / 2) < reach
-        and line.x < clock.x + clock.w + reach
-        and line.x + line.w > clock.x - reach
-    )
+    def add(self, pictures: Iterable[tuple[float, np.ndarray]]) -> None:
+        """Read pictures, but for those whose time was read before."""
+        for time_s, picture in pictures:
+            if time_s in self._known and time_s not in self.texts:
+                self.texts[time_s] = self._known[time_s]
+                self.reader.learn(self._known[time_s])
+            elif time_s not in self.texts:
+                self.texts[time_s] = self.reader.read(time_s, picture)
+                self._new.append(self.texts[time_s])
+                if self._kept and len(self._new) == _KEPT:
+                    self._kept.add([text.to_json() for text in self._new])
+                    self._new = []
+            if self._progress is not None:
+                self._progress(time_s)
 
 
 def _agree(then_s: float, then: ClockText, now_s: float, now: ClockText, *, strict: bool) -> bool:

@@ -14,10 +14,12 @@ from typing import Literal
 import polars as pl
 
 from touchline.core import schema
+from touchline.core.clock import format_time, show
 from touchline.core.problems import InputError, Problem
 from touchline.video.grid import Box
 
 Side = Literal["left", "right"]
+SEEN_S = 25.0  # a change between readings this close was seen
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ class HalfClock:
     slope: float
     readings: int
     residual_s: float
+
+    def describe(self) -> str:
+        """Return one line on it, for people."""
+        kick_off = format_time(self.start_s)
+        if self.start_s < 0:
+            kick_off = f"{format_time(-self.start_s)} before the video"
+        return (
+            f"half {self.half}: kick-off {kick_off}, clock last read at {format_time(self.end_s)} of the "
+            f"video; {self.readings} readings, typically {self.residual_s:.1f} s off"
+        )
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,11 @@ class ScoreGoal:
         is_left = self.side == "left"
         return self.left - is_left, self.right - (not is_left)
 
+    @property
+    def was_seen(self) -> bool:
+        """Whether the score bug was read all the time around the change."""
+        return self.time_s - self.earliest_s < SEEN_S
+
 
 @dataclass(frozen=True)
 class Scoreboard:
@@ -76,6 +93,31 @@ class Scoreboard:
     names: tuple[str | None, str | None] = (None, None)
     box: Box | None = None
     problems: tuple[Problem, ...] = ()
+
+    def describe(self) -> str:
+        """Return what was found, for people: lines on the score bug, the halves and the goals."""
+        lines = []
+        if self.box is not None:
+            x, y, width, height = self.box
+            names = " and ".join(name for name in self.names if name)
+            lines.append(
+                f"score bug: {width} x {height} px, {x} px from the left and {y} px from the top"
+                + (f"; names {names}" if names else "; no names were read")
+            )
+        starts_s = {half.half: half.start_s for half in self.halves}
+        lines += [half.describe() for half in self.halves]
+        for goal in self.goals:
+            clock = show(goal.time_s - starts_s[goal.half], "match", goal.half, 0.0)
+            name = self.names[goal.side == "right"] or f"the team on the {goal.side}"
+            at = f"shown from {format_time(goal.time_s)} of the video (match clock {clock})"
+            if not goal.was_seen:
+                at += f", not yet at {format_time(goal.earliest_s)}, and not read between"
+            lines.append(
+                f"goal: {goal.left}-{goal.right}, {name}, {at}; confidence {goal.confidence:.2f}"
+            )
+        if self.halves and not self.goals:
+            lines.append("no goal")
+        return "\n".join(lines or ["nothing was found"])
 
 
 def save(

@@ -7,8 +7,9 @@ or, where the clock has no seconds, a minute begins are read in detail.
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,10 @@ import polars as pl
 from tqdm import tqdm
 
 from touchline.core import cli, schema
+from touchline.core.digest import digest
+from touchline.core.files import checksum
 from touchline.core.problems import NOTED, Problem
+from touchline.jobs.kept_parts import KeptParts
 from touchline.scoreboard import goals, interpret, texts
 from touchline.scoreboard.find_bug import find_names, shift_of
 from touchline.scoreboard.frames import Frames
@@ -25,8 +29,9 @@ from touchline.scoreboard.halves import has_countdown
 from touchline.scoreboard.interpret import Interpretation, ScoreReader
 from touchline.scoreboard.ocr import TextReader
 from touchline.scoreboard.preview import write_preview
-from touchline.scoreboard.readings import ClockText, FrameReader, FrameText
+from touchline.scoreboard.readings import FrameReader, VideoTexts
 from touchline.scoreboard.result import HalfClock, Scoreboard, save
+from touchline.scoreboard.texts import ClockText
 from touchline.video.frame_reader import VideoError
 
 _FRAMES = 90  # of a short video that are read first, at least
@@ -58,48 +63,62 @@ def read_video(
     video: Path | str,
     settings: Settings | None = None,
     progress: Callable[[float], object] | None = None,
+    kept: KeptParts | None = None,
 ) -> tuple[pl.DataFrame, Scoreboard]:
     """Return the readings of a video (columns `schema.READINGS`) and what they say.
 
-    `progress` is called with the time of the video, in seconds, up to which it was read. Raises
-    `VideoError` for a file that cannot be read, ModuleNotFoundError without the extra `scoreboard`.
+    `progress` is called with the time of the video, in seconds, up to which it was read. `kept` are the
+    frames that were read by an earlier call; those that are read now are added. Raises `VideoError`
+    for a file that cannot be read, ModuleNotFoundError without the extra `scoreboard`.
     """
     settings = settings or Settings()
     reader = TextReader(settings.threads)
     with Frames(Path(video), settings.threads) as frames:
-        frame_reader = FrameReader(reader)
+        reading = VideoTexts(FrameReader(reader), kept, progress)
         step_s = min(settings.step_s, max(_LEAST_STEP_S, frames.duration_s / _FRAMES))
-        read: dict[float, FrameText] = {}
-
-        def add(pictures: Iterable[tuple[float, np.ndarray]]) -> None:
-            for time_s, picture in pictures:
-                if time_s not in read:
-                    read[time_s] = frame_reader.read(time_s, picture)
-                if progress is not None:
-                    progress(time_s)
-
-        add(frames.key_frames(step_s))
-        found = interpret.interpret(list(read.values()), settings.half)
+        reading.add(frames.key_frames(step_s))
+        found = interpret.interpret(list(reading.texts.values()), settings.half)
+        scores: list[goals.ScoreReading] = []
         if found.halves and found.bug is not None:
             score_reader = ScoreReader(reader, found.bug)
             scores = interpret.read_scores(found, score_reader)
             if place := _place(found):
                 x, _, w, _ = interpret.find_box(found, found.bug, frames.size)
-                frame_reader.follow(place, lambda time_s: _clock_at(found, time_s), (x, x + w))
+                clock_at = partial(_clock_at, found)
+                reading.reader.follow(place, clock_at, (x, x + w))
             done: list[Stretch] = []
             for _ in range(_ROUNDS):
                 wanted = [s for s in _details(found, scores, step_s) if not _is_done(s, done)]
                 for stretch in wanted:
-                    add(frames.stretch(*stretch))
+                    reading.add(frames.stretch(*stretch))
                 done += wanted
-                found = interpret.interpret(list(read.values()), settings.half, found.bug)
+                texts_of = list(reading.texts.values())
+                found = interpret.interpret(texts_of, settings.half, found.bug)
                 scores = interpret.read_scores(found, score_reader)
                 if not wanted:
                     break
-        else:
-            scores = []
         board = _conclude(found, scores, frames, settings, str(video))
-        return _table(found, scores, frames), board
+        return interpret.readings_table(found, scores, frames), board
+
+
+def write_readings(
+    video: Path,
+    out: Path,
+    settings: Settings,
+    progress: Callable[[float], object] | None = None,
+) -> tuple[pl.DataFrame, Scoreboard]:
+    """Read a video (see `read_video`), write the result to the file `out`, and return it.
+
+    What was read is kept in a hidden folder beside `out` until that is written: the same call goes on
+    from there after an interruption, with the same result.
+    """
+    made_from = checksum(video), settings.step_s, settings.half, digest(__name__)
+    folder = out.with_name(f".{out.name}.readings")
+    kept = KeptParts(folder, made_from, {"type": "array"}, "What was read is read again.")
+    readings, board = read_video(video, settings, progress, kept)
+    save(out, readings, board)
+    kept.delete()
+    return readings, board
 
 
 def _place(found: Interpretation) -> ClockText | None:
@@ -234,33 +253,6 @@ def _conclude(
     return Scoreboard(tuple(halves), tuple(scored), names, box, tuple(problems))
 
 
-def _table(found: Interpretation, scores: list[goals.ScoreReading], frames: Frames) -> pl.DataFrame:
-    by_time = {score.time_s: score for score in scores}
-    rows = []
-    for k, frame in enumerate(found.frames):
-        half, clock, score = found.half_of[k], found.chosen[k], by_time.get(frame.time_s)
-        box = clock and frames.in_source(clock.x, clock.y, clock.w, clock.h)
-        if half is not None and clock is not None:
-            decision = "used" if found.residual_s(k) is not None else "the clock stands still"
-        else:
-            decision = "no half has this clock" if frame.clocks else "no clock"
-        rows.append(
-            {
-                "time_s": frame.time_s,
-                "text": frame.text,
-                **(box._asdict() if box else dict.fromkeys("xywh")),
-                "clock_s": clock.clock_s if clock else None,
-                "added_s": clock.added_s if clock else None,
-                "left": score.left if score else None,
-                "right": score.right if score else None,
-                "half": found.halves[half].number if half is not None else None,
-                "residual_s": found.residual_s(k),
-                "decision": decision,
-            }
-        )
-    return pl.DataFrame(rows, schema_overrides=schema.READINGS, schema=list(schema.READINGS))
-
-
 def main(argv: list[str]) -> None:
     """Write the readings of a video's score bug, its halves and goals."""
     parser = argparse.ArgumentParser(prog="touchline scoreboard", description=__doc__)
@@ -284,8 +276,8 @@ def main(argv: list[str]) -> None:
     settings = Settings(args.step_s, args.half, args.match, cli.given_threads())
     try:
         with tqdm(desc=args.video.name, unit=" s of video", disable=None) as bar:
-            readings, board = read_video(
-                args.video, settings, lambda time_s: bar.update(max(0.0, time_s - bar.n))
+            readings, board = write_readings(
+                args.video, args.out, settings, lambda time_s: bar.update(max(0.0, time_s - bar.n))
             )
     except VideoError as error:
         if args.on_problem == "stop":
@@ -294,7 +286,10 @@ def main(argv: list[str]) -> None:
         problem = Problem(match, "scoreboard", text, remedy, NOTED, args.half, str(args.video))
         readings = pl.DataFrame(schema=schema.READINGS)
         board, args.preview = Scoreboard(problems=(problem,)), None
+        save(args.out, readings, board)
     cli.report(board.problems)
+    print(board.describe())
+    print(f"readings: {args.out}")
     if args.preview is not None:
         write_preview(args.video, args.preview, readings, board, settings.threads)
-    save(args.out, readings, board)
+        print(f"picture of what was found: {args.preview}")

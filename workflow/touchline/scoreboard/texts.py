@@ -7,6 +7,8 @@ place says that a digit is there.
 import re
 from typing import NamedTuple
 
+from touchline.scoreboard.ocr import Line
+
 MINUTE_S = 60.0
 LONGEST_CLOCK_S = 150 * MINUTE_S  # extra time with its added time
 
@@ -39,6 +41,19 @@ class Clock(NamedTuple):
     trust: float
 
 
+class ClockText(NamedTuple):
+    """A text that may be the clock, and its box in the picture, px; `clock_s` has `added_s`."""
+
+    clock_s: float
+    added_s: float | None
+    unit_s: float
+    trust: float
+    x: float
+    y: float
+    w: float
+    h: float
+
+
 def find_clocks(text: str) -> list[Clock]:
     """Return the readings of a text that may be a match clock, the most trusted first."""
     clocks: list[Clock] = []
@@ -65,6 +80,35 @@ def find_added_s(text: str) -> float | None:
     """Return the seconds of an added time that runs, such as 133 for "+2:13"; None without one."""
     found = _ADDED.search(text)
     return None if found is None else int(found[1]) * MINUTE_S + int(found[2])
+
+
+def clock_texts(lines: list[Line]) -> list[ClockText]:
+    """Return the texts in lines that may be the clock, added time included."""
+    found: list[ClockText] = []
+    for line in lines:
+        for clock in find_clocks(line.text):
+            first, last = line.at[clock.start], line.at[clock.end - 1]
+            pitch = (last - first) / max(1, clock.end - clock.start - 1) or line.h / 2
+            box = first - pitch / 2, line.y, last - first + pitch, line.h
+            found.append(ClockText(clock.clock_s, None, clock.unit_s, clock.trust, *box))
+    stopped = [clock for clock in found if clock.clock_s in (2700.0, 5400.0, 6300.0, 7200.0)]
+    for stop in stopped:
+        for line in lines:
+            added_s = find_added_s(line.text)
+            if added_s is not None and _is_near(line, stop):
+                found.append(
+                    stop._replace(clock_s=stop.clock_s + added_s, added_s=added_s, unit_s=1.0)
+                )
+    return found
+
+
+def _is_near(line: Line, clock: ClockText) -> bool:
+    reach = 3 * clock.h
+    return (
+        abs(line.y + line.h / 2 - clock.y - clock.h / 2) < reach
+        and line.x < clock.x + clock.w + reach
+        and line.x + line.w > clock.x - reach
+    )
 
 
 def to_number(text: str) -> int | None:
