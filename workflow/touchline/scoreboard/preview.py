@@ -12,7 +12,7 @@ from touchline.core.problems import printable
 from touchline.scoreboard.frames import Frames
 from touchline.scoreboard.result import Scoreboard
 
-_COLUMNS, _FRAMES = 2, 6
+_COLUMNS, _FRAMES = 2, 8
 _WIDTH, _CAPTION = 480, 40  # px, of a frame and of the lines below it
 _BUG, _CLOCK = (255, 220, 0), (0, 200, 255)
 
@@ -22,10 +22,9 @@ def write_preview(
 ) -> None:
     """Write a picture of frames of a video with what was read in them.
 
-    `readings` (columns `schema.READINGS`) and `board` are what `read_video` returned. Frames are those
-    after each goal, then others of the halves, then any.
+    `readings` (columns `schema.READINGS`) and `board` are what `read_video` returned (see `choose_frames`).
     """
-    rows = _choose(readings, board)
+    rows = choose_frames(readings, board)
     tiles = []
     with Frames(video, threads) as frames:
         for row in rows:
@@ -42,15 +41,24 @@ def write_preview(
         sheet.save(partial, "PNG")
 
 
-def _choose(readings: pl.DataFrame, board: Scoreboard) -> list[dict]:
-    """Return the rows of the frames that are shown, in the order of their times."""
-    wanted_s = [goal.time_s for goal in board.goals][: _FRAMES - 2]
+def choose_frames(readings: pl.DataFrame, board: Scoreboard) -> list[dict]:
+    """Return the rows of the frames that are shown, in the order of their times.
+
+    Half of them are after goals, if there are as many; the others are spread over the halves, or, where
+    there are none, over the video.
+    """
+    goals_s = _spread([goal.time_s for goal in board.goals], _FRAMES // 2)
     used = readings.filter(pl.col("half").is_not_null())
-    others = (used if len(used) else readings)["time_s"].to_list()
-    for k in np.linspace(0, len(others) - 1, _FRAMES) if others else ():
-        if len(wanted_s) < _FRAMES:
-            wanted_s.append(others[int(k)])
+    others_s = (used if len(used) else readings)["time_s"].to_list()
+    wanted_s = [*goals_s, *_spread(others_s, _FRAMES - len(goals_s))]
     return readings.filter(pl.col("time_s").is_in(wanted_s)).sort("time_s").to_dicts()
+
+
+def _spread(times_s: list[float], count: int) -> list[float]:
+    """Return at most `count` of the times, from the first to the last one."""
+    if len(times_s) <= count:
+        return times_s
+    return [times_s[int(k)] for k in np.linspace(0, len(times_s) - 1, count)]
 
 
 def _draw(
