@@ -97,7 +97,7 @@ def test_a_file_that_is_no_commentary_sets_its_match_aside(tmp_path, content):
     assert lines.is_empty()
     assert problem.effect == MATCH_SET_ASIDE
     assert f"half 1: {path}: is no commentary as JSON, SRT or WebVTT (" in str(problem)
-    assert "Fetch the file again, or leave the cell empty" in str(problem)
+    assert "Fetch the file again, or go on without" in str(problem)
 
 
 def _main(out, files, *more):

@@ -145,10 +145,8 @@ def test_a_transcript_without_a_line_is_noted(tmp_path, content):
 
 
 def test_the_note_of_an_empty_transcript_is_listed(tmp_path):
-    _, problems = read(tmp_path, format_json([], {"note": "its sound is silent."}))
-    assert [problem.problem for problem in problems] == [
-        "its sound is silent.", "no commentary in the file.",
-    ]  # fmt: skip
+    _, [problem] = read(tmp_path, format_json([], {"note": "its sound is silent."}))
+    assert problem.problem == "no commentary: its sound is silent."
 
 
 def test_subtitles_are_not_read_from_plain_text(tmp_path):

@@ -10,6 +10,7 @@ import timecode
 from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.data.samples import make_samples
+from touchline.data.transcripts import format_json
 from touchline.own.halves import parse_halves, read_lines
 from touchline.reels.highlights import HalfVideo
 from touchline.video.chunks import chunk_half
@@ -93,3 +94,29 @@ def test_commentary_of_another_match_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"none of its 1 lines lie in a half of .*a\.mkv"):
         read_lines(files, "m", halves, are_parts=True, must_fit=True)
     assert read_lines(files, "m", halves, are_parts=True).is_empty()
+
+
+def test_a_file_that_is_no_commentary_is_one_sentence_without_the_words_of_a_study(
+    tmp_path, capsys
+):
+    path, video = tmp_path / "a.json", tmp_path / "a.mkv"
+    path.write_text("{")
+    with pytest.raises(InputError) as refused:
+        read_lines({video: [path]}, "m", {1: HalfVideo(video, 40.0)}, must_fit=True)
+    assert str(refused.value).startswith(f"{path}: is no commentary")
+    assert not {"cell", "sheet", "set aside"} & set(str(refused.value).split())
+    assert capsys.readouterr().err == ""
+
+
+def test_a_silent_video_has_one_sentence_that_names_the_video(tmp_path, capsys):
+    video, halves = tmp_path / "a.mkv", {1: HalfVideo(tmp_path / "a.mkv", 40.0)}
+    silent = format_json([], {"note": "its sound is silent."})
+    for number in (1, 2):
+        (tmp_path / f"{number}.json").write_text(silent)
+    parts = [tmp_path / "1.json", tmp_path / "2.json"]
+    assert read_lines({video: parts}, "m", halves).is_empty()
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"{video}: no commentary: its sound is silent." in line
+    (tmp_path / "2.json").write_text(format_json([(1.0, 2.0, "Goal!")], {}))
+    assert len(read_lines({video: parts}, "m", halves)) == 1
+    assert capsys.readouterr().err == ""

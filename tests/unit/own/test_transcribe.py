@@ -184,9 +184,9 @@ def test_a_video_in_which_nobody_speaks_has_an_empty_transcript_and_a_sentence(
     film(tmp_path / "a.mkv", sound, 8)
     done = stage("transcribe", "a.mkv", "--out", "a.json", *OPTIONS, cwd=tmp_path)
     assert done.stdout == f"a.mkv: {note} The transcript a.json is empty.\n"
-    lines, problems = read_commentary(tmp_path / "a.json", "match", 1)
+    lines, [problem] = read_commentary(tmp_path / "a.json", "match", 1)
     assert lines.is_empty()
-    assert problems[0].problem == note
+    assert problem.problem == f"no commentary: {note}"
     assert (tmp_path / "a.srt").read_text() == ""
 
 

@@ -48,7 +48,7 @@ def read_commentary(
     except UnreadableError as error:
         return unusable(
             f"is no commentary as JSON, SRT or WebVTT ({error}).",
-            "Fetch the file again, or leave the cell empty to go on without this commentary.",
+            "Fetch the file again, or go on without this commentary.",
         )
     entries = transcript.entries
     end_s = MAX_HALF_S if duration_s is None else duration_s
@@ -56,7 +56,8 @@ def read_commentary(
         late = sum(_starts_at_or_after(entry, end_s) for entry in entries)
         return unusable(
             f"{late} of {len(entries)} segments start past the end of the half ({end_s} s).",
-            "Write times in seconds, or correct the half's duration_s in the sheet.",
+            "Write times in seconds"
+            + (", or correct the half's duration_s in the sheet." if duration_s else "."),
         )
     rows, problems, blank, outside = [], [], 0, 0
     for row, entry in zip(transcript.rows, entries, strict=True):
@@ -83,9 +84,10 @@ def read_commentary(
             )
         )
     if transcript.note:
+        text = quoted(transcript.note) if rows else f"no commentary: {quoted(transcript.note)}"
         remedy = "Nothing to do, or correct the file and run it again."
-        problems.append(problem(quoted(transcript.note), remedy, NOTED))
-    if not rows:
+        problems.append(problem(text, remedy, NOTED))
+    elif not rows:
         problems.append(problem("no commentary in the file.", "Nothing to do, or add it.", NOTED))
     frame = pl.DataFrame(rows, schema=schema.COMMENTARY, orient="row")
     return frame.sort("start_s", "end_s", maintain_order=True), problems

@@ -1,13 +1,14 @@
 """Halves of a user's own video: where each one is in its file, and its commentary."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from touchline.core import cli, schema
 from touchline.core.clock import parse_time
-from touchline.core.problems import MATCH_SET_ASIDE, InputError
+from touchline.core.problems import MATCH_SET_ASIDE, InputError, Problem
 from touchline.data import commentary
 from touchline.data.loops import collapse_loops
 from touchline.reels.highlights import HalfVideo
@@ -71,37 +72,45 @@ def read_lines(
 ) -> pl.DataFrame:
     """Return the halves' commentary (columns `schema.COMMENTARY`), from the files of each video.
 
-    `are_parts` says that the halves are parts of their videos: a line is of the half that its
-    middle lies in. Raises `InputError` for a file that cannot be read, and, if files `must_fit`, for
-    one without a line in any half.
+    A line is of the half that its middle lies in; `are_parts` says that the halves are parts of their
+    videos. Raises `InputError` for a file that cannot be read, and, if files `must_fit`, for one
+    without a line in any half. Problems of others, which were transcribed here, name the video.
     """
     tables = [pl.DataFrame(schema=schema.COMMENTARY)]
-    middle_s = (pl.col("start_s") + pl.col("end_s")) / 2
     for video, files in transcripts.items():
         of_video = {number: half for number, half in halves.items() if half.video == video}
-        for path in dict.fromkeys(files):
-            table, problems = commentary.read_commentary(path, match, min(of_video, default=1))
-            cli.report(problems)
-            if any(problem.effect == MATCH_SET_ASIDE for problem in problems):
-                raise InputError(f"{path}: the commentary cannot be read: see above.")
-            if must_fit and not table.is_empty() and not _is_in_a_half(table, of_video):
+        noted: list[Problem] = []
+        lines = [_read_file(path, match, noted) for path in dict.fromkeys(files)]
+        if must_fit:
+            cli.report(noted)
+        elif all(table.is_empty() for table in lines):
+            cli.report(list(dict.fromkeys(replace(one, file=str(video)) for one in noted)))
+        for path, table in zip(dict.fromkeys(files), lines, strict=True):
+            in_halves = {number: table.filter(_lies_in(half)) for number, half in of_video.items()}
+            if must_fit and len(table) and all(part.is_empty() for part in in_halves.values()):
                 raise InputError(
                     f"{path}: none of its {len(table)} lines lie in a half of {video}. Their times count "
                     "from the start of the video: see whether it is of this video."
                 )
             for number, half in of_video.items():
-                end_s = half.start_s + half.duration_s
-                in_half = table.filter(middle_s >= half.start_s, middle_s < end_s)
                 times_s = (pl.col("start_s", "end_s") - half.start_s).clip(lower_bound=0.0)
-                moved = in_half.with_columns(times_s) if are_parts else table
+                moved = in_halves[number].with_columns(times_s) if are_parts else table
                 tables.append(moved.with_columns(half=pl.lit(number, pl.Int64)))
     return collapse_loops(pl.concat(tables).sort("half", "start_s", maintain_order=True))
 
 
-def _is_in_a_half(lines: pl.DataFrame, halves: Mapping[int, HalfVideo]) -> bool:
-    """Say whether any line starts in a half of its video."""
-    return any(
-        half.start_s <= start_s < half.start_s + half.duration_s
-        for half in halves.values()
-        for start_s in lines["start_s"]
-    )
+def _read_file(path: Path, match: str, noted: list[Problem]) -> pl.DataFrame:
+    """Return the lines of a transcript; add its problems, without a half, to `noted`."""
+    table, problems = commentary.read_commentary(path, match, 1)
+    for problem in problems:
+        if problem.effect == MATCH_SET_ASIDE:
+            raise InputError(f"{path}: {problem.problem} {problem.remedy}")
+        noted.append(replace(problem, half=None))
+    return table
+
+
+def _lies_in(half: HalfVideo) -> pl.Expr:
+    """Return the condition for lines of a video to be of a half of it: their middle lies in it."""
+    middle_s = (pl.col("start_s") + pl.col("end_s")) / 2
+    end_s = half.start_s + half.duration_s
+    return (middle_s >= half.start_s) & (middle_s < end_s)

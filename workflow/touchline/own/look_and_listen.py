@@ -1,7 +1,6 @@
 """What is read from a user's own videos before a model answers: score bugs and speech, kept in the cache."""
 
 import dataclasses
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -97,9 +96,7 @@ def _transcribe(
     path: Path,
 ) -> None:
     print(f"Transcribing {_part_of(video, span_s)} …", flush=True)
-    made = transcribe.transcribe(video, path, settings, span_s, progress)
-    if made.note:
-        print(f"{video}: {made.note}", file=sys.stderr)
+    transcribe.transcribe(video, path, settings, span_s, progress)
 
 
 def _part_of(video: Path, span_s: tuple[float, float] | None) -> str:
