@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +11,8 @@ import timecode
 from chunks import tiny_base
 from goal_commentary import goal_lines
 from project import PYTHON, ROOT, run, stage
+from touchline.own.reel import title_of
+from touchline.own.reel_arguments import read_arguments
 from video_cases import read_pictures
 
 WORDS = {"0": [18.0, 21.0, "What a goal!"], "1": [70.0, 73.0, "Corner kick."]}
@@ -42,6 +45,8 @@ def test_a_baseline_needs_nothing_but_the_video(tmp_path, film):
     assert [clip["start_s"] for clip in made["clips"]] == [20, 80]
     (video,) = tmp_path.glob("reel/reels/*/reel.mp4")
     assert read_pictures(video)[1] == [*range(500, 1000), *range(2000, 2500)]
+    assert "Goal 00:30: half 1, 00:20 to 00:40 of the video, confidence" in done.stdout
+    assert "2 clips: reel/reels/my-50-match" in done.stdout
     assert (tmp_path / "reel/index.html").is_file()
     assert sorted(path.name for path in (tmp_path / "reel").iterdir()) == ["index.html", "reels"]
 
@@ -59,6 +64,44 @@ def test_a_video_of_a_whole_match_is_told_where_its_halves_are(tmp_path, film):
     ]  # fmt: skip
     (video,) = tmp_path.glob("reel/reels/*/reel.mp4")
     assert read_pictures(video)[1] == [*range(2500, 3000), *range(3400, 3750)]
+
+
+@pytest.mark.parametrize(
+    ("line", "videos", "commentary", "halves"),
+    [
+        ("--commentary a.json match.mp4", ["match.mp4"], ["a.json"], []),
+        ("--commentary 1.json 2.srt 1.mkv 2.MKV", ["1.mkv", "2.MKV"], ["1.json", "2.srt"], []),
+        ("1.mkv --commentary 1.txt 2.txt 2.mkv", ["1.mkv", "2.mkv"], ["1.txt", "2.txt"], []),
+        ("--halves 0:10-45:00 46:00-1:31:00 match.mp4", ["match.mp4"], [], ["0:10-45:00", "46:00-1:31:00"]),
+        ("match.mp4 --halves 5-9 --commentary a.txt", ["match.mp4"], ["a.txt"], ["5-9"]),
+        ("--commentary a.json recording", ["recording"], ["a.json"], []),
+    ],
+)  # fmt: skip
+def test_a_video_may_stand_behind_an_option(
+    tmp_path, monkeypatch, line, videos, commentary, halves
+):
+    monkeypatch.chdir(tmp_path)
+    for name in commentary:
+        (tmp_path / name).write_text("")
+    for words in (f"{line} --query goals", f"--query goals {line}"):
+        args = read_arguments(words.split(), "")
+        assert [str(path) for path in args.videos] == videos
+        assert [str(path) for path in args.commentary] == commentary
+        assert args.halves == halves
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["match.mp4"], "match"),
+        (["first.mkv", "second.mkv"], "first and second"),
+        (["BRA-GER 2014 half 1.mkv", "BRA-GER 2014 half 2.mkv"], "BRA GER 2014"),
+        (["final_1.mkv", "final_2.mkv", "final_3.mkv"], "final"),
+        (["half1.mkv", "half2.mkv"], "half1 and half2"),
+    ],
+)
+def test_the_title_is_what_the_names_of_the_files_share(names, title):
+    assert title_of([Path(name) for name in names]) == title
 
 
 def test_each_of_two_videos_is_told_where_its_half_is(tmp_path, film):

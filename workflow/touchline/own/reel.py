@@ -13,13 +13,15 @@ PRODUCES OUT/index.html, and in OUT/reels/<match>/ the reel and the lists for ed
 """
 
 import argparse
-from collections.abc import Mapping
-from dataclasses import replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 import polars as pl
 
-from touchline.core.config import WORKFLOW, read_config
+from touchline.core.config import read_config
 from touchline.core.problems import InputError
 from touchline.data.match_names import AWAY, HOME, name_clubs, teams, written_name
 from touchline.data.matches import slug
@@ -27,10 +29,10 @@ from touchline.evaluation.matching import answer_intervals
 from touchline.models import catalogue
 from touchline.models.scoreboard import GOAL
 from touchline.own import look_and_listen, scores
-from touchline.own.cache import Cache, default_folder
-from touchline.own.halves import MAX_HALVES, parse_halves, read_lines
+from touchline.own.cache import Cache
+from touchline.own.halves import parse_halves, read_lines
 from touchline.own.join import JOINED, join
-from touchline.own.look_and_listen import ALWAYS, AUTO, NEVER, settings_of
+from touchline.own.look_and_listen import ALWAYS, NEVER, settings_of
 from touchline.own.model_answers import (
     NEED_NO_INPUT,
     SCOREBOARD,
@@ -39,36 +41,41 @@ from touchline.own.model_answers import (
     threshold_of,
     trained_folder,
 )
+from touchline.own.reel_arguments import read_arguments
 from touchline.own.scores import Seen
 from touchline.reels import reel_page
 from touchline.reels.clips import Clip, check_actions, find_clips
-from touchline.reels.highlights import (
-    HalfVideo,
-    add_settings,
-    print_reel,
-    settings_from,
-    write_reel,
-)
-from touchline.reels.query import parse_query
+from touchline.reels.highlights import HalfVideo, print_reel, settings_from, write_reel
+from touchline.reels.query import Query, parse_query
 from touchline.reels.vocabulary import Vocabulary, read_vocabulary
 from touchline.report.plot_style import colours
 from touchline.video.frame_reader import probe
 
-DEFAULT_MODEL = "commentary"  # which comes with Touchline
 SCORE_BUG = "score bug"  # the row of the goals that the score shows
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Answers that clips are made of (columns `JOINED`), and what goes with them.
+
+    `threshold` is that of all actions or of each; `rows` are the lines of the page's timelines,
+    `lines` the commentary (`schema.COMMENTARY`), `notes` sentences for the user.
+    """
+
+    intervals: pl.DataFrame
+    threshold: float | dict[str, float]
+    rows: reel_page.Rows
+    lines: pl.DataFrame
+    notes: list[str]
 
 
 def main(argv: list[str]) -> None:
     """Write the reel of a user's own video, and its page."""
-    args = _read_arguments(argv)
+    args = read_arguments(argv, __doc__ or "")
     config = read_config(args.config)
     if args.model not in config["models"]:
         known = ", ".join(config["models"])
         raise InputError(f"no model {args.model} in {args.config}. There are {known}.")
-    if len(args.videos) > MAX_HALVES or len(args.commentary) > len(args.videos):
-        raise InputError(
-            f"give 1 to {MAX_HALVES} videos, and no more files of commentary than videos."
-        )
     vocabulary = Vocabulary(
         sorted(set(config["labels"].values())),
         **read_vocabulary(config["highlights"]["vocabulary"]),
@@ -78,36 +85,119 @@ def main(argv: list[str]) -> None:
     clubs = dict(zip((HOME, AWAY), args.teams or (), strict=False)) or teams(args.match or "")
     query = parse_query(args.query, vocabulary, list(clubs.values()))
     print(query.describe(), flush=True)
-    _check_paths(args)
-    entry = config["models"][args.model]
+    backend = config["models"][args.model]["backend"]
     if query.open_text:
-        catalogue.check_takes_open_questions(entry["backend"], args.model, query.open_text)
+        catalogue.check_takes_open_questions(backend, args.model, query.open_text)
     trained = trained_folder(config, args.model, args.folder)
-    probed = [probe(video) for video in args.videos]
-    lengths_s = [video.duration_s for video in probed]
-    for path, video in zip(args.videos, probed, strict=True):
-        if video.truncated:
-            print(f"{path} is not complete: what is missing at its end cannot be shown.")
-    given = parse_halves(args.halves, args.videos, lengths_s) if args.halves else {}
-    videos = dict(zip(args.videos, lengths_s, strict=True))
+    videos = _durations(args.videos)
     cache = Cache(args.cache)
     cache.reserve(args.out)
-    is_read = args.scoreboard and (GOAL in query.actions or not given)
-    readings = look_and_listen.read_scoreboards(videos, cache) if is_read else {}
-    seen = scores.see(readings, videos, given, clubs)
+    seen = _see(args, videos, cache, query, clubs)
     if not clubs:
         clubs = name_clubs(seen.names, query.ignored)
-        understood = query.describe()
-        query = parse_query(args.query, vocabulary, list(clubs.values()))
-        if query.describe() != understood:
-            print(query.describe())
+        query = _parse_again(query, vocabulary, clubs)
     if len(seen.halves) == 1 and not seen.are_parts and query.halves not in ((), (1,)):
         print("One video is taken for half 1. Give --halves if it contains others too.")
-    actions = [query.open_text] if query.open_text else list(query.actions)
-    if query.everything:  # of a query that names no action, only those that the run asks for
-        configured = config["samples"]["actions"]
-        actions = [action for action in configured if action in actions] or actions
     match = slug(args.match or args.videos[0].stem) or "match"
+    actions = _actions(query, config)
+    answers = _answer(args, config, trained, match, videos, cache, seen, query, actions)
+    clips, messages = find_clips(
+        query,
+        answers.intervals,
+        set(actions),
+        {number: half.duration_s for number, half in seen.halves.items()},
+        clip_settings,
+        answers.threshold,
+        match,
+        answers.lines,
+        clubs,
+    )
+    clips = [_within_video(clip, seen.halves[clip.half]) for clip in clips]
+    folder = args.out / "reels" / match
+    title = args.match or " – ".join(clubs.values())
+    title = written_name(title) if title else title_of(args.videos)
+    header = {"match": match, "title": title, "model": ", ".join(answers.rows)}
+    write_reel(
+        folder, header, query, clips, answers.notes + messages, seen.halves, answers.lines,
+        reel_settings,
+    )  # fmt: skip
+    print_reel(folder)
+    page = args.out / "index.html"
+    described = reel_page.describe_match(folder, page, answers.rows)
+    reel_page.write_page(page, header["model"], [described])
+    print(f"page: {page}")
+
+
+def _parse_again(query: Query, vocabulary: Vocabulary, clubs: Mapping[str, str]) -> Query:
+    """Return a query as it is understood with the names of the clubs; say so where it is otherwise."""
+    named = parse_query(query.text, vocabulary, list(clubs.values()))
+    if named.describe() != query.describe():
+        print(named.describe())
+    return named
+
+
+def _durations(videos: list[Path]) -> dict[Path, float]:
+    """Return the length of each video in seconds; raise `VideoError` for what is none."""
+    durations_s = {}
+    for path in videos:
+        video = probe(path)
+        if video.truncated:
+            print(f"{path} is not complete: what is missing at its end cannot be shown.")
+        durations_s[path] = video.duration_s
+    return durations_s
+
+
+def _see(
+    args: argparse.Namespace,
+    videos: Mapping[Path, float],
+    cache: Cache,
+    query: Query,
+    clubs: Mapping[str, str],
+) -> Seen:
+    """Return the halves and goals of the videos, by the score bug or by --halves."""
+    lengths_s = [videos[path] for path in args.videos]
+    given = parse_halves(args.halves, args.videos, lengths_s) if args.halves else {}
+    is_read = args.scoreboard and (GOAL in query.actions or not given)
+    readings = look_and_listen.read_scoreboards(videos, cache) if is_read else {}
+    return scores.see(readings, videos, given, clubs)
+
+
+def _actions(query: Query, config: dict) -> list[str]:
+    """Return the actions that a model is asked for."""
+    if query.open_text:
+        return [query.open_text]
+    actions = list(query.actions)
+    if query.everything:  # of a query that names no action, only those that the run asks for
+        return [action for action in config["samples"]["actions"] if action in actions] or actions
+    return actions
+
+
+def title_of(videos: Sequence[Path]) -> str:
+    """Return a title from the names of the files: the words that all of them begin with, or all names."""
+    names = [video.stem for video in videos]
+    if len(names) == 1:
+        return names[0]
+    words = [re.split(r"[\s._-]+", name) for name in names]
+    columns = zip(*words, strict=False)
+    shared = [column[0] for column in takewhile(lambda column: len(set(column)) == 1, columns)]
+    while shared and shared[-1].lower() in ("half", "part"):
+        shared.pop()
+    return " ".join(shared) or " and ".join(names)
+
+
+def _answer(
+    args: argparse.Namespace,
+    config: dict,
+    trained: Path | None,
+    match: str,
+    videos: Mapping[Path, float],
+    cache: Cache,
+    seen: Seen,
+    query: Query,
+    actions: list[str],
+) -> _Answers:
+    """Return the model's answers, with the goals of the score where the query asks for goals."""
+    entry = config["models"][args.model]
     # The score tells all goals: without commentary, only their moments are less exact.
     asked = [number for number in seen.halves if number in (query.halves or seen.halves)]
     needs_model = bool(set(actions) - {GOAL}) or not seen.shows_score(asked)
@@ -135,101 +225,7 @@ def main(argv: list[str]) -> None:
         notes += told
         of_score = intervals.filter(pl.col("team").is_not_null())
         rows = {SCORE_BUG: (colour_of[SCORE_BUG], reel_page.answer_moments(of_score))} | rows
-    clips, messages = find_clips(
-        query,
-        intervals,
-        set(actions),
-        {number: half.duration_s for number, half in seen.halves.items()},
-        clip_settings,
-        threshold,
-        match,
-        lines,
-        clubs,
-    )
-    clips = [_within_video(clip, seen.halves[clip.half]) for clip in clips]
-    folder = args.out / "reels" / match
-    title = args.match or " – ".join(clubs.values())
-    header = {
-        "match": match,
-        "title": written_name(title) if title else args.videos[0].stem,
-        "model": ", ".join(rows),
-    }
-    write_reel(folder, header, query, clips, notes + messages, seen.halves, lines, reel_settings)
-    print_reel(folder)
-    page = args.out / "index.html"
-    reel_page.write_page(page, header["model"], [reel_page.describe_match(folder, page, rows)])
-    print(f"page: {page}")
-
-
-def _read_arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="touchline reel", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument(
-        "videos", type=Path, nargs="+", metavar="VIDEO", help="of the match or its halves"
-    )
-    parser.add_argument("--query", required=True, help="what to show, in words")
-    parser.add_argument(
-        "--model", default=DEFAULT_MODEL, help="a model of the configuration (%(default)s)"
-    )
-    parser.add_argument(
-        "--halves", nargs="+", action="extend", default=[], metavar="START-END",
-        help="where each half is, in place of what the match clock says: in the single video, or in "
-        "each of the videos in order",
-    )  # fmt: skip
-    parser.add_argument(
-        "--commentary", type=Path, nargs="*", default=[], metavar="FILE",
-        help="of each video: SRT, WebVTT, or JSON of Whisper, WhisperX or SoccerNet-Echoes",
-    )  # fmt: skip
-    parser.add_argument(
-        "--transcribe", choices=[AUTO, ALWAYS, NEVER], default=AUTO,
-        help="auto: where the query needs commentary and none is given; of goals that the score shows, "
-        "what is said about them (%(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--language", help="that is spoken, such as en (transcribe.language of the configuration)"
-    )
-    parser.add_argument(
-        "--whisper", metavar="MODEL",
-        help="a Whisper model, or the folder of its weights (transcribe.model of the configuration)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--scoreboard", action=argparse.BooleanOptionalAction, default=True,
-        help="read the match clock and the score in the picture (%(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--teams", nargs=2, metavar=("HOME", "AWAY"), help="the clubs (the names on the score bug)"
-    )
-    parser.add_argument(
-        "--config", type=Path, default=WORKFLOW.parent / "config.yaml", metavar="YAML"
-    )
-    parser.add_argument(
-        "--folder", type=Path, help="of a trained model (results/models/MODEL)", metavar="DIR"
-    )
-    parser.add_argument("--threshold", type=float, help="confidence from which an answer counts")
-    parser.add_argument(
-        "--match",
-        help="the match's name; date-time-Home-1-0-Away tells the clubs (the file's name)",
-    )
-    parser.add_argument("--out", type=Path, default=Path("reel"), help="(%(default)s)")
-    parser.add_argument(
-        "--cache", type=Path, default=default_folder(), metavar="DIR",
-        help="of what was read from videos (%(default)s)",
-    )  # fmt: skip
-    add_settings(parser)
-    return parser.parse_args(argv)
-
-
-def _check_paths(args: argparse.Namespace) -> None:
-    """Raise `InputError` for paths that cannot be right, before anything that takes long."""
-    for path in args.commentary:
-        if not path.is_file():
-            raise InputError(f"{path}: there is no such file. Correct --commentary.")
-    if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"{args.out}: is no folder. Name another one with --out.")
-    if args.threshold is not None and not 0 <= args.threshold <= 1:
-        raise InputError(f"--threshold {args.threshold:g}: a confidence is between 0 and 1.")
+    return _Answers(intervals, threshold, rows, lines, notes)
 
 
 def _transcripts(

@@ -127,9 +127,11 @@ def print_reel(folder: Path) -> None:
     for message in content["messages"]:
         print(message)
     for clip in content["clips"]:
-        span = f"half {clip['half']}, {clip['start_timecode']} to {clip['end_timecode']}"
+        start, end = (clock.format_time(clip[name]) for name in ("start_s", "end_s"))
+        span = f"half {clip['half']}, {start} to {end} of the video"
         print(f"{clip['title']}: {span}, confidence {clip['confidence']:.2f}")
-    print(f"{len(content['clips'])} clips: {folder}")
+    count = len(content["clips"])
+    print(f"{count} {'clip' if count == 1 else 'clips'}: {folder}")
 
 
 def main(argv: list[str]) -> None:

@@ -12,6 +12,7 @@ import polars as pl
 from markupsafe import Markup
 
 from touchline.core import cli, schema
+from touchline.core.clock import format_time
 from touchline.core.files import inside, read_control_file, write_text
 from touchline.data.match_names import AWAY, HOME
 from touchline.evaluation.matching import answer_intervals
@@ -62,8 +63,6 @@ _REEL = _record(
             half={"type": "integer"},
             start_s=_NUMBER,
             end_s=_NUMBER,
-            start_timecode=_TEXT,
-            end_timecode=_TEXT,
             reel_start_s=_OPTIONAL,
             reel_end_s=_OPTIONAL,
             still=_OPTIONAL_TEXT,
@@ -166,7 +165,7 @@ def _clip_row(clip: dict, content: dict) -> dict:
         "time_s": f"{clip['reel_start_s']:.3f}" if in_reel else "",
         "end_s": f"{clip['reel_end_s']:.3f}" if in_reel else "",
         "start_s": f"{clip['start_s']:.3f}",
-        "span": f"{clip['start_timecode']} to {clip['end_timecode']}",
+        "span": f"{format_time(clip['start_s'])} to {format_time(clip['end_s'])} of the video",
         "confidence": f"confidence {', '.join(confidences)}",
         "evidence": [
             _describe_evidence(hit, len(clip["hits"]) == 1)
