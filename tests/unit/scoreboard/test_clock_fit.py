@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from touchline.scoreboard.clock_fit import counts_down, fit_lines
-from touchline.scoreboard.halves import find_halves
+from touchline.scoreboard.halves import find_halves, fit_clock
+from touchline.scoreboard.readings import FrameText
+from touchline.scoreboard.texts import ClockText
 
 RNG = np.random.default_rng(3)
 
@@ -42,6 +44,33 @@ def test_the_second_half_follows_from_the_clock_that_jumps_back_without_a_break(
     spans = [(0, 2757, -0.5, 1.0, 0), (2757, 5500, 2753.1, 1.0, 2700)]
     starts_s, _ = halves_of(spans)
     assert starts_s == pytest.approx({1: -0.5, 2: 2753.1}, abs=0.3)
+
+
+def test_a_misread_clock_in_the_first_half_does_not_make_the_second_half_the_first():
+    spans = [(10, 2760, 5, 1.001, 0), (2766, 5700, 2761.0, 1.0009, 2700)]
+    # At 1500 s, what the clock of the second half would have shown then.
+    starts_s, oddities = halves_of([(1500, 1509, 2761.0, 1.0009, 2700), *spans])
+    assert starts_s == pytest.approx({1: 5, 2: 2761.0}, abs=0.3)
+    assert oddities == []
+
+
+def clock_frames(*clocks):
+    """Return frames with a clock each, of (time, clock, x)."""
+    return [
+        FrameText(time_s, clocks=(ClockText(float(clock_s), None, 1.0, 1.0, x, 20.0, 50.0, 16.0),))
+        for time_s, clock_s, x in clocks
+    ]
+
+
+def test_a_short_clock_before_the_match_in_another_place_is_none_of_a_half():
+    before = [(10.0 * k, 600 + 10 * k, 500.0) for k in range(30)]
+    match = [(400 + 9.7 * k, int(9.7 * k), 60.0) for k in range(280)]
+    frames = clock_frames(*before, *match)
+    lines, unit_s, _ = fit_clock(frames)
+    halves, oddities = find_halves(lines, np.array([frame.time_s for frame in frames]), None)
+    assert unit_s == 1.0
+    assert [(one.number, round(one.lines[0].time_s(0.0))) for one in halves] == [(1, 400)]
+    assert oddities == []
 
 
 def test_extra_time_has_halves_of_its_own():

@@ -16,6 +16,7 @@ _PRIOR_SLOPE = 0.001  # typical deviation of the slope
 _NEARBY = np.linspace(-0.0003, 0.0003, 13)  # slopes around that of least squares
 LEAST_READINGS = 5
 _LEAST_SPAN_S = 20.0
+_FAR_S = 240.0  # without readings, after which fewer than `LEAST_READINGS` are none of a clock
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,28 @@ def _best_line(
     _, first = np.unique(frames[chosen][fits], return_index=True)
     used = np.flatnonzero(fits)[first]
     used = used[np.argsort(times[used], kind="stable")]
+    used = used[_without_strays(times[used])]
     if len(used) < LEAST_READINGS or np.ptp(times[used]) < _LEAST_SPAN_S:
         return None
     if len(np.unique(clocks[used])) < 3:
         return None
     return _refine(times[used], clocks[used], units[used], chosen[used], slope, offset, middle_s)
+
+
+def _without_strays(times: np.ndarray) -> slice:
+    """Return the part of rising times, (N,), without a few at its ends that are far from the others.
+
+    A misread clock may fit to a line minutes before the half that shows it.
+    """
+    steps_s = np.diff(times)
+    far_s = max(_FAR_S, 10 * float(np.median(steps_s)) if len(steps_s) else 0.0)
+    ends = [*(np.flatnonzero(steps_s > far_s) + 1).tolist(), len(times)]
+    starts = [0, *ends[:-1]]
+    while len(starts) > 1 and ends[0] - starts[0] < LEAST_READINGS:
+        starts, ends = starts[1:], ends[1:]
+    while len(ends) > 1 and ends[-1] - starts[-1] < LEAST_READINGS:
+        starts, ends = starts[:-1], ends[:-1]
+    return slice(starts[0], ends[-1])
 
 
 def _deepest(lows: np.ndarray, highs: np.ndarray) -> tuple[float, int]:

@@ -20,6 +20,7 @@ _TRUSTED = 0.5  # of a reading of a clock of seconds
 _FEWER = 3  # times the frames that a clock of minutes needs to be taken instead of one of seconds
 _COLUMN, _MOVED = 1.2, 8.0  # heights of a clock to the side, and up or down, that it may be moved
 _MOST_PLACES = 8
+_ELSEWHERE = 0.3  # of the readings of the clock with most that a clock in another place needs
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,19 @@ def _lines_of(found: list[_Found]) -> list[ClockLine]:
     if len(found) < LEAST_READINGS:
         return []
     times_s, clocks_s, units_s, numbers = _columns(found)
+    lines = fit_lines(times_s, clocks_s, units_s, numbers)
+    places = [_middle_place([found[k][2] for k in line.used]) for line in lines]
     return [
         ClockLine(line.slope, line.middle_s, line.offset_s, numbers[line.used])
-        for line in fit_lines(times_s, clocks_s, units_s, numbers)
+        for line, place in zip(lines, places, strict=True)
+        if len(line.used) > _ELSEWHERE * len(lines[0].used) or _is_near(place, places[0], _MOVED)
     ]
+
+
+def _middle_place(clocks: list[ClockText]) -> ClockText:
+    """Return a clock at the median of the places of several."""
+    x, y, w, h = np.median([clock[-4:] for clock in clocks], axis=0)
+    return clocks[0]._replace(x=float(x), y=float(y), w=float(w), h=float(h))
 
 
 def _places(found: list[_Found]) -> list[ClockText]:
