@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from touchline.video.source import SOUND_JITTER_S, Resampler, Source
+from touchline.reels.cutting.sound import placed_samples
+from touchline.video.source import Source
 
 RATE = 16_000  # Hz, that of Whisper and of the voice detection
 _BLOCK = 60 * RATE  # samples of silence that are given at once
@@ -18,26 +19,17 @@ def read_sound(source: Source, start_s: float, end_s: float) -> Iterator[np.ndar
     picture, by the time stamps of the file. Where the file has no sound, it is silence; it ends
     where the file's sound ends. The file must have sound.
     """
-    start, end = Fraction(start_s), Fraction(end_s)
-    resample = Resampler("mono", RATE)
     given = 0  # samples that were yielded
-    place: int | None = None  # of the next sample of the file
-    for time_s, frame in source.sound_from(start):
-        if time_s >= end:
-            break
-        stated = round((time_s - start) * RATE)
-        if place is None or abs(stated - place) > SOUND_JITTER_S * RATE:
-            place = stated
-        for (samples,) in resample(frame):
-            while given < place:
-                silence = np.zeros(min(place - given, _BLOCK), np.float32)
-                given += len(silence)
-                yield silence
-            new = samples[given - place :]  # without what was heard before, or before the start
-            place += len(samples)
-            if len(new):
-                given += len(new)
-                yield new
+    blocks = placed_samples(source, Fraction(start_s), Fraction(end_s), "mono", RATE)
+    for place, (samples,) in blocks:
+        while given < place:
+            silence = np.zeros(min(place - given, _BLOCK), np.float32)
+            given += len(silence)
+            yield silence
+        new = samples[given - place :]  # without what was heard before, or before the start
+        if len(new):
+            given += len(new)
+            yield new
 
 
 class SoundBuffer:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 import av
-import numpy as np
 from av.container import InputContainer
 
 from touchline.video.frame_reader import LOCAL_ONLY, VideoError, local_url
@@ -33,9 +32,6 @@ SEEK_MARGINS_S = (0, 5, 60, None)
 # shown within the clip alone.
 LONGEST_STILL_S = 1
 DEFAULT_FPS = 25  # of a file that states no frame rate
-# Sound whose time stamp differs by less than this from the end of the sound before follows it
-# without a gap: time stamps are rounded, in Matroska to a millisecond, which would be heard.
-SOUND_JITTER_S = Fraction(1, 50)
 
 
 class Picture(NamedTuple):
@@ -225,21 +221,6 @@ class Source:
     def picture_s(self) -> Fraction:
         """The average duration of a picture; that of the last one of the file."""
         return 1 / Fraction(self.video.average_rate or self.video.guessed_rate or DEFAULT_FPS)
-
-
-class Resampler:
-    """Converts sound to a layout and a rate (Hz); the sound may change its own on the way."""
-
-    def __init__(self, layout: str, rate: int) -> None:
-        self.layout, self.rate = layout, rate
-        self.form: tuple[str, str, int] | None = None
-
-    def __call__(self, frame: av.AudioFrame) -> list[np.ndarray]:
-        """Return the (channels, n) float32 samples that a frame makes available."""
-        form = frame.format.name, frame.layout.name, frame.sample_rate
-        if form != self.form:
-            self.form, self.resampler = form, av.AudioResampler("fltp", self.layout, self.rate)
-        return [part.to_ndarray() for part in self.resampler.resample(frame)]
 
 
 def _decode(file: InputContainer, stream: Stream) -> Iterator[av.VideoFrame | av.AudioFrame]:

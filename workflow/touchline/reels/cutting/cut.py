@@ -20,6 +20,7 @@ from av.video.frame import PictureType
 
 from touchline.core.errors import disk_errno
 from touchline.core.files import atomic_file
+from touchline.reels.cutting.sound import placed_samples
 from touchline.reels.title_overlay import COLOUR_FIELDS, Title
 from touchline.video.frame_reader import VideoError, local_url
 from touchline.video.picture_fitter import (
@@ -32,9 +33,7 @@ from touchline.video.picture_fitter import (
 from touchline.video.source import (
     DEFAULT_FPS,
     LONGEST_STILL_S,
-    SOUND_JITTER_S,
     Picture,
-    Resampler,
     Source,
 )
 
@@ -197,16 +196,8 @@ class _ReelWriter:
         count = round(self.end_s * SOUND_RATE) - self.samples
         sound = np.zeros((1 if self.layout == "mono" else 2, count), np.float32)
         if source.sound:
-            resample = Resampler(self.layout, SOUND_RATE)
-            position: int | None = None
-            for time_s, frame in source.sound_from(start_s):
-                if time_s >= end_s:
-                    break
-                stated = round((time_s - start_s) * SOUND_RATE)
-                if position is None or abs(stated - position) > SOUND_JITTER_S * SOUND_RATE:
-                    position = stated
-                for part in resample(frame):
-                    position = _paste(sound, part, position)
+            for place, part in placed_samples(source, start_s, end_s, self.layout, SOUND_RATE):
+                _paste(sound, part, place)
         fade = min(int(self.fade_s * SOUND_RATE), count // 2)
         ramp = np.linspace(0, 1, fade, endpoint=False, dtype=np.float32)
         sound[:, :fade] *= ramp
@@ -260,9 +251,8 @@ def _with_next(items: Iterable[Item]) -> Iterator[tuple[Item, Item | None]]:
         yield previous, None
 
 
-def _paste(sound: np.ndarray, part: np.ndarray, position: int) -> int:
-    """Copy samples (channels, n) into `sound` where they overlap; return the position after them."""
+def _paste(sound: np.ndarray, part: np.ndarray, position: int) -> None:
+    """Copy samples (channels, n) into `sound` where they overlap."""
     first, last = max(0, position), min(sound.shape[1], position + part.shape[1])
     if first < last:
         sound[:, first:last] = part[:, first - position : last - position]
-    return position + part.shape[1]
