@@ -84,6 +84,8 @@ def probe(path: Path | str) -> Video:
     Takes about 3 % of the time of decoding the file. Raises `VideoError` for a file that does not
     exist, is not a video, has no video stream or no picture, or is longer than `MAX_HALF_S`.
     """
+    if Path(path).is_dir():
+        raise VideoError(path, "it is a folder.", "Name the video file in it.")
     if not Path(path).is_file():
         raise VideoError(path, "there is no such file.", "Correct the path or fetch the file.")
     try:
@@ -91,8 +93,8 @@ def probe(path: Path | str) -> Video:
     except (av.FFmpegError, OSError, ValueError) as error:
         raise VideoError(
             path,
-            f"it is not a video that can be read ({_reason(error)}).",
-            "Fetch it again, or convert it to mkv or mp4.",
+            f"it is not a video that can be read ({reason_of(error)}).",
+            "Fetch it again, convert it to mkv or mp4, or wait until it is written to its end.",
         ) from error
     with container:
         stream, _ = choose_streams(container, lambda: av.open(local_url(path), options=LOCAL_ONLY))
@@ -198,7 +200,8 @@ def _is_truncated(path: Path, container: av.container.InputContainer, end_s: flo
     return (container.duration or 0) / av.time_base - end_s > TRUNCATED_S
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be opened, without its path."""
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -235,7 +238,9 @@ def read_frames(
                 picked = ((_time_s(frame), _rgb(frame)) for frame in frames)
             shown_s, pictures = zip(*picked, strict=True)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise VideoError(path, f"its frames cannot be read ({_reason(error)}).", remedy) from error
+        raise VideoError(
+            path, f"its frames cannot be read ({reason_of(error)}).", remedy
+        ) from error
     order = slice(None) if times_s is None else np.argsort(np.argsort(times_s))
     return np.stack(pictures)[order], np.array(shown_s)[order]
 

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar, cast
 import av
 from av.container import InputContainer
 
-from touchline.video.frame_reader import LOCAL_ONLY, VideoError, local_url
+from touchline.video.frame_reader import LOCAL_ONLY, VideoError, local_url, reason_of
 from touchline.video.stream_choice import choose_streams
 from touchline.video.time_stamps import join_restarts, make_rising, sort_times
 
@@ -67,7 +67,9 @@ class Source:
             self.file = self._open_file()
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
-                self.path, f"it cannot be opened ({error}).", "Correct the path, or fetch it again."
+                self.path,
+                f"it cannot be opened ({reason_of(error)}).",
+                "Correct the path, fetch it again, or wait until it is written to its end.",
             ) from error
         if self._stream_indices is None:
             video, sound = choose_streams(self.file, self._open_file)
