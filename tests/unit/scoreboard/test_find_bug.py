@@ -51,5 +51,18 @@ def test_a_bar_between_the_numbers_that_is_read_as_one_is_no_cell():
     assert (left.x, right.x) == pytest.approx((60, 108))
 
 
+def test_numbers_below_the_clock_are_none_of_it():
+    frames = [
+        FrameText(10.0 * k, (), (
+            line((left, 215), ("HOM", 240))._replace(y=36.0),
+            line((right, 215), ("AWA", 240))._replace(y=62.0),
+        ))
+        for k, (left, right) in enumerate(("00", "00", "10", "11", "12", "12"))
+    ]  # fmt: skip
+    clocks = [CLOCK] * len(frames)
+    left, right = find_cells(frames, clocks, *usual_place(clocks))
+    assert (left.x, left.y, right.x, right.y) == pytest.approx((215, 46, 215, 72))
+
+
 def test_without_numbers_there_are_no_cells():
     assert cells_of([line(("HOM", 20), ("AWA", 110))] * 6) is None

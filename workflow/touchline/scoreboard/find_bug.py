@@ -67,12 +67,12 @@ def _digits(
     if not line.at:
         return []
     left, right = clock.x - _MARGIN * clock.h, clock.x + clock.w + _MARGIN * clock.h
+    inside_y = abs(line.y + line.h / 2 - clock.y - clock.h / 2) < 0.6 * clock.h
     taken = [
         (found.start, found.end)
         for found in texts.find_clocks(line.text)
-        if left < float(np.mean(line.at[found.start : found.end])) < right
+        if inside_y and left < float(np.mean(line.at[found.start : found.end])) < right
     ]
-    inside_y = abs(line.y + line.h / 2 - clock.y - clock.h / 2) < 0.6 * clock.h
     found = []
     text = "".join(
         " " if any(first <= k < last for first, last in taken) else character
