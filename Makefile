@@ -14,6 +14,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 
 COMPILE ?= 1
+WORKERS ?= auto
 SPLIT ?= test
 EVERY ?= 1
 # Pictures of the workflow belong to Snakemake's report where graphviz draws them.
@@ -84,10 +85,10 @@ report: demo $(if $(DRAWN),dag) ## Snakemake's own report of the demo, with its 
 	snakemake --profile profiles/demo all $(DRAWN) --report results/workflow.html
 
 test: .venv/installed ## run all tests
-	python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: .venv/installed ## run the tests that need no Snakemake, no training and no Slurm (two minutes)
-	python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow" tests/unit
+	python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow" tests/unit
 
 lint: .venv/installed ## check the code's form
 	ruff check

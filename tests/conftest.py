@@ -25,6 +25,7 @@ SLOW = tuple(
         *("demo/", "video/test_chunks", "reels/test_unusual_files", "reels/test_stream_copy"),
         *("reels/test_cut", "reels/test_highlights", "reels/test_query_fuzz", "core/test_cli"),
         *("core/test_control_files", "data/test_labels_properties", "study/test_provenance"),
+        "scoreboard/test_read_video",
     )
 )
 

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from touchline.core.problems import InputError
 
-# 2,000 examples in CI, where the four modules of the data readers take less than a minute; FUZZ_EXAMPLES
-# is another number.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 2000 if os.environ.get("CI") == "true" else 200))
+# 500 examples in CI, other ones in every run; FUZZ_EXAMPLES is another number.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 500 if os.environ.get("CI") == "true" else 200))
 fuzz = settings(
     max_examples=EXAMPLES,
     deadline=None,
