@@ -1,6 +1,6 @@
 """Accuracy and cost of reading clock and score from the picture of invented broadcasts.
 
-    PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py looks [--seconds 240] [--noisy]
+    PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py looks [--seconds 240] [--noisy] [--looks 1 2]
     PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py long [--look 3] [--video FILE]
 
 `looks` reads a broadcast of each of the six looks of score bugs, with `--noisy` also a copy that is blurred and has
@@ -75,7 +75,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=240.0, help="of each half, for looks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--noisy", action="store_true")
-    parser.add_argument("--look", type=int, default=3)
+    parser.add_argument("--look", type=int, default=3, help="of the long match")
+    parser.add_argument(
+        "--looks", type=int, nargs="+", default=range(len(LOOKS)), choices=range(len(LOOKS))
+    )
     parser.add_argument("--video", type=Path, help="the long match, by benchmarks/long_match.py")
     parser.add_argument("--folder", type=Path, help="where the videos are kept")
     args = parser.parse_args()
@@ -85,7 +88,8 @@ def main() -> None:
         "| video | kick-offs | goals | false | CPU | memory |\n| --- | --- | --- | --- | --- | --- |"
     )
     if args.what == "looks":
-        for number, look in enumerate(LOOKS):
+        for number in args.looks:
+            look = LOOKS[number]
             halves = {1: args.seconds, 2: args.seconds}
             goals = tuple(
                 Goal(half, share * args.seconds, side, counts)
