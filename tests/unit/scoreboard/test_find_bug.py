@@ -2,7 +2,7 @@
 
 import pytest
 
-from touchline.scoreboard.find_bug import find_cells, usual_place
+from touchline.scoreboard.find_bug import find_cells, read_cell, usual_place
 from touchline.scoreboard.ocr import Line
 from touchline.scoreboard.readings import FrameText
 from touchline.scoreboard.texts import ClockText
@@ -40,6 +40,16 @@ def test_the_letter_of_a_name_that_is_read_as_zero_is_no_cell():
     ]
     left, right = cells_of(lines)
     assert (left.x, right.x) == pytest.approx((60, 84))
+
+
+def test_numbers_as_near_to_the_names_as_their_letters_are_found_where_there_are_no_others():
+    lines = [
+        line(("HOM", 20), (left, 46), (" ", 54), (right, 70), ("AWA", 80))
+        for left, right in ("00", "00", "10", "11", "12", "12")
+    ]
+    left, right = cells_of(lines)
+    assert (left.x, right.x) == pytest.approx((46, 70))
+    assert [read_cell(one, right, (0.0, 0.0), CLOCK) for one in lines] == [0, 0, 0, 1, 2, 2]
 
 
 def test_a_bar_between_the_numbers_that_is_read_as_one_is_no_cell():

@@ -22,16 +22,19 @@ _FARTHEST = 16.0  # heights between the two cells
 _MOST_DIGITS = 60  # places of digits that are compared
 _MARGIN = 0.15  # heights around the clock's box in which digits are the clock's
 _WORD = 1.45  # times the distance between letters, within which a digit is one of a word
-_NAME = 2  # letters of a name at least
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The place of one side's number: its middle and half its width, px."""
+    """The place of one side's number: its middle and half its width, px.
+
+    With `near_name` it is as near to a name as that name's letters are to each other.
+    """
 
     x: float
     y: float
     reach: float
+    near_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,12 @@ def shift_of(clock: ClockText, usual: tuple[float, float], height: float) -> tup
 
 
 def _digits(
-    line: Line, clock: ClockText, shift: tuple[float, float]
+    line: Line, clock: ClockText, shift: tuple[float, float], near_name: bool
 ) -> list[tuple[float, float, str]]:
-    """Return the digits of a line, (x, y, digit), without those of the clock and of long numbers."""
+    """Return the digits of a line, (x, y, digit), without those of the clock and of long numbers.
+
+    Without `near_name`, neither those that stand as near to a word as its letters do.
+    """
     if not line.at:
         return []
     left, right = clock.x - _MARGIN * clock.h, clock.x + clock.w + _MARGIN * clock.h
@@ -78,7 +84,7 @@ def _digits(
         " " if any(first <= k < last for first, last in taken) else character
         for k, character in enumerate(line.text)
     )
-    pitch = _pitch(line)
+    pitch = None if near_name else _pitch(line)
     for start, end in texts.find_numbers(text):
         if pitch is not None:
             start, end = _without_letters(line, start, end, _WORD * pitch)
@@ -124,12 +130,26 @@ def find_cells(
 
     `clocks` are the clocks of the frames. Candidates are the places where many frames have a digit;
     the pair is chosen whose numbers are explained best by a score: they start at 0 and rise by one.
+    Digits as near to a name as its letters count where there is no pair without them.
     """
+    for near_name in (False, True):
+        if cells := _find_pair(frames, clocks, usual, height, near_name):
+            return cells
+    return None
+
+
+def _find_pair(
+    frames: Sequence[FrameText],
+    clocks: Sequence[ClockText],
+    usual: tuple[float, float],
+    height: float,
+    near_name: bool,
+) -> tuple[Cell, Cell] | None:
     places: list[list[tuple[int, float, float, str]]] = []
     for number, (frame, clock) in enumerate(zip(frames, clocks, strict=True)):
         shift = shift_of(clock, usual, height)
         for line in (*frame.rows, *frame.lines):
-            for x, y, digit in _digits(line, clock, shift):
+            for x, y, digit in _digits(line, clock, shift, near_name):
                 for place in places:
                     _, px, py, _ = place[0]
                     if abs(px - x) < _SAME * height and abs(py - y) < 0.5 * height:
@@ -153,7 +173,7 @@ def find_cells(
     reach = 1.0 * height
     if abs(ay - by) < 0.5 * height:
         reach = min(reach, 0.5 * abs(bx - ax))
-    return Cell(ax, ay, reach), Cell(bx, by, reach)
+    return Cell(ax, ay, reach, near_name), Cell(bx, by, reach, near_name)
 
 
 _Candidate = tuple[float, float, list[int | None]]  # place, and the digit in each frame
@@ -210,7 +230,9 @@ def read_cell(line: Line, cell: Cell, shift: tuple[float, float], clock: ClockTe
     if abs(line.y + line.h / 2 - y0) > 0.5 * clock.h:
         return None
     inside = [
-        (x, digit) for x, _, digit in _digits(line, clock, (0.0, 0.0)) if abs(x - x0) < cell.reach
+        (x, digit)
+        for x, _, digit in _digits(line, clock, (0.0, 0.0), cell.near_name)
+        if abs(x - x0) < cell.reach
     ]
     if not 1 <= len(inside) <= 2:
         return None
@@ -236,7 +258,7 @@ def find_names(
         words = [
             (x - dx, y - dy, word)
             for line in frame.rows or frame.lines
-            for x, y, word in _words(line)
+            for x, y, word in texts.find_words(line)
         ]
         for side, cell in enumerate((bug.left, bug.right)):
             row = [w for w in words if abs(w[1] - cell.y) < 0.5 * bug.height]
@@ -250,19 +272,6 @@ def find_names(
         for name, count in zip(best, counts, strict=True)
     )
     return left, right
-
-
-def _words(line: Line) -> list[tuple[float, float, str]]:
-    """Return the texts between digits and separators of a line, with their middles, px."""
-    words, start = [], 0
-    text = line.text
-    for k in range(len(text) + 1):
-        if k == len(text) or text[k].isdigit() or text[k] in "-–—:|+/":
-            word = text[start:k].strip(texts.SEPARATORS)
-            if sum(c.isalpha() for c in word) >= _NAME:
-                words.append(((line.at[start] + line.at[k - 1]) / 2, line.y + line.h / 2, word))
-            start = k + 1
-    return words
 
 
 def _beside(row: list[tuple[float, float, str]], side: int, bug: Bug, stacked: bool) -> str | None:

@@ -3,7 +3,7 @@
 Pictures are upright, with square pixels, and scaled to at most `LONGEST_SIDE` px.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from touchline.video.picture_fitter import shown_size
 from touchline.video.source import Picture, Source
 
 LONGEST_SIDE = 960  # px: letters of a broadcast of any size are legible in it
+Stretch = tuple[float, float, float]  # start, end, and time between frames, s
 Frame = tuple[float, np.ndarray]  # seconds of the video; (H, W, 3) uint8, blue, green, red
 _TURNS = {
     "clock": lambda image: np.rot90(image, -1),
@@ -117,3 +118,12 @@ def _to_array(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
         return frame.reformat(width, height, "bgr24", interpolation="AREA").to_ndarray()
     field = np.ascontiguousarray(frame.to_ndarray(format="bgr24")[::2], np.uint8)
     return av.VideoFrame.from_ndarray(field, "bgr24").reformat(width, height).to_ndarray()
+
+
+def is_read(stretch: Stretch, done: Sequence[Stretch]) -> bool:
+    """Say whether a stretch was read as closely already, as part of another."""
+    start_s, end_s, step_s = stretch
+    return any(
+        first_s <= start_s and end_s <= last_s and step <= max(1.0, 2 * step_s)
+        for first_s, last_s, step in done
+    )

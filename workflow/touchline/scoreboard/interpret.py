@@ -54,6 +54,15 @@ class Interpretation:
         """Return the indices of the frames whose clock is that of one half, by its index."""
         return [k for k, half in enumerate(self.half_of) if half == number]
 
+    def usual_clock(self) -> ClockText | None:
+        """Return the clock of a frame in which it is at its usual place."""
+        assert self.bug is not None, "the score bug was found"
+        for k in self.in_halves():
+            clock = self.chosen[k]
+            if clock and shift_of(clock, self.bug.clock, self.bug.height) == (0.0, 0.0):
+                return clock
+        return None
+
     def residual_s(self, k: int) -> float | None:
         """Return the distance of a frame's clock from that of its half; None for a stopped clock."""
         half, clock = self.half_of[k], self.chosen[k]

@@ -2,12 +2,12 @@
 
     touchline scoreboard match.mp4 --out scoreboard.parquet --preview scoreboard.png
 
-Key frames some seconds apart are read first. Then the stretches in which the score changes, a half ends
-or, where the clock has no seconds, a minute begins are read in detail.
+Key frames some seconds apart are read first, then in detail the stretches in which the score changes, a
+half ends or, where the clock has no seconds, a minute begins.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -20,19 +20,18 @@ from tqdm import tqdm
 from touchline.core import cli, schema
 from touchline.core.digest import digest
 from touchline.core.files import checksum
-from touchline.core.problems import NOTED, Problem
+from touchline.core.problems import NOTED, InputError, Problem
 from touchline.jobs.kept_parts import KeptParts
 from touchline.scoreboard import goals, interpret, texts
-from touchline.scoreboard.find_bug import find_names, shift_of
-from touchline.scoreboard.frames import Frames
+from touchline.scoreboard.find_bug import find_names
+from touchline.scoreboard.frames import Frames, Stretch, is_read
 from touchline.scoreboard.halves import has_countdown
 from touchline.scoreboard.interpret import Interpretation, ScoreReader
 from touchline.scoreboard.ocr import TextReader
 from touchline.scoreboard.preview import write_preview
 from touchline.scoreboard.readings import FrameReader, VideoTexts
 from touchline.scoreboard.result import HalfClock, Scoreboard, save
-from touchline.scoreboard.texts import ClockText
-from touchline.video.frame_reader import VideoError
+from touchline.video.frame_reader import VideoError, reason_of
 
 _FRAMES = 90  # of a short video that are read first, at least
 _LEAST_STEP_S = 2.0
@@ -41,8 +40,6 @@ _MOST_DETAIL = 60  # frames of such a stretch
 _DOUBT_S, _MOST_DOUBTS = 2.0, 30  # between frames around a reading that differs; such stretches
 _ROUNDS = 3  # of stretches that follow from those before
 _MINUTES = 3  # of which the beginning is read in detail, at each end of a half
-
-Stretch = tuple[float, float, float]  # start, end, and time between frames, s
 
 
 @dataclass(frozen=True)
@@ -82,13 +79,13 @@ def read_video(
         if found.halves and found.bug is not None:
             score_reader = ScoreReader(reader, found.bug)
             scores = interpret.read_scores(found, score_reader)
-            if place := _place(found):
+            if place := found.usual_clock():
                 x, _, w, _ = interpret.find_box(found, found.bug, frames.size)
                 clock_at = partial(_clock_at, found)
                 reading.reader.follow(place, clock_at, (x, x + w))
             done: list[Stretch] = []
             for _ in range(_ROUNDS):
-                wanted = [s for s in _details(found, scores, step_s) if not _is_done(s, done)]
+                wanted = [s for s in _details(found, scores, step_s) if not is_read(s, done)]
                 for stretch in wanted:
                     reading.add(frames.stretch(*stretch))
                 done += wanted
@@ -109,26 +106,25 @@ def write_readings(
 ) -> tuple[pl.DataFrame, Scoreboard]:
     """Read a video (see `read_video`), write the result to the file `out`, and return it.
 
-    What was read is kept in a hidden folder beside `out` until that is written: the same call goes on
-    from there after an interruption, with the same result.
+    What was read is kept in a hidden folder until `out` is written: the same call goes on from there.
     """
-    made_from = checksum(video), settings.step_s, settings.half, digest(__name__)
+    try:
+        content = checksum(video)
+    except OSError as error:
+        raise VideoError(
+            video, f"it cannot be opened ({reason_of(error)}).", "Correct it."
+        ) from error
+    made_from = content, settings.step_s, settings.half, digest(__name__)
     folder = out.with_name(f".{out.name}.readings")
     kept = KeptParts(folder, made_from, {"type": "array"}, "What was read is read again.")
-    readings, board = read_video(video, settings, progress, kept)
+    try:
+        readings, board = read_video(video, settings, progress, kept)
+    except VideoError:
+        kept.delete()
+        raise
     save(out, readings, board)
     kept.delete()
     return readings, board
-
-
-def _place(found: Interpretation) -> ClockText | None:
-    """Return the clock of a frame in which it is at its usual place."""
-    assert found.bug is not None, "the score bug was found"
-    for k in found.in_halves():
-        clock = found.chosen[k]
-        if clock and shift_of(clock, found.bug.clock, found.bug.height) == (0.0, 0.0):
-            return clock
-    return None
 
 
 def _clock_at(found: Interpretation, time_s: float) -> float:
@@ -175,15 +171,6 @@ def _details(
         if end_s - start_s > 2 * _DETAIL_S
     ]
     return sorted([*details, *doubts])
-
-
-def _is_done(stretch: Stretch, done: Sequence[Stretch]) -> bool:
-    """Say whether a stretch was read as closely already, as part of another."""
-    start_s, end_s, step_s = stretch
-    return any(
-        first_s <= start_s and end_s <= last_s and step <= max(1.0, 2 * step_s)
-        for first_s, last_s, step in done
-    )
 
 
 def _conclude(
@@ -253,26 +240,46 @@ def _conclude(
     return Scoreboard(tuple(halves), tuple(scored), names, box, tuple(problems))
 
 
-def main(argv: list[str]) -> None:
-    """Write the readings of a video's score bug, its halves and goals."""
-    parser = argparse.ArgumentParser(prog="touchline scoreboard", description=__doc__)
-    parser.add_argument("video", type=Path)
-    parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="touchline scoreboard", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument(
-        "--preview", type=Path, metavar="PNG", help="also draw what was found on sample frames"
+        "video", type=Path, metavar="VIDEO", help="of a match, or of one half of it"
     )
-    parser.add_argument("--half", type=int, metavar="N", help="the video shows this half alone")
-    parser.add_argument("--match", default="", metavar="NAME", help="name of the match")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="PARQUET",
+        help="the readings, a row for each frame that is read; halves and goals in its metadata",
+    )  # fmt: skip
+    parser.add_argument(
+        "--preview", type=Path, metavar="PNG",
+        help="also draw the score bug, the clock and the score that were found on sample frames",
+    )  # fmt: skip
+    parser.add_argument(
+        "--half", type=int, metavar="N",
+        help="the video shows this half alone: 1 or 2, 3 and 4 of extra time (by its clock)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--match", default="", metavar="NAME", help="the match's name, for messages (the file's)"
+    )
     parser.add_argument(
         "--step-s", type=float, default=Settings.step_s, metavar="S",
-        help="seconds between the frames that are read first (%(default)g)",
+        help="seconds of the video between the frames that are read first (%(default)g)",
     )  # fmt: skip
     parser.add_argument(
         "--on-problem", choices=["set-aside", "stop"], default="stop",
         help="stop at a video that cannot be read (the default), or write a file without readings "
         "that says so",
     )  # fmt: skip
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str]) -> None:
+    """Write the readings of a video's score bug, its halves and goals."""
+    args = _parser().parse_args(argv)
+    if not args.step_s >= _DETAIL_S:
+        raise InputError(f"--step-s {args.step_s:g}: give {_DETAIL_S:g} seconds or more.")
     settings = Settings(args.step_s, args.half, args.match, cli.given_threads())
     try:
         with tqdm(desc=args.video.name, unit=" s of video", disable=None) as bar:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from touchline.scoreboard.ocr import Line
 
 MINUTE_S = 60.0
+_NAME = 2  # letters of a name at least
 LONGEST_CLOCK_S = 150 * MINUTE_S  # extra time with its added time
 
 SEPARATORS = " -–—:|.,/\\()[]·•+"  # of the parts of a score bug
@@ -141,3 +142,16 @@ def find_numbers(text: str) -> list[tuple[int, int]]:
             spans.append((k, k + 1))
         k += 1
     return spans
+
+
+def find_words(line: Line) -> list[tuple[float, float, str]]:
+    """Return the texts between digits and separators of a line, with their middles, px."""
+    words, start = [], 0
+    text = line.text
+    for k in range(len(text) + 1):
+        if k == len(text) or text[k].isdigit() or text[k] in "-–—:|+/":
+            word = text[start:k].strip(SEPARATORS)
+            if sum(c.isalpha() for c in word) >= _NAME:
+                words.append(((line.at[start] + line.at[k - 1]) / 2, line.y + line.h / 2, word))
+            start = k + 1
+    return words
