@@ -7,7 +7,7 @@ action is seen or mentioned.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from transformers import PreTrainedModel, ProcessorMixin
@@ -34,15 +34,19 @@ VIDEO_S, COMMENTARY_CHUNKS = 360, 16  # the size of a batch
 
 
 def batches(
-    model: PreTrainedModel, processor: ProcessorMixin, steps: int, seed: int
+    model: PreTrainedModel,
+    processor: ProcessorMixin,
+    steps: int,
+    seed: int,
+    kinds: Sequence[tuple[str, ...]] = KINDS,
 ) -> Iterator[dict]:
-    """Yield a batch for each step of the pretraining."""
+    """Yield a batch for each step of the pretraining; `kinds` of inputs are drawn for each."""
     rng = random.Random(seed)
     encoders = {
-        kind: Encoder(model, processor, ACTIONS, replace(SETTINGS, inputs=kind)) for kind in KINDS
+        kind: Encoder(model, processor, ACTIONS, replace(SETTINGS, inputs=kind)) for kind in kinds
     }
     for step in range(steps):
-        kind = rng.choice(KINDS)
+        kind = rng.choice(kinds)
         chunk_s = CHUNK_S if kind == COMMENTARY else length_s(step / steps)
         chunks = COMMENTARY_CHUNKS if kind == COMMENTARY else round(VIDEO_S / (chunk_s + 20))
         drawn = (

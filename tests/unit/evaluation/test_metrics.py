@@ -13,9 +13,15 @@ from touchline.evaluation import metrics
 
 
 def tally_of(*matches):
-    """Return what became of four samples in each match; (tokens, cost) may be unknown."""
-    counts = (4, 1, 1, 1, 1, 0, 0, 0)
-    rows = [(f"m{n}", *counts, tokens, None, None, usd) for n, (tokens, usd) in enumerate(matches)]
+    """Return what became of four samples in each match; (tokens, cost) may be unknown.
+
+    The distributions of three of them have .25 outside of the answers.
+    """
+    counts, read = (4, 1, 1, 1, 1, 0, 0, 0), (3, 0.75)
+    rows = [
+        (f"m{n}", *counts, tokens, None, None, usd, *(read if usd else (0, None)))
+        for n, (tokens, usd) in enumerate(matches)
+    ]
     return pl.DataFrame(rows, schema.TALLY, orient="row")
 
 
@@ -155,12 +161,12 @@ def test_answers_are_counted_by_status_and_what_is_unknown_is_empty(study):
     metrics.main(ARGUMENTS)
     zeta, alpha = read("results/answers.csv")
     assert list(zeta) == ["model", "samples", *schema.STATUSES, "failed", *schema.TOKENS,
-                          "seconds", "cost_usd"]  # fmt: skip
+                          "seconds", "cost_usd", "outside"]  # fmt: skip
     assert list(zeta.values()) == [
-        "zeta", "4", "1", "1", "1", "1", "0", "0", "0", "0.250000", "", "", "", ""
+        "zeta", "4", "1", "1", "1", "1", "0", "0", "0", "0.250000", "", "", "", "", ""
     ]  # fmt: skip
     assert list(alpha.values()) == [
-        "alpha", "8", "2", "2", "2", "2", "0", "0", "0", "0.250000", "10", "", "", "0.500000"
+        "alpha", "8", "2", "2", "2", "2", "0", "0", "0", "0.250000", "10", "", "", "0.500000", "0.250000"
     ]  # fmt: skip
 
 

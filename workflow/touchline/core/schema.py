@@ -143,11 +143,13 @@ LOG = _columns(
 ANSWER_STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off")
 STATUSES = (*ANSWER_STATUSES, "skipped")
 TOKENS = ("prompt_tokens", "answer_tokens")
-# Tally of a model's answers in one match: number by status, tokens, time and cost.
+# Tally of a model's answers in one match: number by status, tokens, time and cost. `distributions` is the
+# number of samples whose answers were read from their distribution, `outside` the sum of theirs.
 TALLY = pl.Schema(
     {"match": pl.String, "samples": pl.Int64}
     | dict.fromkeys(STATUSES + TOKENS, pl.Int64)
     | {"seconds": pl.Float64, "cost_usd": pl.Float64}
+    | {"distributions": pl.Int64, "outside": pl.Float64}
 )
 
 # Answered intervals of a scored match; `counted` says whether the confidence reaches the threshold.

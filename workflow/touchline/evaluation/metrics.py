@@ -52,16 +52,20 @@ def summarise_scores(
 def summarise_tally(tally: pl.DataFrame) -> pl.DataFrame:
     """Return one row with a model's answers by status (columns `schema.TALLY`) over all matches.
 
-    `failed` is the share of samples with one of the statuses `FAILED`.
+    `failed` is the share of samples with one of the statuses `FAILED`; `outside` is the mean
+    probability of texts that are no answer, null for a model whose answers have no distribution.
     """
     counts = ("samples", *schema.STATUSES)
     usage = (*schema.TOKENS, "seconds", "cost_usd")
+    sums = (*usage, "outside")
     return tally.select(
-        *(pl.col(name).sum() for name in counts), *map(schema.sum_or_null, usage)
+        *(pl.col(name).sum() for name in (*counts, "distributions")),
+        *map(schema.sum_or_null, sums),
     ).select(
         *counts,
         (pl.sum_horizontal(FAILED) / pl.col("samples")).alias("failed"),
         *usage,
+        pl.col("outside") / pl.col("distributions"),
     )
 
 

@@ -50,9 +50,9 @@ def list_problems(matches: list[str], predictions: str) -> list[Problem]:
 
 
 def tally(predictions: str, matches: list[str]) -> pl.DataFrame:
-    """Return samples per match and status, with tokens, seconds and cost (columns `schema.TALLY`).
+    """Return samples per match and status, with tokens, seconds, cost and `outside`.
 
-    Tokens, seconds and costs that no answer states are null, not 0.
+    The columns are `schema.TALLY`. Tokens, seconds and costs that no answer states are null, not 0.
     """
     rows = []
     for match in matches:
@@ -64,6 +64,8 @@ def tally(predictions: str, matches: list[str]) -> pl.DataFrame:
                 pl.len().alias("samples"),
                 *(status.eq(name).sum().alias(name) for name in schema.STATUSES),
                 *map(schema.sum_or_null, (*schema.TOKENS, "seconds", "cost_usd")),
+                pl.col("outside").count().alias("distributions"),
+                schema.sum_or_null("outside"),
             ).cast(schema.TALLY)
         )
     return pl.concat(rows)

@@ -20,6 +20,10 @@ from touchline.report import html, qualitative, verdict
 from touchline.report.plot_style import colours
 
 RULE = {"protocol": "full", "matching": "many"}
+ANSWERS_NOTE = (
+    "outside: the mean probability that a language model gives to texts that are none of the possible "
+    "answers, where its answers are read from their distribution."
+)
 
 
 def embed(path: Path) -> str:
@@ -50,7 +54,7 @@ def answer_table(path: Path) -> table_format.Table:
     table = schema.read_csv(path)
     rows = [["–" if cell is None else str(cell) for cell in row] for row in table.iter_rows()]
     headers = [name.replace("_", " ") for name in table.columns]
-    return table_format.Table("answers", "Answers by status", "", headers, rows)
+    return table_format.Table("answers", "Answers by status", ANSWERS_NOTE, headers, rows)
 
 
 def collect(
