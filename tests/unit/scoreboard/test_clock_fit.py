@@ -46,6 +46,16 @@ def test_the_second_half_follows_from_the_clock_that_jumps_back_without_a_break(
     assert starts_s == pytest.approx({1: -0.5, 2: 2753.1}, abs=0.3)
 
 
+def test_stretches_read_each_whole_second_do_not_tilt_the_clock():
+    every_ten_s = np.arange(13.3, 640, 9.6)
+    each_second = np.concatenate([np.arange(70.0, 130), np.arange(200.0, 245)])
+    times_s = np.sort(np.concatenate([every_ten_s, each_second]))
+    clocks_s = np.floor(1.001 * (times_s - 10.0))
+    [line] = fit_lines(times_s, clocks_s, np.ones(len(times_s)), np.arange(len(times_s)))
+    assert line.slope == pytest.approx(1.001, abs=0.0001)
+    assert line.time_s(0.0) == pytest.approx(10.0, abs=0.06)
+
+
 def test_a_misread_clock_in_the_first_half_does_not_make_the_second_half_the_first():
     spans = [(10, 2760, 5, 1.001, 0), (2766, 5700, 2761.0, 1.0009, 2700)]
     # At 1500 s, what the clock of the second half would have shown then.

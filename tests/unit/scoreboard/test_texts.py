@@ -35,7 +35,19 @@ def test_only_a_running_added_time_is_one():
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("0", 0), ("O", 0), ("l", 1), ("|", 1), (" 3-", 3), ("10", 10), ("AB", None), ("123", None)],
+    [
+        ("0", 0),
+        ("O", 0),
+        ("l", 1),
+        ("|", 1),
+        (" 3-", 3),
+        ("10", 10),
+        ("AB", None),
+        ("123", None),
+        ("1T", 1),
+        ("B2", 2),
+        ("1O", 10),
+    ],
 )
 def test_letters_are_digits_where_a_digit_is_known_to_be(text, number):
     assert to_number(text) == number

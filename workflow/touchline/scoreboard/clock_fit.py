@@ -13,7 +13,7 @@ STEEPEST = 0.002  # deviation of the slope from 1
 _SLOPES = 1 + np.linspace(-STEEPEST, STEEPEST, 41)
 _TOLERANCE_S = 0.3  # of a reading: a clock may change some frames late
 _PRIOR_SLOPE = 0.001  # typical deviation of the slope
-_NEARBY = np.linspace(-0.0003, 0.0003, 13)  # slopes around that of least squares
+_NEARBY = np.linspace(-0.0012, 0.0012, 49)  # slopes around that of least squares
 LEAST_READINGS = 5
 _LEAST_SPAN_S = 20.0
 _FAR_S = 240.0  # without readings, after which fewer than `LEAST_READINGS` are none of a clock
@@ -138,7 +138,7 @@ def _refine(
     # Near that slope, the middle of the lines that agree with most readings to the unit: where the
     # frames are whole seconds apart, the mean of the readings may be off by half a unit.
     near = []
-    for candidate in slope + _NEARBY:
+    for candidate in np.clip(slope + _NEARBY, 1 - STEEPEST, 1 + STEEPEST):
         lows = clocks - candidate * x
         offset, number = _deepest(lows, lows + units)
         near.append((number, float(candidate), offset))

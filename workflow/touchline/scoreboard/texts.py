@@ -119,6 +119,10 @@ def to_number(text: str) -> int | None:
         return None
     if len(digits) == 2 and not any(character.isdigit() for character in digits):
         return None
+    if len(digits) == 2 and digits[0].isdigit() != digits[1].isdigit():
+        # A digit and the letter of a name beside it, but for a ten or an eleven.
+        letter = digits[1] if digits[0].isdigit() else digits[0]
+        digits = digits if letter in "OoIl|" else digits.replace(letter, "")
     digits = digits.translate(_CONFUSED)
     return int(digits) if digits.isascii() and digits.isdigit() else None
 
