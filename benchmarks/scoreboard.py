@@ -45,7 +45,9 @@ with av.open(sys.argv[1]) as file:
 def run(*command: str) -> tuple[float, float]:
     """Run a command with one thread; return its CPU seconds and its peak memory in MB."""
     process = subprocess.Popen(
-        [sys.executable, "-c", *command], env=os.environ | {"OMP_NUM_THREADS": "1"}
+        [sys.executable, "-c", *command],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=sys.stderr,
     )
     _, status, usage = os.wait4(process.pid, 0)
     if status:

@@ -93,7 +93,7 @@ def _parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--match",
         help="the match's name, the title of the page; date-time-Home-1-0-Away tells the clubs (the "
-        "file's name)",
+        "names on the score bug, else of the files)",
     )  # fmt: skip
     _add_reading(parser)
     _add_model(parser)

@@ -1,6 +1,7 @@
 """Transcribe what is said in a video, for the models that read commentary.
 
     touchline transcribe match.mp4 --out match.json
+    touchline transcribe match.mp4 --out match.json --model small --language de --no-translate
 
 REQUIRES a video with sound, and the extra `transcribe`. The weights of Whisper are fetched from the
     Hugging Face hub once, unless --model names a folder.
@@ -218,8 +219,11 @@ def main(argv: list[str]) -> None:
         prog="touchline transcribe", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("video", type=Path, metavar="VIDEO")
-    parser.add_argument("--out", type=Path, required=True, metavar="JSON")
+    parser.add_argument("video", type=Path, metavar="VIDEO", help="whose sound is recognised")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="JSON",
+        help="the transcript, in seconds of the video; the same as SRT is written beside it",
+    )  # fmt: skip
     defaults = TranscribeSettings()
     parser.add_argument(
         "--model", default=defaults.model,
@@ -237,8 +241,9 @@ def main(argv: list[str]) -> None:
         "(%(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--device", choices=[AUTO, "cpu", "cuda"], default=defaults.device, help="(%(default)s)"
-    )
+        "--device", choices=[AUTO, "cpu", "cuda"], default=defaults.device,
+        help="auto is a GPU where there is one (%(default)s)",
+    )  # fmt: skip
     parser.add_argument(
         "--stretch-s", type=float, default=defaults.stretch_s, metavar="S",
         help="about how much an interruption may cost, in seconds of the video (%(default)g)",

@@ -29,21 +29,35 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         help="shown before an answer's interval: a number, or JSON such as "
         """'{"goal": 20, "default": 4}'; without `default` the other actions keep what config.yaml says""",
     )  # fmt: skip
-    for name in ("after_s", "min_s", "max_s"):
+    for name, meaning in (
+        ("after_s", "shown after an answer's interval"),
+        ("min_s", "a shorter clip is made this long"),
+        ("max_s", "a longer clip is cut to this"),
+    ):
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=float, default=getattr(clip_defaults, name),
-            help="(%(default)s)",
+            metavar="SECONDS", help=f"{meaning} (%(default)g)",
         )  # fmt: skip
-    parser.add_argument("--order", choices=["time", "confidence"], default=clip_defaults.order)
     parser.add_argument(
-        "--titles", action=argparse.BooleanOptionalAction, default=reel_defaults.titles
-    )
-    parser.add_argument("--fade-s", type=float, default=reel_defaults.fade_s, help="(%(default)s)")
+        "--order", choices=["time", "confidence"], default=clip_defaults.order,
+        help="of the clips: as they happen, or the surest first (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--titles", action=argparse.BooleanOptionalAction, default=reel_defaults.titles,
+        help="write the action and the match clock into the first seconds of a clip (yes)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fade-s", type=float, default=reel_defaults.fade_s, metavar="SECONDS",
+        help="in which the sound of a clip comes and goes (%(default)g)",
+    )  # fmt: skip
     parser.add_argument(
         "--stream-copy", action=argparse.BooleanOptionalAction, default=reel_defaults.stream_copy,
-        help="copy instead of encoding: a clip then starts up to one key frame early (%(default)s)",
+        help="copy instead of encoding: a clip then starts up to one key frame early (no)",
     )  # fmt: skip
-    parser.add_argument("--threads", type=int, default=reel_defaults.threads, help="(%(default)s)")
+    parser.add_argument(
+        "--threads", type=int, default=reel_defaults.threads, metavar="N",
+        help="that encode the reel (%(default)d)",
+    )  # fmt: skip
 
 
 def _before(text: str) -> Before:

@@ -181,15 +181,8 @@ def _conclude(
     video: str,
 ) -> Scoreboard:
     def problem(text: str, remedy: str) -> Problem:
-        return Problem(
-            settings.match or Path(video).stem,
-            "scoreboard",
-            text,
-            remedy,
-            NOTED,
-            settings.half,
-            video,
-        )
+        match = settings.match or Path(video).stem
+        return Problem(match, "scoreboard", text, remedy, NOTED, settings.half, video)
 
     if not found.halves or found.bug is None:
         if has_countdown(found.frames):
