@@ -174,13 +174,17 @@ class _Parsed(Exception):  # noqa: N818
 @pytest.fixture
 def parse(monkeypatch):
     """Return a function that gives a command its arguments and stops it when they are parsed."""
-    parse_args = argparse.ArgumentParser.parse_args
 
-    def parse_and_stop(self, args=None, namespace=None):
-        parse_args(self, args, namespace)
-        raise _Parsed
+    def stopping(parse_args):
+        def parse_and_stop(self, args=None, namespace=None):
+            parse_args(self, args, namespace)
+            raise _Parsed
 
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_and_stop)
+        return parse_and_stop
+
+    for name in ("parse_args", "parse_intermixed_args"):
+        parse_args = getattr(argparse.ArgumentParser, name)
+        monkeypatch.setattr(argparse.ArgumentParser, name, stopping(parse_args))
 
     def parse(command: str, arguments: list[str]) -> None:
         name = commands.module_of(command)

@@ -135,6 +135,11 @@ def test_what_is_not_a_video_is_said_in_a_sentence(tmp_path, content, words):
         read_frames(path)
 
 
+def test_a_folder_in_place_of_a_video_is_named(tmp_path):
+    with pytest.raises(VideoError, match="it is a folder. Name the video file in it."):
+        probe(tmp_path)
+
+
 def test_sound_alone_has_no_video_stream(tmp_path):
     path = tmp_path / "a.mp4"
     with av.open(path, "w") as file:
