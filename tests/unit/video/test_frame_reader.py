@@ -136,7 +136,7 @@ def test_what_is_not_a_video_is_said_in_a_sentence(tmp_path, content, words):
 
 
 def test_a_folder_in_place_of_a_video_is_named(tmp_path):
-    with pytest.raises(VideoError, match="it is a folder. Name the video file in it."):
+    with pytest.raises(VideoError, match="it is a folder"):
         probe(tmp_path)
 
 
