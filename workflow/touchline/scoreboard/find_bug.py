@@ -6,6 +6,8 @@ frame's texts are moved back by how far its clock is from the usual place of the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
+from operator import itemgetter
 
 import numpy as np
 
@@ -21,15 +23,13 @@ _LEAST_FRAMES = 3
 _FARTHEST = 16.0  # heights between the two cells
 _MOST_DIGITS = 60  # places of digits that are compared
 _MARGIN = 0.15  # heights around the clock's box in which digits are the clock's
+_MORE_READ = 0.1  # rank by which a pair is better that counts digits as near to a name as letters
 _WORD = 1.45  # times the distance between letters, within which a digit is one of a word
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The place of one side's number: its middle and half its width, px.
-
-    With `near_name` it is as near to a name as that name's letters are to each other.
-    """
+    """The place of one side's number: its middle and half its width, px; digits `near_name` count."""
 
     x: float
     y: float
@@ -130,12 +130,17 @@ def find_cells(
 
     `clocks` are the clocks of the frames. Candidates are the places where many frames have a digit;
     the pair is chosen whose numbers are explained best by a score: they start at 0 and rise by one.
-    Digits as near to a name as its letters count where there is no pair without them.
+    Digits as near to a name as its letters count where there is no pair without them, or where the
+    same pair is read far oftener with them.
     """
-    for near_name in (False, True):
-        if cells := _find_pair(frames, clocks, usual, height, near_name):
-            return cells
-    return None
+    apart, near = (_find_pair(frames, clocks, usual, height, near) for near in (False, True))
+    if apart is None or near is None:
+        return (apart or near or (0.0, None))[1]
+    same = all(
+        abs(a.x - b.x) < _SAME * height and abs(a.y - b.y) < _SAME * height
+        for a, b in zip(apart[1], near[1], strict=True)
+    )
+    return near[1] if same and near[0] > apart[0] + _MORE_READ else apart[1]
 
 
 def _find_pair(
@@ -144,7 +149,8 @@ def _find_pair(
     usual: tuple[float, float],
     height: float,
     near_name: bool,
-) -> tuple[Cell, Cell] | None:
+) -> tuple[float, tuple[Cell, Cell]] | None:
+    """Return the best pair and its rank, or None; digits near a name count with `near_name` alone."""
     places: list[list[tuple[int, float, float, str]]] = []
     for number, (frame, clock) in enumerate(zip(frames, clocks, strict=True)):
         shift = shift_of(clock, usual, height)
@@ -162,21 +168,18 @@ def _find_pair(
     places.sort(key=lambda place: -len(place))
     candidates = [_candidate(place, len(frames)) for place in places[:_MOST_DIGITS]]
     candidates = [c for c in candidates if not _is_separator(c, candidates, height)]
-    best, best_rank = None, 0.0
-    for a in candidates:
-        for b in candidates:
-            if a is not b and (rank := _rank(a, b, height, len(frames))) > best_rank:
-                best, best_rank = (a, b), rank
-    if best is None:
+    ranked = [(_rank(a, b, height, len(frames)), a, b) for a, b in permutations(candidates, 2)]
+    rank, (ax, ay, _), (bx, by, _) = max(ranked, key=itemgetter(0), default=(0.0, _NO, _NO))
+    if rank <= 0:
         return None
-    (ax, ay, _), (bx, by, _) = best
     reach = 1.0 * height
     if abs(ay - by) < 0.5 * height:
-        reach = min(reach, 0.5 * abs(bx - ax))
-    return Cell(ax, ay, reach, near_name), Cell(bx, by, reach, near_name)
+        reach = min(reach, (0.35 if near_name else 0.5) * abs(bx - ax))
+    return rank, (Cell(ax, ay, reach, near_name), Cell(bx, by, reach, near_name))
 
 
 _Candidate = tuple[float, float, list[int | None]]  # place, and the digit in each frame
+_NO: _Candidate = (0.0, 0.0, [])
 
 
 def _candidate(place: list[tuple[int, float, float, str]], frames: int) -> _Candidate:
