@@ -1,6 +1,6 @@
 """Accuracy and cost of reading clock and score from the picture of invented broadcasts.
 
-    PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py looks [--seconds 240] [--noisy] [--looks 1 2]
+    PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py looks [--seconds 240] [--noisy] [--hard] [--looks 1 2]
     PYTHONPATH=workflow:tests/helpers python benchmarks/scoreboard.py long [--look 3] [--video FILE]
 
 `looks` reads a broadcast of each of the six looks of score bugs, with `--noisy` also a copy that is blurred and has
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from broadcast_videos import write, write_noisy_copy
 from broadcasts import Broadcast, Goal, truth
+from hard_looks import HARD_LOOKS
 from long_match import broadcast_of
 from scoreboard_truth import compare
 from touchline.demo.broadcast.script import AWAY, HOME
@@ -78,8 +79,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--noisy", action="store_true")
     parser.add_argument("--look", type=int, default=3, help="of the long match")
+    parser.add_argument("--looks", type=int, nargs="+", help="some of the looks alone (all)")
     parser.add_argument(
-        "--looks", type=int, nargs="+", default=range(len(LOOKS)), choices=range(len(LOOKS))
+        "--hard", action="store_true", help="the looks of tests/helpers/hard_looks.py"
     )
     parser.add_argument("--video", type=Path, help="the long match, by benchmarks/long_match.py")
     parser.add_argument("--folder", type=Path, help="where the videos are kept")
@@ -90,8 +92,9 @@ def main() -> None:
         "| video | kick-offs | goals | false | CPU | memory |\n| --- | --- | --- | --- | --- | --- |"
     )
     if args.what == "looks":
-        for number in args.looks:
-            look = LOOKS[number]
+        looks = HARD_LOOKS if args.hard else LOOKS
+        for number in args.looks or range(len(looks)):
+            look = looks[number]
             halves = {1: args.seconds, 2: args.seconds}
             goals = tuple(
                 Goal(half, share * args.seconds, side, counts)
