@@ -367,7 +367,9 @@ def test_commands_in_the_prose_are_there():
             if program == "touchline" and re.fullmatch(r"[a-z_]+", name):
                 module = commands.module_of(name)
                 assert module, f"{page}: {span}"
-                source = (ROOT / "workflow" / f"{module.replace('.', '/')}.py").read_text()
+                place = ROOT / "workflow" / module.replace(".", "/")
+                files = place.parent.glob(f"{place.name}*.py")  # such as reel_arguments.py
+                source = "".join(file.read_text() for file in files)
                 for flag in (word for word in arguments if word.startswith("--")):
                     assert flag == "--help" or f'"{flag}"' in source, f"{page}: {span}"
 
