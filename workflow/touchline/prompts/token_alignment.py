@@ -19,19 +19,47 @@ def align_tokens(logprobs: Any, text: str) -> list[list[float]] | None:
     log-probabilities. A character whose bytes are in several tokens counts for the last of them.
     """
     try:
-        entries = list(logprobs["content"])
-        probabilities = [_logprob(entry["logprob"]) for entry in entries]
-        # Most servers give the bytes, since a token may be a part of a character.
-        for spell in (_token_bytes, _token_text):
-            tokens = [spell(entry) for entry in entries]
-            if (lengths := _lengths(tokens, text.encode())) is not None:
-                break
-        else:
-            return None
+        return [[length, _logprob(entry["logprob"])] for entry, length in _aligned(logprobs, text)]
     except (LookupError, TypeError, ValueError, AttributeError):
         return None
-    pairs = zip(lengths, probabilities, strict=True)
-    return [[length, logprob] for length, logprob in pairs if length is not None]
+
+
+def align_alternatives(logprobs: Any, text: str) -> list[list[list]] | None:
+    """Return, for each token of `align_tokens`, the [text, log-probability] of its alternatives.
+
+    These are the server's `top_logprobs` without the token itself. Returns None where there are
+    none, or any of them is odd.
+    """
+    try:
+        alternatives = []
+        for entry, _ in _aligned(logprobs, text):
+            others = [
+                [_token_bytes(other).decode("utf-8", "replace"), _logprob(other["logprob"])]
+                for other in entry.get("top_logprobs") or ()
+                if _token_bytes(other) != _token_bytes(entry)
+            ]
+            alternatives.append(others)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return None
+    return alternatives if any(alternatives) else None
+
+
+def _aligned(logprobs: Any, text: str) -> list[tuple[dict, int]]:
+    """Return the server's entry and the length in characters of each token in the text.
+
+    Raises `ValueError` where the tokens do not spell the text, and others for what is no list of
+    tokens.
+    """
+    entries = list(logprobs["content"])
+    for entry in entries:
+        _logprob(entry["logprob"])
+    # Most servers give the bytes, since a token may be a part of a character.
+    for spell in (_token_bytes, _token_text):
+        lengths = _lengths([spell(entry) for entry in entries], text.encode())
+        if lengths is not None:
+            pairs = zip(entries, lengths, strict=True)
+            return [(entry, length) for entry, length in pairs if length is not None]
+    raise ValueError("the tokens do not spell the text")
 
 
 def _lengths(tokens: list[bytes], text: bytes) -> list[int | None] | None:

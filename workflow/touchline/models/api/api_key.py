@@ -33,7 +33,7 @@ def strike_key(text: str, key: str | None) -> str:
 
     To be called before a text is cut, which could leave a shorter part.
     """
-    if not key or len(key) < MIN_PART:
+    if not key or min(len(key), len(text)) < MIN_PART:
         return text
     parts = {key[first : first + MIN_PART] for first in range(len(key) - MIN_PART + 1)}
     kept: list[str] = []

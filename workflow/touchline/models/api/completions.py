@@ -14,7 +14,7 @@ from typing import Any
 
 import openai
 
-from touchline.prompts.token_alignment import align_tokens
+from touchline.prompts.token_alignment import align_alternatives, align_tokens
 
 # A server's count of tokens above this is none, and so is a price or a budget: no answer has them.
 MAX_TOKENS = 10**9
@@ -119,7 +119,8 @@ def parse_completion(body: Any, seconds: float | None = None) -> dict:
 
     An answer is paid for, so it is a completion where it has a text, whatever else is odd. `tokens`
     has the [length in characters, log-probability] of each token, where the server returns them
-    and they spell the text.
+    and they spell the text, and `alternatives` the [text, log-probability] of each one's
+    alternatives, where it returns those too.
     """
     try:
         choice = body["choices"][0]
@@ -148,7 +149,10 @@ def parse_completion(body: Any, seconds: float | None = None) -> dict:
         "seconds": seconds,
     }
     tokens = align_tokens(choice.get("logprobs"), text)
-    return record if tokens is None else {**record, "tokens": tokens}
+    if tokens is None:
+        return record
+    alternatives = align_alternatives(choice.get("logprobs"), text)
+    return record | {"tokens": tokens} | ({"alternatives": alternatives} if alternatives else {})
 
 
 def _read_content(content: Any) -> tuple[Any, ...]:
@@ -190,7 +194,22 @@ def check_record(record: Any) -> dict:
         raise ValueError("no record of an answer") from error
     if not is_valid:
         raise ValueError("no record of an answer")
-    return {**record, **counts, "tokens": tokens if sum(lengths) == len(text) else []}
+    spells = sum(lengths) == len(text)
+    alternatives = _check_alternatives(record.get("alternatives"), len(tokens)) if spells else []
+    return record | counts | {"tokens": tokens if spells else [], "alternatives": alternatives}
+
+
+def _check_alternatives(alternatives: Any, tokens: int) -> list[list[list]]:
+    """Return the stored alternatives of an answer's tokens; none where any of them is odd."""
+    try:
+        is_valid = len(alternatives) == tokens and all(
+            isinstance(text, str) and isinstance(logprob, float) and logprob <= 0
+            for others in alternatives
+            for text, logprob in others
+        )
+    except (TypeError, ValueError):
+        is_valid = False
+    return alternatives if is_valid else []
 
 
 def _text(text: object) -> str:

@@ -21,7 +21,7 @@ from touchline.core import schema
 from touchline.core.problems import ROW_LEFT_OUT, InputError, Problem
 from touchline.jobs.unfinished import UNFINISHED
 from touchline.models import shipped_bases
-from touchline.models.api import batches, journal_tables, local_server
+from touchline.models.api import alternatives, batches, journal_tables, local_server
 from touchline.models.api.ask import RequestSender
 from touchline.models.api.completions import Request, cost_usd, make_request
 from touchline.models.api.cost_estimate import Estimate, estimate_cost
@@ -30,9 +30,12 @@ from touchline.models.api.server import ApiSettings, Server, journal_path, parse
 from touchline.models.backend import Match
 from touchline.prompts import answer_parser, prompt_text
 from touchline.prompts.confidence import confidences
+from touchline.prompts.moments import chunk_moments
 
 # Where a larger share of a match's samples stays without an answer, the match fails.
 MAX_FAILED_SHARE = 0.01
+# Where more probability lies on other texts than the set of answers, the text alone counts.
+MAX_OUTSIDE = 0.5
 
 
 class ApiModel:
@@ -169,7 +172,11 @@ def _predictions(
 
 
 def _parse_answer(record: dict, sample: dict, settings: ApiSettings) -> dict:
-    """Return the intervals and the status of the answer to a sample."""
+    """Return the intervals and the status of the answer to a sample.
+
+    With alternatives to its tokens, the intervals are those of the distribution over the answers as
+    far as they tell it, unless most of it lies outside of the set of answers.
+    """
     answer = answer_parser.parse(
         record["text"],
         sample["action"],
@@ -179,6 +186,13 @@ def _parse_answer(record: dict, sample: dict, settings: ApiSettings) -> dict:
         settings.prompt.clock,
         record["finish_reason"],
     )
+    if record.get("alternatives"):
+        half, start_s, end_s = sample["half"], sample["start_s"], sample["end_s"]
+        moments = chunk_moments(half, start_s, end_s, settings.prompt)
+        reading = alternatives.read(alternatives.tokens_of(record), sample["action"], moments)
+        if reading.outside <= MAX_OUTSIDE:
+            intervals = reading.intervals()
+            return {"intervals": intervals, "status": answer.status, "outside": reading.outside}
     confidence: Sequence[float | None] = [None] * len(answer.intervals)
     if tokens := record.get("tokens"):
         ends = list(accumulate(length for length, _ in tokens))
@@ -190,4 +204,4 @@ def _parse_answer(record: dict, sample: dict, settings: ApiSettings) -> dict:
         {"start_s": interval.start_s, "end_s": interval.end_s, "confidence": value}
         for interval, value in zip(answer.intervals, confidence, strict=True)
     ]
-    return {"intervals": intervals, "status": answer.status}
+    return {"intervals": intervals, "status": answer.status, "outside": None}

@@ -216,6 +216,12 @@ class Server:
         struck = {**record, "text": text, "finish_reason": reason and self.strike(reason)}
         if text != record["text"]:  # the tokens spell the other text
             struck.pop("tokens", None)
+            struck.pop("alternatives", None)
+        if alternatives := struck.get("alternatives"):
+            struck["alternatives"] = [
+                [[self.strike(other), logprob] for other, logprob in others]
+                for others in alternatives
+            ]
         return struck
 
     def describe_error(self, error: Exception) -> str:

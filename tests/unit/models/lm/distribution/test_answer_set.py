@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from touchline.core.clock import CLOCKS
-from touchline.models.lm.distribution.answer_set import chunk_moments, first_answers
+from touchline.models.lm.distribution.answer_set import first_answers
 from touchline.models.lm.distribution.answer_trie import build_trie, cut_where_decided
-from touchline.models.lm.tokenize import Chunk
 from touchline.prompts import prompt_text
+from touchline.prompts.moments import chunk_moments
 from touchline.prompts.prompt_text import PromptSettings
 
 SPANS = [
@@ -26,7 +26,7 @@ SPANS = [
 @pytest.mark.parametrize(("half", "start_s", "end_s"), SPANS)
 def test_an_events_target_is_the_answer_of_the_moment_nearest_to_it(half, start_s, end_s, clock):
     settings = PromptSettings(clock=clock)
-    moments = chunk_moments(Chunk("a", half, 0, start_s, end_s), clock)
+    moments = chunk_moments(half, start_s, end_s, settings)
 
     def text(interval: tuple[float, float]) -> str:
         return prompt_text.format_answer("goal", [interval], half, start_s, settings)
@@ -60,8 +60,8 @@ class Letters:
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_answers_are_told_apart_however_digits_are_grouped(size):
     encoder = Letters(size, PromptSettings(clock="half"))
-    place = Chunk("a", 2, 0, 3570.0, 3630.0)
-    answers = first_answers(encoder, place, "goal", chunk_moments(place, "half"))
+    moments = chunk_moments(2, 3570.0, 3630.0, encoder.settings)
+    answers = first_answers(encoder, "goal", moments)
     cut = cut_where_decided(answers)
     trie = build_trie(cut)
     assert len({tuple(path) for path in trie.paths}) == len(answers) == 62

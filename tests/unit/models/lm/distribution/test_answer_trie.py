@@ -11,7 +11,7 @@ from sliding_bases import WINDOW, sliding_base
 from touchline.core.clock import CLOCKS
 from touchline.demo.tiny_models import FAMILIES
 from touchline.models.lm import loader
-from touchline.models.lm.distribution.answer_set import chunk_moments, first_answers
+from touchline.models.lm.distribution.answer_set import first_answers, moments_of
 from touchline.models.lm.distribution.answer_trie import (
     answer_logs,
     build_trie,
@@ -69,8 +69,8 @@ def test_every_answer_has_the_probability_of_its_own_sequence(encoder, clock):
     encoder.settings = replace(encoder.settings, clock=clock)
     place = shown(2, 3590.0, 20.0)
     prefix, questions = encoder.encode_prompt(place, ASKED)
-    moments = chunk_moments(place, clock)
-    answers = [first_answers(encoder, place, action, moments) for action in ASKED]
+    moments = moments_of(place, encoder)
+    answers = [first_answers(encoder, action, moments) for action in ASKED]
     assert {len(rows) for rows in answers} == {22}
     decisive = [cut_where_decided(rows) for rows in answers]
     every = [0, 1, 2, 8, 14, 21]  # also the edges, whose starts or ends are the same
@@ -85,10 +85,8 @@ def test_every_answer_has_the_probability_of_its_own_sequence(encoder, clock):
 def test_questions_together_have_the_probabilities_that_each_has_alone(encoder):
     place = shown(1, 2700.0 - 13, 13.0)
     prefix, questions = encoder.encode_prompt(place, ASKED)
-    moments = chunk_moments(place, encoder.settings.clock)
-    answers = [
-        cut_where_decided(first_answers(encoder, place, action, moments)) for action in ASKED
-    ]
+    moments = moments_of(place, encoder)
+    answers = [cut_where_decided(first_answers(encoder, action, moments)) for action in ASKED]
     for number, logs in enumerate(together(encoder, prefix, questions, answers)):
         (single,) = together(encoder, prefix, [questions[number]], [answers[number]])
         assert logs == pytest.approx(single, rel=1e-5, abs=1e-5)

@@ -11,10 +11,9 @@ from chunks import ACTIONS, chunk, tiny_base
 from sliding_bases import sliding_base
 from touchline.models.lm import loader
 from touchline.models.lm.distribution.answer_set import (
-    answer_text,
-    chunk_moments,
     first_answers,
     further_answers,
+    moments_of,
 )
 from touchline.models.lm.distribution.answer_trie import cut_where_decided
 from touchline.models.lm.distribution.match_loss import (
@@ -67,12 +66,12 @@ def log_probability(encoder: Encoder, question: list[int], answer: list[int], gi
 
 
 def test_the_loss_is_that_of_sequences_of_their_own(encoder):
-    place, settings = shown(), encoder.settings
+    place = shown()
     _, questions = encoder.encode_prompt(place, ASKED)
-    moments = chunk_moments(place, settings.clock)
+    moments = moments_of(place, encoder)
     expected = 0.0
     for action, question in zip(ASKED, questions, strict=True):
-        first = cut_where_decided(first_answers(encoder, place, action, moments))
+        first = cut_where_decided(first_answers(encoder, action, moments))
         events_s = EVENTS_S[action]
         if not events_s:
             expected -= log_probability(encoder, question, first[0], 0)
@@ -83,10 +82,10 @@ def test_the_loss_is_that_of_sequences_of_their_own(encoder):
             if abs(time_s - events_s[0]) < 6.46
         ]
         expected -= np.logaddexp.reduce(logs)
-        chosen = [moments.index_of(time_s, place, settings.clock) for time_s in events_s]
+        chosen = [moments.index_of(time_s) for time_s in events_s]
         for n, number in enumerate(chosen):
-            further = further_answers(encoder, place, action, moments, chosen[: n + 1])
-            given = encoder.tokenize(answer_text(encoder, place, action, moments, chosen[: n + 1]))
+            further = further_answers(encoder, action, moments, chosen[: n + 1])
+            given = encoder.tokenize(moments.answer(action, chosen[: n + 1]))
             further = cut_where_decided(further)
             logs = [
                 log_probability(encoder, question, further[row], len(given))
@@ -109,13 +108,11 @@ def test_the_loss_is_that_of_sequences_of_their_own(encoder):
 def test_without_weight_it_is_the_cross_entropy_of_the_targets(encoder):
     place = shown()
     prefix, questions = encoder.encode_prompt(place, ASKED)
-    moments = chunk_moments(place, encoder.settings.clock)
+    moments = moments_of(place, encoder)
     answers = []
     for action in ASKED:
-        chosen = [
-            moments.index_of(time_s, place, encoder.settings.clock) for time_s in EVENTS_S[action]
-        ]
-        answers.append(encoder.answer_ids(answer_text(encoder, place, action, moments, chosen)))
+        chosen = [moments.index_of(time_s) for time_s in EVENTS_S[action]]
+        answers.append(encoder.answer_ids(moments.answer(action, chosen)))
     batch = collate([pack(prefix, list(zip(questions, answers, strict=True)))], 0)
     tokens = (batch["labels"] != IGNORED).sum()
     tries = collate_tries([pack_tries(encoder, place, EVENTS_S)], 0)
@@ -207,9 +204,9 @@ def test_the_gradient_is_what_sampled_rewards_estimate(encoder):
     the first start matches. minus the gradient of the loss is that of the reward's mean by the mean.
     """
     place, events_s = shown(), {"goal": [START_S + 9.0]}
-    moments = chunk_moments(place, encoder.settings.clock)
-    target = make_target(encoder, place, "goal", moments, events_s["goal"])
-    rows = cut_where_decided(first_answers(encoder, place, "goal", moments))
+    moments = moments_of(place, encoder)
+    target = make_target(encoder, "goal", moments, events_s["goal"])
+    rows = cut_where_decided(first_answers(encoder, "goal", moments))
     paths = target.trie.paths[1 : 1 + len(rows)]
     matches = np.array([path in target.terms[0] for path in paths])
     assert 5 < matches.sum() < len(paths) - 5

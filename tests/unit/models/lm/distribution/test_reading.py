@@ -9,7 +9,7 @@ import torch
 from synthetic import ACTIONS, HELD_OUT, Spoken
 from touchline.models.lm import loader
 from touchline.models.lm.distribution import reading
-from touchline.models.lm.distribution.answer_set import answer_text, chunk_moments
+from touchline.models.lm.distribution.answer_set import moments_of
 from touchline.models.lm.distribution.reading import (
     Distribution,
     most_probable_text,
@@ -69,8 +69,8 @@ def test_a_further_occurrence_is_expected_as_often_as_the_model_says_after_the_f
             weight = distribution.first[near].sum()
             if weight < 0.03 or not 8 < best < 40:
                 continue
-            moments = chunk_moments(chunk, "chunk")
-            first = answer_text(encoder, chunk, action, moments, [best])
+            moments = moments_of(chunk, encoder)
+            first = moments.answer(action, [best])
             start = best + 10  # of a second sentence
             log = log_probability(
                 encoder, chunk, action, f" A {action.capitalize()} occurs at (00:{start - 6}", first

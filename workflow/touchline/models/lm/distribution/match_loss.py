@@ -24,11 +24,9 @@ from touchline.core.intervals import INTERVAL_S
 from touchline.core.iou import max_distance_s
 from touchline.models.lm.attention_masks import masks_by_layer
 from touchline.models.lm.distribution.answer_set import (
-    Moments,
-    answer_text,
-    chunk_moments,
     first_answers,
     further_answers,
+    moments_of,
 )
 from touchline.models.lm.distribution.answer_trie import (
     Trie,
@@ -44,6 +42,7 @@ from touchline.models.lm.shared_prefix import (
     positions_for_model,
 )
 from touchline.models.lm.tokenize import Chunk, Encoder
+from touchline.prompts.moments import Moments
 
 
 @dataclass(frozen=True)
@@ -59,22 +58,19 @@ class Target:
 
 
 def make_target(
-    encoder: Encoder, chunk: Chunk, action: str, moments: Moments, events_s: Sequence[float]
+    encoder: Encoder, action: str, moments: Moments, events_s: Sequence[float]
 ) -> Target:
     """Return the target of a question, given the times of the action's events in the chunk."""
-    prompt_clock = encoder.settings.clock
-    time_of = {moments.index_of(time_s, chunk, prompt_clock): time_s for time_s in sorted(events_s)}
+    time_of = {moments.index_of(time_s): time_s for time_s in sorted(events_s)}
     chosen = sorted(time_of)
-    answers = [encoder.answer_ids(answer_text(encoder, chunk, action, moments, chosen))]
+    answers = [encoder.answer_ids(moments.answer(action, chosen))]
     wanted: list[tuple[range | list[int], int]] = []  # rows of `answers`, and tokens that are given
-    first = cut_where_decided(first_answers(encoder, chunk, action, moments))
+    first = cut_where_decided(first_answers(encoder, action, moments))
     near = _matching(moments, time_of[chosen[0]]) if chosen else []
     wanted.append(([1 + 1 + number for number in near] if chosen else [1], 0))
     answers += first
     for place, number in enumerate(chosen):
-        further = cut_where_decided(
-            further_answers(encoder, chunk, action, moments, chosen[: place + 1])
-        )
+        further = cut_where_decided(further_answers(encoder, action, moments, chosen[: place + 1]))
         start = len(answers)
         rows = [start]  # the end of the answer
         if place + 1 < len(chosen):
@@ -118,8 +114,8 @@ def pack_tries(
     """Return the training sequence of a chunk, given the times of each asked action's events."""
     actions = list(events_s)
     prefix, questions = encoder.encode_prompt(chunk, actions or encoder.actions[:1])
-    moments = chunk_moments(chunk, encoder.settings.clock)
-    targets = [make_target(encoder, chunk, action, moments, events_s[action]) for action in actions]
+    moments = moments_of(chunk, encoder)
+    targets = [make_target(encoder, action, moments, events_s[action]) for action in actions]
     forest = plant(questions[: len(actions)], [target.trie for target in targets])
     length, fed = len(prefix.ids), len(forest.tokens)
     sees = torch.ones(length + fed, length + fed, dtype=torch.bool).tril()

@@ -14,11 +14,9 @@ import torch
 from touchline.core.intervals import INTERVAL_S
 from touchline.core.iou import max_distance_s
 from touchline.models.lm.distribution.answer_set import (
-    Moments,
-    answer_text,
-    chunk_moments,
     first_answers,
     further_answers,
+    moments_of,
 )
 from touchline.models.lm.distribution.answer_trie import (
     answer_logs,
@@ -85,10 +83,9 @@ def read_distributions(
     `prefix` and `questions` are those of `Encoder.encode_prompt` for the chunk and the actions.
     """
     cache = prefill(model, prefix)
-    moments = chunk_moments(chunk, encoder.settings.clock)
+    moments = moments_of(chunk, encoder)
     tries = [
-        build_trie(cut_where_decided(first_answers(encoder, chunk, action, moments)))
-        for action in actions
+        build_trie(cut_where_decided(first_answers(encoder, action, moments))) for action in actions
     ]
     found = []
     logs = log_probabilities(model, prefix, cache, questions, tries)
@@ -109,7 +106,7 @@ def read_distributions(
         tries = [
             build_trie(
                 cut_where_decided(
-                    further_answers(encoder, chunk, actions[walk.number], moments, walk.path)
+                    further_answers(encoder, actions[walk.number], moments, walk.path)
                 )
             )
             for walk in walks
@@ -166,5 +163,4 @@ def most_probable_text(
     encoder: Encoder, chunk: Chunk, action: str, distribution: Distribution
 ) -> str:
     """Return the most probable answer in words."""
-    moments: Moments = chunk_moments(chunk, encoder.settings.clock)
-    return answer_text(encoder, chunk, action, moments, distribution.chosen)
+    return moments_of(chunk, encoder).answer(action, distribution.chosen)
