@@ -120,6 +120,14 @@ class StudyDefinition:
             for half in self.files("video", match)
         ]
 
+    def manifests_for(self, model: str, matches: list[str]) -> list[str]:
+        """Return the manifests of these matches for a model that reads video, else nothing."""
+        return self.manifests_of(matches) if self.reads_video(model) else []
+
+    def manifest_pattern(self, model: str) -> str | None:
+        """Return where the manifests of a {match} are for a model that reads video, else None."""
+        return CHUNKS.replace("{half}", "*") if self.reads_video(model) else None
+
     def manifests(self) -> list[str]:
         """Return all manifests of the study: where `always` is set, or a model reads video."""
         wanted = self.config["chunks"]["when"] == "always" or any(
