@@ -70,7 +70,7 @@ def test_a_server_sees_the_frames_of_each_chunk_in_their_order(watched, form):
     for number, body in enumerate(server.asked):
         frames, _ = videos.read_frames(1, number, ("broadcast",))
         assert_same(images_of(body), frames["broadcast"])
-        assert ("video of the chunk" in body["messages"][0]["content"])
+        assert "video of the chunk" in body["messages"][0]["content"]
         assert number < 2
 
 

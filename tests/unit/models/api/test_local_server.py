@@ -52,8 +52,9 @@ def test_a_served_base_gives_the_answers_of_the_same_base_in_process(
     base, tmp_path, monkeypatch, new_children
 ):
     monkeypatch.chdir(tmp_path)
-    settings = {"base": base, "parameters": {"max_tokens": 24, "temperature": 0}, "prompt": PROMPT}
-    served = openai_api.load(settings | {"concurrency": 2}, None).answer(match())
+    settings = {"base": base, "parameters": {"max_tokens": 24, "temperature": 0}, "prompt": PROMPT,
+                "questions": "action", "concurrency": 2}  # fmt: skip
+    served = openai_api.load(settings, None).answer(match())
     prompt = PROMPT | {"inputs": ["commentary"]}
     settings = {"base": base, "answers": "text", "max_new_tokens": 24, "prompt": prompt}
     own = causal_lm.load(settings, None).answer(match())
@@ -63,6 +64,21 @@ def test_a_served_base_gives_the_answers_of_the_same_base_in_process(
     assert served.schema == own.schema
     assert list(tmp_path.iterdir()) == []  # no journal of what costs nothing
     assert new_children() == []
+
+
+@pytest.mark.parametrize("answer_format", ["sentences", "json_schema"])
+def test_transformers_serve_takes_the_requests_of_a_chunk(
+    base, tmp_path, monkeypatch, answer_format
+):
+    """As the table of local servers says: it ignores the schema, so answers are only asked for as JSON."""
+    monkeypatch.chdir(tmp_path)
+    settings = {"base": base, "parameters": {"max_tokens": 8, "temperature": 0}, "prompt": PROMPT,
+                "answer_format": answer_format, "concurrency": 2}  # fmt: skip
+    table = openai_api.load(settings, None).answer(match(chunks=2))
+    assert len(table) == 10
+    assert table["answer_tokens"].sum() <= 2 * 8
+    assert table["prompt_tokens"].min() > 0
+    assert "skipped" not in table["status"]
 
 
 def test_the_server_ends_when_the_job_fails(base, new_children):
