@@ -14,8 +14,10 @@ from touchline.evaluation import metrics
 
 def tally_of(*matches):
     """Return what became of four samples in each match; (tokens, cost) may be unknown."""
-    counts = (4, 1, 1, 1, 1, 0, 0, 0)
-    rows = [(f"m{n}", *counts, tokens, None, None, usd) for n, (tokens, usd) in enumerate(matches)]
+    counts = (4, 1, 1, 1, 1, 0, 0, 0, 0)
+    rows = [
+        (f"m{n}", *counts, tokens, None, None, None, usd) for n, (tokens, usd) in enumerate(matches)
+    ]
     return pl.DataFrame(rows, schema.TALLY, orient="row")
 
 
@@ -157,10 +159,10 @@ def test_answers_are_counted_by_status_and_what_is_unknown_is_empty(study):
     assert list(zeta) == ["model", "samples", *schema.STATUSES, "failed", *schema.TOKENS,
                           "seconds", "cost_usd"]  # fmt: skip
     assert list(zeta.values()) == [
-        "zeta", "4", "1", "1", "1", "1", "0", "0", "0", "0.250000", "", "", "", ""
+        "zeta", "4", "1", "1", "1", "1", "0", "0", "0", "0", "0.250000", "", "", "", "", ""
     ]  # fmt: skip
     assert list(alpha.values()) == [
-        "alpha", "8", "2", "2", "2", "2", "0", "0", "0", "0.250000", "10", "", "", "0.500000"
+        "alpha", "8", "2", "2", "2", "2", "0", "0", "0", "0", "0.250000", "10", "", "", "", "0.500000"
     ]  # fmt: skip
 
 

@@ -62,17 +62,24 @@ def main(argv: list[str]) -> None:
 
 def _total(estimates: list[Estimate]) -> Estimate:
     """Return the sum of the matches' estimates; a price is None where that of a match is."""
-    counts = ("samples", "not_asked", "requests", "tokens", "cached_tokens", "frames", "frames_mib")
-    prices = ("short_usd", "cached_usd", "most_usd")
+
+    def sum_of(name: str) -> int:
+        return sum(getattr(estimate, name) for estimate in estimates)
+
+    def sum_known(name: str) -> float | None:
+        values = [getattr(estimate, name) for estimate in estimates]
+        return None if None in values else sum(values)
+
     return Estimate(
-        **{name: sum(getattr(estimate, name) for estimate in estimates) for name in counts},
-        **{
-            name: _sum_known([getattr(estimate, name) for estimate in estimates]) for name in prices
-        },
+        samples=sum_of("samples"),
+        not_asked=sum_of("not_asked"),
+        requests=sum_of("requests"),
+        tokens=sum_of("tokens"),
+        cached_tokens=sum_of("cached_tokens"),
+        frames=sum_of("frames"),
+        frames_mib=sum_of("frames_mib"),
+        short_usd=sum_known("short_usd"),
+        cached_usd=sum_known("cached_usd"),
+        most_usd=sum_known("most_usd"),
         mean_usd=estimates[0].mean_usd if estimates else None,
     )
-
-
-def _sum_known(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None

@@ -101,7 +101,9 @@ def test_a_chunk_without_its_video_is_skipped_and_listed(tmp_path):
         model = openai_api.load(entry(server, **VIDEO), None)
         table = model.answer(broken)
     assert len(server.asked) == 2
-    assert table.filter(status="skipped")["chunk"].unique().to_list() == [1]
+    skipped = table.filter(status="skipped")
+    assert skipped["chunk"].unique().to_list() == [1]
+    assert skipped["intervals"].to_list() == [[]] * 4
     assert [problem.effect for problem in model.problems] == [CHUNK_SET_ASIDE]
 
 

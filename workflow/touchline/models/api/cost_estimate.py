@@ -45,9 +45,13 @@ class Estimate:
             text += f" ({self.not_asked:,} of chunks without commentary are not asked)"
         text += f", {self.requests:,} requests still to be made: about {self.tokens:,} tokens of prompts"
         if self.cached_tokens:
-            text += f" (at most {self.cached_tokens / self.tokens:.0%} of them from the server's cache)"
+            text += (
+                f" (at most {self.cached_tokens / self.tokens:.0%} of them from the server's cache)"
+            )
         elif self.requests:
-            text += f" (no prompts share a start of the {MIN_CACHED_TOKENS:,} tokens that are cached)"
+            text += (
+                f" (no prompts share a start of the {MIN_CACHED_TOKENS:,} tokens that are cached)"
+            )
         if self.frames:
             text += f" with {self.frames:,} frames of {self.frames_mib:,.1f} MiB"
         if self.short_usd is not None:

@@ -66,8 +66,7 @@ class ApiModel:
         """Return the cost of a match's requests not in `seen`, and add their keys to it.
 
         There is an estimate, and a set of keys, for each kind of questions, that of the settings
-        first. Chunks whose
-        video cannot be read are added to `problems`.
+        first. Chunks whose video cannot be read are added to `problems`.
         """
         chosen = self.settings.questions
         estimates = {}
@@ -125,9 +124,8 @@ class ApiModel:
         """List the samples that stay without an answer; raise `InputError` where they are many."""
         failed = [one for one in questions.asked if one.request.key in failures]
         count, total = sum(len(one.samples) for one in failed), match.samples.height
-        problem = (
-            f"{count} of {total} samples have no answer of {self.settings.model}, the first one: "
-        )
+        model = self.settings.model or self.settings.base
+        problem = f"{count} of {total} samples have no answer of {model}, the first one: "
         problem += next(iter(failures.values()))
         if len(failed) > max(1, MAX_FAILED_SHARE * len(questions.asked)):
             raise InputError(

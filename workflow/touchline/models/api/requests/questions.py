@@ -131,6 +131,11 @@ class _Builder:
                 for row in samples
             ]
         head = self._head(by_chunk, system)
+        image_tokens = images * (settings.video.tokens_per_frame or 0)
+        shared = ("", head.cached_tokens)  # the start that other prompts have, too
+        if not by_chunk and not head.is_explicit:
+            tokens = head.cached_tokens + estimate_tokens(count_bytes(start)) + image_tokens
+            shared = (where, tokens)
         for name, question, asked in prompts:
             content = [*start, {"type": "text", "text": question}]
             message = {"role": user["role"], "content": content if encoded else _text(content)}
@@ -139,18 +144,10 @@ class _Builder:
                 name,
                 {**head.body, "messages": [head.system, message]},
                 images=images,
-                image_tokens=images * (settings.video.tokens_per_frame or 0),
-                start=self._start(head, where, start, by_chunk),
+                image_tokens=image_tokens,
+                start=shared,
             )
             yield Question(request, asked)
-
-    def _start(
-        self, head: "_Head", where: str, start: list[dict], by_chunk: bool
-    ) -> tuple[str, int]:
-        """Return the name and the tokens of the start of a prompt that others have, too."""
-        if by_chunk or head.is_explicit:
-            return ("", head.cached_tokens)
-        return (where, head.cached_tokens + estimate_tokens(count_bytes(start)))
 
     def _head(self, by_chunk: bool, single: dict) -> "_Head":
         """Return what all requests of a kind start with, the same objects for all chunks."""
