@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from touchline.core.problems import InputError
 from touchline.data import match_names, matches
 from touchline.models import catalogue
 from touchline.models.catalogue import BACKENDS
@@ -50,7 +51,7 @@ class StudyDefinition:
 
     def tuned(self, model: str) -> list[str]:
         """Return the matches that a model's thresholds are tuned on."""
-        tuned = self.models[model].get("threshold") == "tuned"
+        tuned = self.entry(model).get("threshold") == "tuned"
         return self.matches_of("valid", labelled=True) if tuned else []
 
     def games(self) -> dict[str, str]:
@@ -67,7 +68,13 @@ class StudyDefinition:
         return match_names.written_name(match, files)
 
     def entry(self, model: str) -> dict:
-        """Return the configuration of a model, compared or trained for one that is."""
+        """Return the configuration of a model, which need not be compared.
+
+        Raises `InputError` where there is none of this name.
+        """
+        if model not in self.config["models"]:
+            known = ", ".join(self.config["models"])
+            raise InputError(f"no model {model}. The models: section has {known}.")
         return self.config["models"][model]
 
     def trained_as(self, model: str) -> str | None:

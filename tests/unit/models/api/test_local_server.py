@@ -66,19 +66,23 @@ def test_a_served_base_gives_the_answers_of_the_same_base_in_process(
     assert new_children() == []
 
 
-@pytest.mark.parametrize("answer_format", ["sentences", "json_schema"])
-def test_transformers_serve_takes_the_requests_of_a_chunk(
-    base, tmp_path, monkeypatch, answer_format
-):
-    """As the table of local servers says: it ignores the schema, so answers are only asked for as JSON."""
+def test_transformers_serve_takes_the_requests_of_a_chunk(base, tmp_path, monkeypatch):
+    """As the table of local servers says: it takes a schema and does not hold the answers to it."""
     monkeypatch.chdir(tmp_path)
-    settings = {"base": base, "parameters": {"max_tokens": 8, "temperature": 0}, "prompt": PROMPT,
-                "answer_format": answer_format, "concurrency": 2}  # fmt: skip
-    table = openai_api.load(settings, None).answer(match(chunks=2))
-    assert len(table) == 10
-    assert table["answer_tokens"].sum() <= 2 * 8
-    assert table["prompt_tokens"].min() > 0
-    assert "skipped" not in table["status"]
+    with local_server.serve(base) as address:
+        tables = {
+            form: openai_api.load({
+                "model": base, "base_url": address, "api_key_variable": None, "prompt": PROMPT,
+                "parameters": {"max_tokens": 8, "temperature": 0}, "answer_format": form,
+            }, None).answer(match(chunks=2))
+            for form in ("sentences", "json_schema")
+        }  # fmt: skip
+    for table in tables.values():
+        assert len(table) == 10
+        assert 0 < table["answer_tokens"].sum() <= 2 * 8
+        assert table["prompt_tokens"].min() > 0
+        assert "skipped" not in table["status"]
+    assert not tables["json_schema"]["text"][0].startswith("{")
 
 
 def test_the_server_ends_when_the_job_fails(base, new_children):
