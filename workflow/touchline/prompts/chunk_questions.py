@@ -66,7 +66,7 @@ def response_format(actions: Sequence[str]) -> dict:
 
     Within OpenAI's strict subset of JSON Schema: every property is required, and there are no others.
     """
-    time = {"type": "string", "description": "mm:ss"}
+    time = {"type": "string", "pattern": "^[0-9]{1,3}:[0-5][0-9]$"}
     names = list(dict.fromkeys(map(action_name, actions)))
     event = {"action": {"type": "string", "enum": names}, "start": time, "end": time}
     events = {"type": "array", "items": _object(event)}
