@@ -3,12 +3,14 @@
     python benchmarks/api.py
 
 The server is local, answers each request after 1 s and processes 64 at a time, so the upper bound
-is 64 answers/s. The client is the backend as `infer` runs it, in a process of its own: requests,
-answers, journal on the disk, table.
+is 64 answers/s: as many samples with one request for each, and seven times as many samples with one
+request for the seven actions of a chunk. The client is the backend as `infer` runs it, in a process of
+its own: requests, answers, journal on the disk, table.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import resource
 import subprocess
@@ -46,7 +48,7 @@ def make_samples_of(count: int) -> pl.DataFrame:
     return pl.concat(tables).head(count)
 
 
-def client(address: str, concurrency: int) -> None:
+def client(address: str, concurrency: int, questions: str) -> None:
     """Ask about the samples in the working directory; print the rate and the memory as JSON."""
     match = Match("a-match", schema.read("samples.parquet", schema.SAMPLES))
     samples = match.samples.height
@@ -58,6 +60,7 @@ def client(address: str, concurrency: int) -> None:
         "prices": {"input": 1.1, "cached": 0.275, "output": 4.4},
         "budget": {"max_usd": 1000},
         "concurrency": concurrency,
+        "questions": questions,
     }
     model = openai_api.load(settings, None)
     before = resource.getrusage(resource.RUSAGE_SELF)
@@ -68,8 +71,8 @@ def client(address: str, concurrency: int) -> None:
     assert table["status"].is_in(["ok", "none"]).all()
     cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(json.dumps({
-        "samples": samples, "answers_per_s": samples / seconds,
-        "cpu_ms_per_answer": 1000 * cpu_s / samples,
+        "questions": questions, "samples": samples, "samples_per_s": samples / seconds,
+        "cpu_ms_per_sample": 1000 * cpu_s / samples,
         "peak_mib_before": before.ru_maxrss / 1024, "peak_mib": after.ru_maxrss / 1024,
     }))  # fmt: skip
 
@@ -78,10 +81,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--samples", type=int, nargs="+", default=[1000, 4000, 16000])
     parser.add_argument("--at-once", type=int, default=64, help="(%(default)s)")
+    parser.add_argument(
+        "--questions", nargs="+", default=["action", "chunk"], choices=["action", "chunk"]
+    )
     parser.add_argument("--client", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.client:
-        client(args.client, args.at_once)
+        client(args.client, args.at_once, args.questions[0])
         return
     places = asyncio.Semaphore(args.at_once)
 
@@ -91,14 +97,15 @@ def main() -> None:
             await answer(exchange)
 
     rows = []
-    for samples in args.samples:
+    for samples, questions in itertools.product(args.samples, args.questions):
         with ChatServer(after_a_second) as server, tempfile.TemporaryDirectory() as folder:
             command = [sys.executable, str(Path(__file__).resolve()), "--client", server.address]
-            command += ["--at-once", str(args.at_once)]
+            command += ["--at-once", str(args.at_once), "--questions", questions]
             table = make_samples_of(samples)
             schema.write(Path(folder) / "samples.parquet", table, schema.SAMPLES)
             run = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True)
-            rows.append(json.loads(run.stdout) | {"most_under_way": server.most_under_way})
+            made = {"requests": len(server.asked), "most_under_way": server.most_under_way}
+            rows.append(json.loads(run.stdout) | made)
     print(pl.DataFrame(rows).with_columns(pl.selectors.float().round(1)))
 
 

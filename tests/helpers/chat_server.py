@@ -31,7 +31,7 @@ class Exchange:
 
     @property
     def prompt(self) -> str:
-        return self.body["messages"][-1]["content"]
+        return text_of(self.body["messages"][-1]["content"])
 
     async def send(self, body: object, status: int = 200, **headers: object) -> None:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -51,14 +51,47 @@ class Exchange:
         self.writer.transport.abort()
 
 
+def text_of(content: str | list[dict]) -> str:
+    """Return the text of a message's content, which may be a list of parts."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)
+
+
 def answer_text(body: dict) -> str:
-    """Return an answer that depends on the prompt alone; about half of them state an interval."""
-    prompt = body["messages"][-1]["content"]
-    action = re.search(r"at which (an? .+) occurs", prompt)[1]
+    """Return an answer that depends on the prompt alone; about half of them state an interval.
+
+    A question about a whole chunk is answered for the actions that the instructions list, in the form
+    that the request asks for.
+    """
+    prompt = text_of(body["messages"][-1]["content"])
     start = re.search(r"The chunk runs from (\d+:\d\d)", prompt)[1]
+    if asked := re.search(r"at which (an? .+) occurs", prompt):
+        return _sentence(prompt, start, asked[1]) or f"No {asked[1].split(' ', 1)[1]} occurs."
+    actions = re.search(r"The actions are: (.+)\.", text_of(body["messages"][0]["content"]))[1]
+    found = {}
+    for action in actions.split(", "):
+        article = "an" if action[0] in "AEIOU" else "a"
+        # The same answer as to the question about this action alone.
+        question = f"Find all the times at which {article} {action} occurs in this chunk."
+        alone = prompt.replace("Find all the times at which the listed actions occur in this chunk.",
+                               question)  # fmt: skip
+        found[action] = _sentence(alone, start, f"{article} {action}")
+    sentences = {action: sentence for action, sentence in found.items() if sentence}
+    if "response_format" not in body:
+        return " ".join(sentences.values()) or "No action occurs."
+    events = [
+        {"action": action, "start": times[0], "end": times[1]}
+        for action, sentence in sentences.items()
+        for times in [re.findall(r"\d+:\d\d", sentence)]
+    ]
+    return json.dumps({"events": events})
+
+
+def _sentence(prompt: str, start: str, action: str) -> str | None:
     digit = hashlib.sha256(prompt.encode()).digest()[0] % 40
     if digit % 2:
-        return f"No {action.split(' ', 1)[1]} occurs."
+        return None
     minute = start.split(":")[0]
     return (
         f"{action[0].upper()}{action[1:]} occurs at ({minute}:{digit:02d}, {minute}:{digit + 12})."
@@ -68,7 +101,7 @@ def answer_text(body: dict) -> str:
 def completion(body: dict, text: str | None = None, finish: str = "stop", **message) -> dict:
     """Return a chat completion; tokens are counted as a quarter of the letters."""
     text = answer_text(body) if text is None else text
-    prompt_tokens = sum(len(part["content"]) for part in body["messages"]) // 4
+    prompt_tokens = sum(len(text_of(part["content"])) for part in body["messages"]) // 4
     return {
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"],
         "choices": [{"index": 0, "finish_reason": finish,

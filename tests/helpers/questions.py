@@ -11,6 +11,14 @@ ACTIONS = ["goal", "foul", "corner", "substitution", "clearance"]
 KEY = "sk-planted-0123456789abcdef"
 SAMPLES = 20  # of the match by default
 PRICES = {"input": 1.0, "output": 4.0, "cached": 0.25}
+KINDS = ("action", "chunk")
+# What tests ask that say nothing else: the fixture `kind` changes it.
+DEFAULTS = {"questions": "action", "ask_silent": True}
+
+
+def requests_of(kind: str, chunks: int = 4) -> int:
+    """Return the requests for so many chunks."""
+    return chunks * (len(ACTIONS) if kind == "action" else 1)
 
 
 def match(chunks: int = 4, silent: bool = False, name: str = "a-match") -> Match:
@@ -33,6 +41,7 @@ def entry(server, **settings) -> dict:
         "prices": PRICES,
         "concurrency": 4,
         "timeout_s": 5,
+        **DEFAULTS,
     } | settings
 
 

@@ -29,7 +29,9 @@ def test_a_text_model_gives_the_same_rows_in_process_and_served(study, tmp_path)
         "text": {"backend": "causal_lm", "base": base, "fine_tune": False, "max_new_tokens": 12,
                  "answers": "text", "prompt": PROMPT | {"inputs": ["commentary"]}},
         "served": {"backend": "openai_api", "base": base, "prompt": PROMPT, "concurrency": 2,
-                   "parameters": {"max_tokens": 12, "temperature": 0}},
+                   "questions": "action", "parameters": {"max_tokens": 12, "temperature": 0}},
+        "by-chunk": {"backend": "openai_api", "base": base, "prompt": PROMPT, "concurrency": 2,
+                     "parameters": {"max_tokens": 12, "temperature": 0}},
     })  # fmt: skip
     sheet = study.folder / "demo/matches.csv"
     rows = sheet.read_text().splitlines()
@@ -38,7 +40,7 @@ def test_a_text_model_gives_the_same_rows_in_process_and_served(study, tmp_path)
     assert study.plan(TABLES) == {}
     results = study.folder / "demo/results"
     metrics = pl.read_csv(results / "metrics.csv").filter(action="all", protocol="full")
-    assert metrics["model"].unique().sort().to_list() == ["constant", "served", "text"]
+    assert metrics["model"].unique().sort().to_list() == ["by-chunk", "constant", "served", "text"]
     assert metrics["samples"].unique().to_list() == [42]
     matches = [path.name for path in (results / "predictions/text").iterdir()]
     assert len(matches) == 1
@@ -52,6 +54,8 @@ def test_a_text_model_gives_the_same_rows_in_process_and_served(study, tmp_path)
     assert found["text"]["samples"] == found["served"]["samples"] == 42
     assert found["served"]["prompt_tokens"] == found["text"]["prompt_tokens"] > 42
     assert found["served"]["failed"] == found["text"]["failed"] > 0.5  # random weights
+    assert found["by-chunk"]["samples"] == 42
+    assert found["by-chunk"]["prompt_tokens"] < found["served"]["prompt_tokens"] / 4
 
 
 def test_the_shipped_model_is_compared_without_a_training_and_its_files_count(study):
@@ -81,6 +85,7 @@ def paid(server: ChatServer, **settings) -> dict:
     return {"chat": {
         "backend": "openai_api", "model": "a-model", "base_url": server.address,
         "api_key_variable": None, "prompt": PROMPT, "concurrency": 2, "retries": 0,
+        "questions": "action", "ask_silent": True,
         "parameters": {"max_completion_tokens": 50}, "prices": {"input": 1.0, "output": 4.0},
     } | settings}  # fmt: skip
 
@@ -118,14 +123,17 @@ def test_answers_outlive_a_failed_job_and_the_next_run_asks_for_the_rest_alone(s
 
 
 def test_an_estimate_is_a_target_and_no_request(study, server):
-    configure(study, paid(server))
+    configure(study, paid(server, questions="chunk"))
     study.snakemake("results/estimates/chat.csv")
     table = pl.read_csv(study.folder / "demo/results/estimates/chat.csv")
+    table = table.filter(questions="chunk")
     assert table["samples"].to_list() == [42, 42]
     assert table["short_usd"].min() > 0
     assert server.asked == []
     log = (study.folder / "demo/results/logs/estimate/chat.log").read_text()
-    assert "2 matches, 84 samples" in log
+    by_chunk, by_action = (line for line in log.splitlines() if line.startswith("questions: "))
+    assert "chunk (as set): 84 samples" in by_chunk
+    assert "action: 84 samples" in by_action
 
 
 def test_settings_of_an_api_model_that_cannot_be_are_refused(study, server):
@@ -133,7 +141,7 @@ def test_settings_of_an_api_model_that_cannot_be_are_refused(study, server):
         ({"parameters": {"stream": True}}, "stream"),
         ({"base": "a-folder"}, "valid under each of"),
         ({"base_url": "file:///etc/passwd"}, "file:///etc/passwd"),
-        ({"prompt": {"inputs": ["video"]}}, "video"),
+        ({"prompt": {"inputs": ["sound"]}}, "sound"),
         ({"concurrency": 0}, "concurrency"),
     ):
         configure(study, paid(server, **wrong))

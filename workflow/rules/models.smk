@@ -95,6 +95,7 @@ use rule infer as infer_language_model with:
 rule estimate:
     input:
         samples=plan.answered(SAMPLES),
+        manifests=plan.estimated_manifests,
     output:
         "results/estimates/{model}.csv",
     log:

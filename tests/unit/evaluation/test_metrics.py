@@ -17,9 +17,9 @@ def tally_of(*matches):
 
     The distributions of three of them have .25 outside of the answers.
     """
-    counts, read = (4, 1, 1, 1, 1, 0, 0, 0), (3, 0.75)
+    counts, read = (4, 1, 1, 1, 1, 0, 0, 0, 0), (3, 0.75)
     rows = [
-        (f"m{n}", *counts, tokens, None, None, usd, *(read if usd else (0, None)))
+        (f"m{n}", *counts, tokens, None, None, None, usd, *(read if usd else (0, None)))
         for n, (tokens, usd) in enumerate(matches)
     ]
     return pl.DataFrame(rows, schema.TALLY, orient="row")
@@ -163,10 +163,10 @@ def test_answers_are_counted_by_status_and_what_is_unknown_is_empty(study):
     assert list(zeta) == ["model", "samples", *schema.STATUSES, "failed", *schema.TOKENS,
                           "seconds", "cost_usd", "outside"]  # fmt: skip
     assert list(zeta.values()) == [
-        "zeta", "4", "1", "1", "1", "1", "0", "0", "0", "0.250000", "", "", "", "", ""
+        "zeta", "4", "1", "1", "1", "1", "0", "0", "0", "0", "0.250000", "", "", "", "", "", ""
     ]  # fmt: skip
     assert list(alpha.values()) == [
-        "alpha", "8", "2", "2", "2", "2", "0", "0", "0", "0.250000", "10", "", "", "0.500000", "0.250000"
+        "alpha", "8", "2", "2", "2", "2", "0", "0", "0", "0", "0.250000", "10", "", "", "", "0.500000", "0.250000"
     ]  # fmt: skip
 
 

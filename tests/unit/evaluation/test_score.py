@@ -92,12 +92,12 @@ def test_the_command_scores_the_sound_matches_only(tmp_path, monkeypatch):
 
 
 def test_every_answered_match_is_counted_once_by_status(tmp_path):
-    rows = [(1, n, "x", [], status, "t", 5, None, None, 0.25, outside) for n, (status, outside) in
-            enumerate([("ok", 0.25), ("none", 0.5), ("none", 0.0), ("skipped", None)])]  # fmt: skip
+    rows = [(1, n, "x", [], status, "t", 5, 2, None, None, 0.25, outside) for n, (status, outside) in
+            enumerate([("ok", 0.25), ("none", 0.5), ("none", 0.0), ("skipped", None), ("not_asked", None)])]  # fmt: skip
     table = pl.DataFrame(rows, schema.PREDICTIONS, orient="row")
     for match, answered in (("a", table), ("b", table.clear())):
         schema.write(tmp_path / f"{match}.parquet", answered, schema.PREDICTIONS)
     counted = score.tally(str(tmp_path / "{match}.parquet"), ["a", "b"])
     assert counted.schema == schema.TALLY
-    assert counted.row(0) == ("a", 4, 1, 2, 0, 0, 0, 0, 1, 20, None, None, 1.0, 3, 0.75)
-    assert counted.row(1) == ("b", *[0] * 8, None, None, None, None, 0, None)
+    assert counted.row(0) == ("a", 5, 1, 2, 0, 0, 0, 0, 1, 1, 25, 10, None, None, 1.25, 3, 0.75)
+    assert counted.row(1) == ("b", *[0] * 9, None, None, None, None, None, 0, None)

@@ -20,7 +20,7 @@ from touchline.core import schema
 from touchline.core.problems import CHUNK_SET_ASIDE, InputError
 from touchline.data import spotting_json
 from touchline.models.backend import Match, Model
-from touchline.models.catalogue import BACKENDS, load_backend, load_trainer
+from touchline.models.catalogue import BACKENDS, load_backend, load_trainer, reads_video
 from touchline.scoreboard.result import HalfClock, Scoreboard, ScoreGoal, save
 
 CHUNKS, BROKEN = 3, 1  # the video of one chunk is cut off on the disk
@@ -144,7 +144,7 @@ def test_a_chunk_with_a_broken_video_is_skipped_and_listed_by_models_that_read_v
     assert model.problems == []
     predictions = model.answer(workplace.match())
     skipped = predictions.filter(status="skipped")
-    if not BACKENDS[backend].reads_video:
+    if not reads_video({"backend": backend} | workplace.settings(backend)):
         asked = ("goal",) if BACKENDS[backend].reads_scoreboard else ACTIONS
         assert skipped.filter(pl.col("action").is_in(asked)).is_empty()
         assert model.problems == []

@@ -2,12 +2,13 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz import fuzz
 from touchline.core import clock, schema
 from touchline.core.actions import NAMES
+from touchline.prompts import chunk_answers
 from touchline.prompts.answer_parser import parse
 from touchline.prompts.confidence import confidences
 from touchline.prompts.token_alignment import align_tokens
@@ -55,3 +56,29 @@ def test_any_text_is_parsed_to_intervals_in_the_chunk_with_confidences(
         shares = [math.exp(logprob) for _, logprob in aligned]
         values = confidences(ends, shares, [each.span for each in found.intervals])
         assert all(0 <= value <= 1 for value in values)
+
+
+EVENT_PIECES = st.sampled_from(
+    ['{"events": [', "]}", '{"action": "Corner", "start": "37:05", "end": "37:17"}', ", ", "{", "}",
+     '"action"', '"Foul"', "A Goal occurs at (37:05, 37:17).", "No action occurs.", "```json\n", "[" * 3000]
+)  # fmt: skip
+
+
+@given(
+    text=TEXTS | st.lists(EVENT_PIECES | PIECES).map("".join),
+    actions=st.lists(st.sampled_from([*NAMES, "var_check"]), min_size=2, max_size=5, unique=True),
+    on_clock=st.sampled_from(clock.CLOCKS),
+    finish_reason=st.sampled_from([None, "stop", "length", "content_filter"]),
+)
+@settings(fuzz, max_examples=150)
+def test_any_text_about_a_chunk_has_an_answer_for_each_action(
+    text, actions, on_clock, finish_reason
+):
+    answers = chunk_answers.parse(text, actions, 1, 2220.0, 2280.0, on_clock, finish_reason)
+    assert len(answers) == len(actions)
+    for answer, part in answers:
+        assert answer.status in schema.ANSWER_STATUSES
+        assert part in text or not part or " " in part
+        for each in answer.intervals:
+            assert 2220.0 <= each.start_s < each.end_s <= 2280.0
+            assert 0 <= each.span[0] < each.span[1] <= len(text)

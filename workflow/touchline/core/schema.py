@@ -107,6 +107,7 @@ PREDICTIONS = _columns(
     status=pl.String,
     text=pl.String,
     prompt_tokens=pl.Int64,
+    cached_tokens=pl.Int64,
     answer_tokens=pl.Int64,
     seconds=pl.Float64,
     cost_usd=pl.Float64,
@@ -140,9 +141,11 @@ LOG = _columns(
 # cut_off     the answer reached the limit on its length; the intervals up to there are kept
 # skipped     no answer: the chunk could not be read, the server did not answer, or the model does not
 #             answer this action; events count as missed
+# not_asked   a chunk without commentary, of a model that is paid for its answers to commentary; events
+#             count as missed
 ANSWER_STATUSES = ("ok", "none", "repaired", "unparsable", "refused", "cut_off")
-STATUSES = (*ANSWER_STATUSES, "skipped")
-TOKENS = ("prompt_tokens", "answer_tokens")
+STATUSES = (*ANSWER_STATUSES, "skipped", "not_asked")
+TOKENS = ("prompt_tokens", "cached_tokens", "answer_tokens")
 # Tally of a model's answers in one match: number by status, tokens, time and cost. `distributions` is the
 # number of samples whose answers were read from their distribution, `outside` the sum of theirs.
 TALLY = pl.Schema(

@@ -21,6 +21,7 @@ class BackendInfo(NamedTuple):
     trainer: str = ""  # training; empty for a backend that is not trained
     logs_steps: bool = False  # training writes `log.parquet`
     reads_video: bool = False
+    inputs: tuple[str, ...] = ("video", "commentary")  # of prompts, where the entry names none
     reads_scoreboard: bool = False  # what the stage `scoreboard` read in the picture
     takes_open_questions: bool = False  # the query may be free text
     reads_labels: bool = False  # its settings get `labels`, SoccerNet's label → action
@@ -60,6 +61,8 @@ BACKENDS = {
     ),
     "openai_api": BackendInfo(
         "touchline.models.api.openai_api",
+        reads_video=True,
+        inputs=("commentary",),
         takes_open_questions=True,
         is_paid=True,
         environment="api",
@@ -140,9 +143,9 @@ def check_actions(entry: dict, actions: list[str], labels: dict[str, str]) -> No
 
 def inputs_of(entry: dict) -> list[str]:
     """Return the inputs of a model's prompts, given its entry in the configuration."""
-    inputs = entry.get("prompt", {}).get("inputs", ["video", "commentary"])
-    reads_video = BACKENDS[entry["backend"]].reads_video
-    return [name for name in inputs if reads_video or name != "video"]
+    info = BACKENDS[entry["backend"]]
+    inputs = entry.get("prompt", {}).get("inputs", info.inputs)
+    return [name for name in inputs if info.reads_video or name != "video"]
 
 
 def reads_video(entry: dict) -> bool:

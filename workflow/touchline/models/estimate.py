@@ -7,7 +7,7 @@ from typing import cast
 import polars as pl
 
 from touchline.core import cli, schema
-from touchline.core.files import atomic_file
+from touchline.core.files import atomic_file, files_of_match
 from touchline.core.problems import InputError
 from touchline.models import catalogue
 from touchline.models.api.cost_estimate import Estimate, PaidModel
@@ -25,43 +25,61 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--samples", default="results/samples/{match}.parquet", help="(%(default)s)"
     )
+    parser.add_argument(
+        "--manifests",
+        metavar="PATH",
+        help="such as 'results/chunks/{match}/*.parquet', for models that read video",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")
     args = parser.parse_args(argv)
     backend = catalogue.load_backend(args.backend)
     if not catalogue.BACKENDS[args.backend].is_paid:
         raise InputError(f"a model of the backend {args.backend} asks nobody for money.")
     model = cast(PaidModel, backend.load(args.settings, None))
-    seen: set[str] = set()
-    estimates = []
+    seen: dict[str, set[str]] = {}
+    by_match = {}
     for match in args.matches:
         samples = schema.read(args.samples.format(match=match), schema.SAMPLES)
-        estimates.append(model.estimate(Match(match, samples), seen))
-    table = pl.DataFrame(
-        [
-            {"match": match} | vars(estimate)
-            for match, estimate in zip(args.matches, estimates, strict=True)
-        ],
-        infer_schema_length=None,
-    )
+        manifests = files_of_match(args.manifests, match) if args.manifests else []
+        by_match[match] = model.estimate(Match(match, samples, manifests=manifests), seen)
+    rows = [
+        {"match": match, "questions": kind} | vars(estimate)
+        for match, estimates in by_match.items()
+        for kind, estimate in estimates.items()
+    ]
     with atomic_file(args.out) as partial:
-        table.write_csv(partial, float_precision=6)
-    print(f"{len(estimates)} matches, {_total(estimates)}")
+        pl.DataFrame(rows, infer_schema_length=None).write_csv(partial, float_precision=6)
+    cli.report(model.problems)
+    for note in model.notes():
+        print(note)
+    print(f"{len(by_match)} matches")
+    kinds = dict.fromkeys(row["questions"] for row in rows)
+    for number, kind in enumerate(kinds):
+        total = _total([estimates[kind] for estimates in by_match.values()])
+        print(f"questions: {kind}{' (as set)' if number == 0 else ''}: {total}")
     print("Nothing was asked.")
 
 
 def _total(estimates: list[Estimate]) -> Estimate:
     """Return the sum of the matches' estimates; a price is None where that of a match is."""
-    prices = [(estimate.short_usd, estimate.most_usd) for estimate in estimates]
+
+    def sum_of(name: str) -> int:
+        return sum(getattr(estimate, name) for estimate in estimates)
+
+    def sum_known(name: str) -> float | None:
+        values = [getattr(estimate, name) for estimate in estimates]
+        return None if None in values else sum(values)
+
     return Estimate(
-        samples=sum(estimate.samples for estimate in estimates),
-        requests=sum(estimate.requests for estimate in estimates),
-        tokens=sum(estimate.tokens for estimate in estimates),
-        short_usd=_sum_known([short for short, _ in prices]),
-        most_usd=_sum_known([most for _, most in prices]),
+        samples=sum_of("samples"),
+        not_asked=sum_of("not_asked"),
+        requests=sum_of("requests"),
+        tokens=sum_of("tokens"),
+        cached_tokens=sum_of("cached_tokens"),
+        frames=sum_of("frames"),
+        frames_mib=sum_of("frames_mib"),
+        short_usd=sum_known("short_usd"),
+        cached_usd=sum_known("cached_usd"),
+        most_usd=sum_known("most_usd"),
         mean_usd=estimates[0].mean_usd if estimates else None,
     )
-
-
-def _sum_known(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None

@@ -1,5 +1,6 @@
 """Parsing of generated answers: the time intervals that a model's text states, for all backends."""
 
+import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -69,7 +70,7 @@ def parse(
     where it does.
     """
     ascii_text = time_mentions.to_ascii(text)
-    begin = _answer_start(ascii_text)
+    begin = answer_start(ascii_text)
     body = " " * begin + ascii_text[begin:]  # character positions stay those of the text
     mentions = time_mentions.find_mentions(body, action)
     zeros_s = _zeros_s(on_clock, half, start_s)
@@ -106,7 +107,7 @@ def parse(
     return Answer(intervals, status)
 
 
-def _answer_start(text: str) -> int:
+def answer_start(text: str) -> int:
     """Return the position of the final answer: after the reasoning and the word "Answer:"."""
     begin = 0
     for tag in _THOUGHT.finditer(text):
@@ -177,11 +178,16 @@ def _cut(first_s: float, last_s: float, start_s: float, end_s: float) -> tuple[f
 
 
 def _is_in_form(body: str, action: str) -> bool:
-    """Return whether a text consists of the sentences that the prompt asks for alone."""
-    return not _sentence(action).sub("", body).strip()
+    """Return whether a text consists of the sentences, or objects, that the prompt asks for alone."""
+    return not _statement(action).sub("", body).strip()
 
 
 @cache
-def _sentence(action: str) -> re.Pattern[str]:
+def _statement(action: str) -> re.Pattern[str]:
     subject = re.escape(actions.with_article(action)[1:])
-    return re.compile(rf"A{subject} occurs at \(\d+:\d\d, \d+:\d\d\)\.?")
+    name = re.escape(json.dumps(actions.action_name(action)))
+    time = r"\d+:\d\d"
+    return re.compile(
+        rf"A{subject} occurs at \({time}, {time}\)\.?"
+        rf'|\{{\s*"action":\s*{name},\s*"start":\s*"{time}",\s*"end":\s*"{time}"\s*\}}'
+    )

@@ -159,6 +159,24 @@ def format_system_prompt(actions: Sequence[str], settings: PromptSettings) -> st
     """Return the instructions, which are the same for every chunk and every question."""
     if not settings.instructions:
         return "You watch soccer broadcasts and say when an action happens."
+    paragraphs = [
+        "You watch soccer broadcasts and say when an action happens. A match comes in short chunks; "
+        "you are asked about one chunk and one action at a time.",
+        *describe_prompt(actions, settings),
+        "For each occurrence write one sentence of exactly this form, with the action's name from "
+        "the list and the start and the end of the 12 seconds around its moment, within the chunk:\n"
+        "A (or An) <action> occurs at (mm:ss, mm:ss).\n"
+        "If the action does not occur in the chunk, write:\n"
+        "No <action> occurs.\n"
+        "Most chunks do not contain the action. Do not explain and write nothing else.",
+    ]
+    if settings.examples:
+        paragraphs.append("Examples:\n" + "\n".join(_examples(actions, settings)))
+    return "\n\n".join(paragraphs)
+
+
+def describe_prompt(actions: Sequence[str], settings: PromptSettings) -> list[str]:
+    """Return the paragraphs of the instructions on the actions, the inputs and the clock."""
     names = ", ".join(action_name(action) for action in actions)
     inputs = []
     if "video" in settings.inputs:
@@ -171,23 +189,12 @@ def format_system_prompt(actions: Sequence[str], settings: PromptSettings) -> st
             "about another moment, or missing"
         )
     marks = " Before the frames of the video stands the time at which they start, as <mm:ss>."
-    paragraphs = [
-        "You watch soccer broadcasts and say when an action happens. A match comes in short chunks; "
-        "you are asked about one chunk and one action at a time.",
+    return [
         f"The actions are: {names}.",
         f"You are given {'; '.join(inputs)}."
         + (marks if settings.time_marks and "video" in settings.inputs else ""),
         f"{_CLOCK_TEXT[settings.clock]} Use the same clock in your answer.",
-        "For each occurrence write one sentence of exactly this form, with the action's name from "
-        "the list and the start and the end of the 12 seconds around its moment, within the chunk:\n"
-        "A (or An) <action> occurs at (mm:ss, mm:ss).\n"
-        "If the action does not occur in the chunk, write:\n"
-        "No <action> occurs.\n"
-        "Most chunks do not contain the action. Do not explain and write nothing else.",
     ]
-    if settings.examples:
-        paragraphs.append("Examples:\n" + "\n".join(_examples(actions, settings)))
-    return "\n\n".join(paragraphs)
 
 
 def _examples(actions: Sequence[str], settings: PromptSettings) -> Iterable[str]:

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from touchline.core.problems import InputError
 from touchline.data import match_names, matches
 from touchline.models import catalogue
 from touchline.models.catalogue import BACKENDS
@@ -50,7 +51,7 @@ class StudyDefinition:
 
     def tuned(self, model: str) -> list[str]:
         """Return the matches that a model's thresholds are tuned on."""
-        tuned = self.models[model].get("threshold") == "tuned"
+        tuned = self.entry(model).get("threshold") == "tuned"
         return self.matches_of("valid", labelled=True) if tuned else []
 
     def games(self) -> dict[str, str]:
@@ -67,7 +68,13 @@ class StudyDefinition:
         return match_names.written_name(match, files)
 
     def entry(self, model: str) -> dict:
-        """Return the configuration of a model, compared or trained for one that is."""
+        """Return the configuration of a model, which need not be compared.
+
+        Raises `InputError` where there is none of this name.
+        """
+        if model not in self.config["models"]:
+            known = ", ".join(self.config["models"])
+            raise InputError(f"no model {model}. The models: section has {known}.")
         return self.config["models"][model]
 
     def trained_as(self, model: str) -> str | None:
@@ -119,6 +126,14 @@ class StudyDefinition:
             for match in matches
             for half in self.files("video", match)
         ]
+
+    def manifests_for(self, model: str, matches: list[str]) -> list[str]:
+        """Return the manifests of these matches for a model that reads video, else nothing."""
+        return self.manifests_of(matches) if self.reads_video(model) else []
+
+    def manifest_pattern(self, model: str) -> str | None:
+        """Return where the manifests of a {match} are for a model that reads video, else None."""
+        return CHUNKS.replace("{half}", "*") if self.reads_video(model) else None
 
     def manifests(self) -> list[str]:
         """Return all manifests of the study: where `always` is set, or a model reads video."""

@@ -154,15 +154,12 @@ class Plan(TranscribedStudy):
 
     def training_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the chunk manifests that a model is trained on; nothing if it reads no video."""
-        matches = self.matches_of("train", labelled=True)
-        return self.manifests_of(matches) if self.reads_video(wildcards.model) else []
+        return self.manifests_for(wildcards.model, self.matches_of("train", labelled=True))
 
     def training_arguments(self, wildcards: Wildcards) -> str:
         """Return the training data of a model, as arguments of `touchline fit`."""
-        return flags(
-            matches=self.matches_of("train", labelled=True),
-            manifests=CHUNKS.replace("{half}", "*") if self.reads_video(wildcards.model) else None,
-        )
+        matches = self.matches_of("train", labelled=True)
+        return flags(matches=matches, manifests=self.manifest_pattern(wildcards.model))
 
     def trained_model(self, wildcards: Wildcards) -> list[str]:
         """Return the folder with a model's trained weights, or nothing for one without any."""
@@ -171,7 +168,7 @@ class Plan(TranscribedStudy):
 
     def watched_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the chunk manifests of a match, or nothing for a model that reads no video."""
-        return self.manifests_of([wildcards.match]) if self.reads_video(wildcards.model) else []
+        return self.manifests_for(wildcards.model, [wildcards.match])
 
     def read_scoreboards(self, wildcards: Wildcards) -> list[str]:
         """Return what was read in the videos of a match, or nothing for a model without need."""
@@ -227,8 +224,13 @@ class Plan(TranscribedStudy):
         return files
 
     def estimate_arguments(self, wildcards: Wildcards) -> str:
-        """Return the matches whose cost `touchline estimate` estimates."""
-        return flags(matches=self.answered_matches(wildcards.model))
+        """Return the matches whose cost `touchline estimate` estimates, and where their chunks are."""
+        matches = self.answered_matches(wildcards.model)
+        return flags(matches=matches, manifests=self.manifest_pattern(wildcards.model))
+
+    def estimated_manifests(self, wildcards: Wildcards) -> list[str]:
+        """Return the chunk manifests of these matches, or nothing for a model without video."""
+        return self.manifests_for(wildcards.model, self.answered_matches(wildcards.model))
 
     def score_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline score`."""
@@ -284,8 +286,8 @@ class Plan(TranscribedStudy):
         metrics = {name: self.config["metrics"][name] for name in ("confidence_level", "resamples")}
         split = self.config["score"]["split"]
         titles = {match: self.written_name(match) for match in self.scored()}
-        models, baselines = list(self.models), self.baselines()
-        return flags(models=models, baselines=baselines, split=split, titles=titles, **metrics)
+        models = {"models": list(self.models), "baselines": self.baselines()}
+        return flags(**models, split=split, titles=titles, **metrics)
 
     def provenance_arguments(self, wildcards: Wildcards) -> str:
         """Return the whole configuration, as an argument of `touchline provenance`."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+import questions
 from questions import KEY
 from touchline.models.api import ask
 
@@ -13,3 +14,10 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.setenv("TOUCHLINE_TEST_KEY", KEY)
     monkeypatch.setattr(ask, "FIRST_BACKOFF_S", 0.01)
     return tmp_path
+
+
+@pytest.fixture(params=questions.KINDS)
+def kind(request, monkeypatch) -> str:
+    """Run a test with both kinds of questions, which share all that comes after them."""
+    monkeypatch.setitem(questions.DEFAULTS, "questions", request.param)
+    return request.param

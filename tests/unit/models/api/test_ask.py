@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 from chat_server import ChatServer, answer
-from questions import KEY, SAMPLES, answers_of, content, entry, match
+from questions import KEY, SAMPLES, answers_of, content, entry, match, requests_of
 from touchline.core.problems import InputError
 from touchline.models.api import ask, journal, journal_tables, openai_api
 from touchline.models.api.server import journal_path, parse_settings
 
 
 @pytest.fixture
-def undisturbed() -> pl.DataFrame:
+def undisturbed(kind) -> pl.DataFrame:
     """The table of a run in which nothing goes wrong, in a journal of its own."""
     with ChatServer() as server:
         table = content(answers_of(server))
@@ -88,14 +88,14 @@ TROUBLES = [rate_limit, rate_limit_for_a_moment, conflict, time_out, break_down,
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-def test_trouble_that_passes_leaves_no_trace_in_the_table(trouble, undisturbed):
+def test_trouble_that_passes_leaves_no_trace_in_the_table(trouble, undisturbed, kind):
     async def sometimes(exchange):
         await (trouble if exchange.number % 5 in (1, 2) else answer)(exchange)
 
     with ChatServer(sometimes) as server:
         table = answers_of(server, timeout_s=0.5, retries=12)
     assert content(table).equals(undisturbed)
-    assert len(server.asked) > SAMPLES
+    assert len(server.asked) > requests_of(kind)
 
 
 @pytest.mark.parametrize("form", ["seconds", "date", "milliseconds"])
@@ -165,7 +165,7 @@ def test_a_wrong_key_takes_nothing_from_the_budget():
     assert opened.apply(journal_tables.read_spending) == (0, pytest.approx(0.0))
 
 
-def test_a_server_that_is_down_is_not_asked_for_ever():
+def test_a_server_that_is_down_is_not_asked_for_ever(kind):
     server = stopped(break_down, "did not answer 5 prompts in a row", retries=2)
     assert len(server.asked) <= (5 + 3) * 3
 
@@ -203,3 +203,15 @@ def test_many_prompts_that_never_work_stop_the_match_and_keep_the_others():
         before = len(server.asked)
         answers_of(server)
         assert len(server.asked) == before + 4
+
+
+def test_a_chunk_that_is_never_answered_is_left_out_with_all_its_actions():
+    async def poisoned(exchange):
+        await (break_down if "the 2. time" in exchange.prompt else answer)(exchange)
+
+    with ChatServer(poisoned) as server:
+        model = openai_api.load(entry(server, questions="chunk", retries=0), None)
+        table = model.answer(match())
+    assert table.filter(status="skipped")["chunk"].to_list() == [2] * 5
+    (problem,) = model.problems
+    assert "5 of 20 samples have no answer of a-model" in problem.problem

@@ -16,7 +16,7 @@ import pytest
 
 from api_jobs import environment, job
 from chat_server import ChatServer, answer
-from questions import answers_of, content, entry, match
+from questions import ACTIONS, answers_of, content, entry, match, requests_of
 from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.models.api import journal, journal_tables
@@ -168,8 +168,10 @@ def test_jobs_that_start_together_make_one_journal(tmp_path):
     assert sorted(file.name for file in path.parent.iterdir()) == ["journal.lock", path.name]
 
 
-def test_a_job_that_is_killed_asks_again_only_for_what_was_under_way(tmp_path):
-    a_match, concurrency = match(chunks=100), 16
+def test_a_job_that_is_killed_asks_again_only_for_what_was_under_way(tmp_path, kind):
+    a_match = match(chunks=40 if kind == "action" else 60)
+    whole = requests_of(kind, len(a_match.samples) // len(ACTIONS))
+    half, concurrency = whole // 2, 16 if kind == "action" else 4
 
     async def slowly(exchange):
         await asyncio.sleep(0.05)
@@ -178,19 +180,19 @@ def test_a_job_that_is_killed_asks_again_only_for_what_was_under_way(tmp_path):
     with ChatServer(slowly) as server:
         command = job(server, a_match, concurrency=concurrency)
         killed = subprocess.Popen(command, env=environment(), stderr=subprocess.DEVNULL)
-        while len(server.asked) < 250:
+        while len(server.asked) < half:
             time.sleep(0.01)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
         time.sleep(0.2)
         before = len(server.asked)
-        assert 250 <= before < 500
+        assert half <= before < whole
         assert not os.path.exists("out.parquet")
         subprocess.run(command, env=environment(), check=True, capture_output=True)
         prompts = [str(body) for body in server.asked]
         repeated = set(prompts[:before]) & set(prompts[before:])
-        assert len(set(prompts)) == 500
-        assert len(prompts) - 500 == len(repeated) <= concurrency
+        assert len(set(prompts)) == whole
+        assert len(prompts) - whole == len(repeated) <= concurrency
         print(f"{before} requests before SIGKILL, {len(repeated)} repeated")
     resumed = content(schema.read("out.parquet", schema.PREDICTIONS))
     with ChatServer() as server:  # another address, so another journal

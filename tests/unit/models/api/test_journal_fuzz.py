@@ -18,11 +18,15 @@ from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.models.api import journal, journal_tables, openai_api
 from touchline.models.api.completions import Prices
+from touchline.models.api.requests.questions import build_questions
 from touchline.models.api.server import ApiSettings, Server
 
-SETTINGS = ApiSettings("a-model", api_key_variable=None, prices=Prices(1.0, 4.0))
+SETTINGS = ApiSettings(
+    "a-model", api_key_variable=None, prices=Prices(1.0, 4.0), questions="action", ask_silent=True
+)
 MATCH = match(chunks=1)
-REQUESTS = openai_api.build_requests(MATCH, SETTINGS)
+QUESTIONS = build_questions(MATCH, SETTINGS)
+REQUESTS = QUESTIONS.requests
 RECORD = {"text": "A Goal occurs at (00:10, 00:22).", "finish_reason": "stop", "seconds": 0.5,
           "prompt_tokens": 100, "cached_tokens": 50, "answer_tokens": 10,
           "tokens": [[32, -0.5]]}  # fmt: skip
@@ -64,7 +68,7 @@ def use(path: Path) -> None:
         for name, _ in results[-1] or []:
             read(opened, partial(journal_tables.close_batch, name=name))
         with contextlib.suppress(InputError):
-            table = openai_api._predictions(MATCH, REQUESTS, opened, Server(SETTINGS))
+            table = openai_api._predictions(MATCH, QUESTIONS, opened, Server(SETTINGS))
             assert table.schema == schema.PREDICTIONS
             assert table["cost_usd"].is_null().any() or table["cost_usd"].min() >= 0
 

@@ -52,8 +52,9 @@ def test_a_served_base_gives_the_answers_of_the_same_base_in_process(
     base, tmp_path, monkeypatch, new_children
 ):
     monkeypatch.chdir(tmp_path)
-    settings = {"base": base, "parameters": {"max_tokens": 24, "temperature": 0}, "prompt": PROMPT}
-    served = openai_api.load(settings | {"concurrency": 2}, None).answer(match())
+    settings = {"base": base, "parameters": {"max_tokens": 24, "temperature": 0}, "prompt": PROMPT,
+                "questions": "action", "concurrency": 2}  # fmt: skip
+    served = openai_api.load(settings, None).answer(match())
     prompt = PROMPT | {"inputs": ["commentary"]}
     settings = {"base": base, "answers": "text", "max_new_tokens": 24, "prompt": prompt}
     own = causal_lm.load(settings, None).answer(match())
@@ -63,6 +64,25 @@ def test_a_served_base_gives_the_answers_of_the_same_base_in_process(
     assert served.schema == own.schema
     assert list(tmp_path.iterdir()) == []  # no journal of what costs nothing
     assert new_children() == []
+
+
+def test_transformers_serve_takes_the_requests_of_a_chunk(base, tmp_path, monkeypatch):
+    """As the table of local servers says: it takes a schema and does not hold the answers to it."""
+    monkeypatch.chdir(tmp_path)
+    with local_server.serve(base) as address:
+        tables = {
+            form: openai_api.load({
+                "model": base, "base_url": address, "api_key_variable": None, "prompt": PROMPT,
+                "parameters": {"max_tokens": 8, "temperature": 0}, "answer_format": form,
+            }, None).answer(match(chunks=2))
+            for form in ("sentences", "json_schema")
+        }  # fmt: skip
+    for table in tables.values():
+        assert len(table) == 10
+        assert 0 < table["answer_tokens"].sum() <= 2 * 8
+        assert table["prompt_tokens"].min() > 0
+        assert "skipped" not in table["status"]
+    assert not tables["json_schema"]["text"][0].startswith("{")
 
 
 def test_the_server_ends_when_the_job_fails(base, new_children):

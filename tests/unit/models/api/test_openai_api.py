@@ -4,10 +4,10 @@ import pytest
 
 from api_jobs import job
 from chat_server import ChatServer, completion
-from questions import ACTIONS, KEY, SAMPLES, answers_of, match
+from questions import ACTIONS, KEY, SAMPLES, answers_of, match, requests_of
 from touchline.core import schema
 from touchline.models import infer
-from touchline.models.api import openai_api
+from touchline.models.api.requests.questions import build_questions
 from touchline.models.api.server import parse_settings
 from touchline.prompts import prompt_text
 
@@ -33,14 +33,15 @@ def test_every_sample_is_answered_in_the_common_table_with_its_tokens_and_cost()
     assert server.keys == {f"Bearer {KEY}"}
 
 
-def test_nothing_is_asked_twice_in_another_run_and_everything_with_other_parameters():
+def test_nothing_is_asked_twice_in_another_run_and_everything_with_other_parameters(kind):
+    whole = requests_of(kind)
     with ChatServer() as server:
         first = answers_of(server)
         again = answers_of(server)
-        assert len(server.asked) == SAMPLES
+        assert len(server.asked) == whole
         assert again.equals(first)
         answers_of(server, parameters={"max_completion_tokens": 51})
-        assert len(server.asked) == 2 * SAMPLES
+        assert len(server.asked) == 2 * whole
 
 
 def test_identical_prompts_are_asked_and_paid_once():
@@ -129,7 +130,7 @@ def test_a_server_without_usage_or_prices_leaves_cost_empty():
         assert answers_of(server, prices=None)["cost_usd"].null_count() == SAMPLES
 
 
-def test_infer_writes_the_table_that_the_model_gives():
+def test_infer_writes_the_table_that_the_model_gives(kind):
     with ChatServer() as server:
         arguments = job(server, match())[4:]
         infer.main(arguments)
@@ -151,8 +152,8 @@ def test_the_prompts_of_a_match_are_built_once_per_chunk(monkeypatch):
 
 
 def test_the_requests_of_a_match_share_the_system_message():
-    settings = parse_settings({"model": "a-model"})
-    requests = openai_api.build_requests(match(chunks=3), settings)
+    settings = parse_settings({"model": "a-model", "questions": "action"})
+    requests = build_questions(match(chunks=3), settings).requests
     systems = {id(request.body["messages"][0]) for request in requests}
     assert len(systems) == 1
     assert len({request.key for request in requests}) == len(requests) == 3 * len(ACTIONS)

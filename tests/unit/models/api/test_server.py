@@ -19,7 +19,7 @@ from touchline.core.problems import InputError
         ({"base": "a-folder"}, "either a model or a base"),
         ({"modle": "o4-mini"}, "no setting modle"),
         ({"prices": {"input": 1}}, "missing 1 required positional argument: 'output'"),
-        ({"prompt": {"inputs": ["video"]}}, "reads the commentary alone"),
+        ({"prompt": {"inputs": ["sound"]}}, "give one or both of"),
         ({"api_key_variable": "NOT_SET"}, "the environment variable NOT_SET is not set"),
     ],
 )

@@ -14,7 +14,6 @@ from touchline.core.problems import InputError
 from touchline.models.api import journal_tables as journal_db
 from touchline.models.api.completions import (
     CompletionError,
-    Request,
     cost_usd,
     is_refusal,
     is_transient,
@@ -23,6 +22,7 @@ from touchline.models.api.completions import (
     retry_after_s,
 )
 from touchline.models.api.journal import Journal, Transaction
+from touchline.models.api.requests.request import Request
 from touchline.models.api.server import ApiSettings, Server
 
 FIRST_BACKOFF_S, MAX_BACKOFF_S = 0.5, 60.0

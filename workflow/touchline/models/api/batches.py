@@ -23,13 +23,13 @@ from touchline.models.api.ask import budget_message
 from touchline.models.api.completions import (
     REFUSAL_CODES,
     CompletionError,
-    Request,
     cost_usd,
     parse_completion,
     refusal_record,
 )
 from touchline.models.api.http_client import MAX_BATCH_FILE
 from touchline.models.api.journal import Journal
+from touchline.models.api.requests.request import Request
 from touchline.models.api.server import Server
 
 ENDPOINT: Final[Literal["/v1/chat/completions"]] = "/v1/chat/completions"

@@ -1,12 +1,9 @@
-"""OpenAI's chat-completions format: requests, records of completions, prices and error codes.
+"""OpenAI's chat-completions format: records of completions, prices and error codes.
 
 Nothing here sends a request.
 """
 
 import email.utils
-import hashlib
-import json
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,72 +16,48 @@ from touchline.prompts.token_alignment import align_alternatives, align_tokens
 # A server's count of tokens above this is none, and so is a price or a budget: no answer has them.
 MAX_TOKENS = 10**9
 MAX_USD = 1e12
-# A token has at least one byte of text, except the special tokens around a message.
-TOKENS_PER_MESSAGE = 16
-BYTES_PER_TOKEN = 4.0  # of English text, for estimates
-
-
-@dataclass(frozen=True)
-class Request:
-    """A chat-completions request: its body, the body's hash as `key`, and its sample's name."""
-
-    key: str
-    sample: str
-    body: dict
-
-    @property
-    def sent_body(self) -> dict:
-        """The JSON that is sent: the parameters in `extra_body` are parameters like the others."""
-        return flatten(self.body)
-
-    def estimated_tokens(self) -> int:
-        """Return the approximate number of tokens of the prompt."""
-        return math.ceil(self._bytes() / BYTES_PER_TOKEN)
-
-    def max_tokens(self) -> int:
-        """Return an upper bound of the number of tokens of the prompt."""
-        return self._bytes() + TOKENS_PER_MESSAGE * len(self.body["messages"])
-
-    def _bytes(self) -> int:
-        return sum(len(message["content"].encode()) for message in self.body["messages"])
-
-
-def flatten(parameters: dict) -> dict:
-    """Return request parameters with those of `extra_body` among them, as OpenAI's client does."""
-    rest = {name: value for name, value in parameters.items() if name != "extra_body"}
-    return rest | (parameters.get("extra_body") or {})
-
-
-def make_request(address: str, sample: str, body: dict) -> Request:
-    """Return a request to the server at `address`; its key hashes all that can change the answer."""
-    content = json.dumps([address, body], sort_keys=True)
-    return Request(hashlib.sha256(content.encode()).hexdigest(), sample, body)
 
 
 @dataclass(frozen=True)
 class Prices:
     """US dollars per million input, output and cached input tokens.
 
-    Cached tokens cost as much as other input where `cached` is None. `batch` is the factor by which
-    the Batch API multiplies these prices.
+    Tokens that are read from the server's cache cost as much as other input where `cached` is None,
+    and so do those that are written into it where `cache_write` is None. `batch` is the factor by
+    which the Batch API multiplies these prices.
     """
 
     input: float
     output: float
     cached: float | None = None
     batch: float = 0.5
+    cache_write: float | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value is not None or name != "cached":
+            if value is not None or name not in ("cached", "cache_write"):
                 check_amount(f"prices.{name}", value)
 
-    def usd(self, prompt_tokens: int, answer_tokens: int, cached_tokens: int = 0) -> float:
+    def usd(
+        self,
+        prompt_tokens: int,
+        answer_tokens: int,
+        cached_tokens: int = 0,
+        written_tokens: int = 0,
+    ) -> float:
         """Return the price of a request in US dollars."""
         cached = self.input if self.cached is None else self.cached
-        uncached_tokens = prompt_tokens - cached_tokens
-        total = uncached_tokens * self.input + cached_tokens * cached + answer_tokens * self.output
-        return total / 1e6
+        write = self.input if self.cache_write is None else self.cache_write
+        other_tokens = prompt_tokens - cached_tokens - written_tokens
+        prompt = other_tokens * self.input + cached_tokens * cached + written_tokens * write
+        return (prompt + answer_tokens * self.output) / 1e6
+
+    def max_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
+        """Return the highest price of a request in US dollars, whatever the server caches of it."""
+        return max(
+            self.usd(prompt_tokens, answer_tokens),
+            self.usd(prompt_tokens, answer_tokens, 0, prompt_tokens),
+        )
 
 
 def check_amount(name: str, value: Any) -> None:
@@ -98,16 +71,17 @@ def cost_usd(record: dict, prices: Prices | None) -> float | None:
     """Return the cost of an answer; None without prices or the server's count of tokens."""
     if prices is None or record["prompt_tokens"] is None or record["answer_tokens"] is None:
         return None
-    cached_tokens = record.get("cached_tokens") or 0
-    if cached_tokens > record["prompt_tokens"]:  # nonsense, so the full price counts
-        cached_tokens = 0
-    usd = prices.usd(record["prompt_tokens"], record["answer_tokens"], cached_tokens)
+    cached, written = (record.get(name) or 0 for name in ("cached_tokens", "written_tokens"))
+    if cached + written > record["prompt_tokens"]:  # nonsense, so the highest price counts
+        usd = prices.max_usd(record["prompt_tokens"], record["answer_tokens"])
+    else:
+        usd = prices.usd(record["prompt_tokens"], record["answer_tokens"], cached, written)
     return usd * (prices.batch if record.get("batch") else 1)
 
 
 # Types of the parts of a message that are its answer.
 TEXT_PARTS = ("text", "output_text")
-TOKEN_COUNTS = ("prompt_tokens", "cached_tokens", "answer_tokens")
+TOKEN_COUNTS = ("prompt_tokens", "cached_tokens", "written_tokens", "answer_tokens")
 
 
 class CompletionError(Exception):
@@ -134,6 +108,7 @@ def parse_completion(body: Any, seconds: float | None = None) -> dict:
         raise CompletionError(f"no chat completion: {body}") from error
     usage = usage if isinstance(usage, dict) else {}
     details = usage.get("prompt_tokens_details")
+    details = details if isinstance(details, dict) else {}
     record = {
         "text": text,
         "finish_reason": "refusal"
@@ -142,9 +117,8 @@ def parse_completion(body: Any, seconds: float | None = None) -> dict:
         if isinstance(reason, str)
         else None,
         "prompt_tokens": _count(usage.get("prompt_tokens")),
-        "cached_tokens": _count(details.get("cached_tokens"))
-        if isinstance(details, dict)
-        else None,
+        "cached_tokens": _count(details.get("cached_tokens")),
+        "written_tokens": _count(details.get("cache_write_tokens")),
         "answer_tokens": _count(usage.get("completion_tokens")),
         "seconds": seconds,
     }

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import httpx2
 import openai
 
+from touchline.core.problems import InputError
+
 # Largest response, as it is sent and after decompression; OpenAI's longest answers with their
 # log-probabilities are shorter. The answers of a whole batch are one file.
 MAX_RESPONSE = 16 * 2**20
@@ -33,6 +35,30 @@ def open_http_client(base_url: str, max_response: int) -> httpx2.AsyncClient:
         # A server on this machine is not behind a proxy.
         trust_env=not is_local(httpx2.URL(base_url).host),
     )
+
+
+def check_address(url: str, allow_http: bool) -> None:
+    """Raise `InputError` for an address that cannot be used, or would show the key to others."""
+    try:
+        address = httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise InputError(
+            f"base_url is not the address of a server ({error}): correct it."
+        ) from None
+    port_exists = address.port is None or 0 < address.port < 2**16
+    if address.scheme not in ("http", "https") or not address.host or not port_exists:
+        raise InputError(f"base_url {url} is not an http or https address: correct it.")
+    if address.userinfo:
+        raise InputError(
+            "base_url contains a user name or a password: put the server's key into an environment "
+            "variable, and name that in api_key_variable."
+        )
+    if address.scheme == "http" and not allow_http and not is_local(address.host):
+        raise InputError(
+            f"base_url {url} is not encrypted and leads to another machine, so that the key and the "
+            "prompts can be read on the way: use https, or set allow_http to true for a network "
+            "that you trust."
+        )
 
 
 def is_local(host: str) -> bool:

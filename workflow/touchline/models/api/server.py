@@ -4,24 +4,31 @@ The API key is passed to the client, and struck out of every text that this modu
 """
 
 import hashlib
-import json
 import math
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import httpx2
 import openai
 
 from touchline.core.problems import InputError
+from touchline.models.api import known_models
 from touchline.models.api.api_key import MIN_PART, STRUCK, read_key, strike_key
-from touchline.models.api.completions import MAX_TOKENS, Prices, Request, check_amount, flatten
+from touchline.models.api.completions import Prices, check_amount
 from touchline.models.api.http_client import (
     MAX_RESPONSE,
     REFUSED_REDIRECT,
     ResponseError,
-    is_local,
+    check_address,
     open_http_client,
+)
+from touchline.models.api.requests.frames import VideoOptions
+from touchline.models.api.requests.request import (
+    LIMIT_PARAMETERS,
+    Request,
+    check_parameters,
+    flatten,
+    is_count,
 )
 from touchline.models.check_settings import build_settings
 from touchline.prompts.prompt_text import PromptSettings
@@ -29,14 +36,10 @@ from touchline.prompts.prompt_text import PromptSettings
 OPENAI = "https://api.openai.com/v1"
 JOURNALS = Path("results/journal")
 MAX_MESSAGE = 300  # characters
-# Parameters that limit the length of an answer, for reasoning models and for older servers.
-LIMIT_PARAMETERS = ("max_completion_tokens", "max_tokens")
-# Parameters that Touchline sets, that give more than one answer or another model's, and options of
-# OpenAI's client that are no parameters.
-REFUSED_PARAMETERS = (
-    *("model", "models", "messages", "stream", "stream_options", "n", "best_of"),
-    *("tools", "functions", "extra_headers", "extra_query", "timeout"),
-)
+# One request for all actions of a chunk, or one for each action, as in the reference paper.
+CHUNK, ACTION = "chunk", "action"
+# Forms of an answer about a chunk; `auto` is resolved by the table of known models.
+AUTO, JSON, SENTENCES = "auto", "json_schema", "sentences"
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Budget:
     def __post_init__(self) -> None:
         if self.max_usd is not None:
             check_amount("budget.max_usd", self.max_usd)
-        if self.max_requests is not None and not _is_count(self.max_requests, 0):
+        if self.max_requests is not None and not is_count(self.max_requests, 0):
             raise ValueError(
                 f"budget.max_requests is {self.max_requests!r:.50}: give a whole number."
             )
@@ -64,6 +67,11 @@ class ApiSettings:
     base_url: str = OPENAI
     api_key_variable: str | None = "OPENAI_API_KEY"
     allow_http: bool = False  # also to other machines, where anyone on the way can read the key
+    questions: str = CHUNK
+    answer_format: str = AUTO
+    ask_silent: bool = False  # also about chunks without commentary, where there is no video
+    video: VideoOptions = field(default_factory=VideoOptions)
+    fps: float | None = None  # frames per second; None takes all frames of the chunk's file
     parameters: dict = field(default_factory=dict)  # request parameters in the server's format
     prompt: PromptSettings = field(default_factory=lambda: PromptSettings(inputs=("commentary",)))
     prices: Prices | None = None
@@ -74,37 +82,43 @@ class ApiSettings:
     retries: int = 6  # after the first try
 
     def __post_init__(self) -> None:
+        for name, values in (
+            ("questions", (CHUNK, ACTION)),
+            ("answer_format", (AUTO, JSON, SENTENCES)),
+        ):
+            if getattr(self, name) not in values:
+                raise ValueError(
+                    f"{name} is {getattr(self, name)!r:.50}: give {', '.join(values)}."
+                )
+        if self.fps is not None and not 0 < self.fps < math.inf:
+            raise ValueError(f"fps is {self.fps}: give a number above 0.")
         if not 0 < self.timeout_s < math.inf:
             raise ValueError(f"timeout_s is {self.timeout_s}: give a number above 0.")
-        if not _is_count(self.concurrency, 1) or not _is_count(self.retries, 0):
+        if not is_count(self.concurrency, 1) or not is_count(self.retries, 0):
             raise ValueError("concurrency and retries are whole numbers, the former at least 1.")
-        extra = self.parameters.get("extra_body") or {}
-        if not isinstance(extra, dict):
-            raise ValueError(
-                "parameters.extra_body is not a mapping of names to values: correct it."
-            )
-        sent = flatten(self.parameters)
-        twice = self.parameters.keys() & extra.keys()
-        if twice:
-            raise ValueError(
-                f"the parameter {min(twice)} is also in extra_body: remove one of them."
-            )
-        if refused := [name for name in REFUSED_PARAMETERS if name in sent]:
-            raise ValueError(
-                f"{refused[0]} cannot be among the parameters: Touchline sets it itself, or needs "
-                "one answer of one model to each prompt. Remove it."
-            )
-        for name in LIMIT_PARAMETERS:
-            if sent.get(name) is not None and not _is_count(sent[name], 1):
-                raise ValueError(
-                    f"the parameter {name} is {sent[name]!r:.50}: give a whole number."
-                )
-        try:
-            json.dumps(sent, allow_nan=False)
-        except ValueError as error:
-            raise ValueError(
-                f"the parameters hold a number that is infinite or none ({error})."
-            ) from None
+        check_parameters(self.parameters)
+
+    @property
+    def known(self) -> known_models.KnownModel | None:
+        """Return the model in the table of OpenAI's models, where it is one of them."""
+        return known_models.find(self.base_url, self.model)
+
+    @property
+    def as_json(self) -> bool:
+        """Return whether answers about a chunk are JSON that the server holds to a schema."""
+        if self.answer_format == AUTO:
+            return self.known is not None and bool(self.known.structured_outputs)
+        return self.answer_format == JSON
+
+    @property
+    def reads_video(self) -> bool:
+        """Return whether the prompts have the frames of the chunk."""
+        return "video" in self.prompt.inputs
+
+    @property
+    def video_sources(self) -> tuple[str, ...]:
+        """Return the video sources of a chunk that the prompts have."""
+        return ("broadcast", "score_bug") if self.prompt.score_bug else ("broadcast",)
 
     def answer_limit(self) -> int | None:
         """Return the maximum number of tokens of an answer; None where the parameters set none."""
@@ -119,7 +133,7 @@ class ApiSettings:
         limit = self.answer_limit()
         if self.budget.max_usd is None or self.prices is None or limit is None:
             return 0.0
-        usd = self.prices.usd(request.max_tokens(), limit)
+        usd = self.prices.max_usd(request.max_tokens(), limit)
         return usd * (self.prices.batch if self.batch else 1)
 
 
@@ -129,54 +143,48 @@ def parse_settings(entry: dict) -> ApiSettings:
     settings = build_settings(
         ApiSettings,
         {**entry, "prompt": prompt},
-        {"prompt": PromptSettings, "prices": Prices, "budget": Budget},
+        {"prompt": PromptSettings, "prices": Prices, "budget": Budget, "video": VideoOptions},
     )
     settings = replace(settings, base_url=settings.base_url.rstrip("/"))
-    _check_address(settings)
-    if prompt["inputs"] != ["commentary"]:
-        raise InputError("the settings of the model: this backend reads the commentary alone.")
+    check_address(settings.base_url, settings.allow_http)
     if (settings.model is None) == (settings.base is None):
         raise InputError("the settings of the model: give either a model or a base, and not both.")
     if settings.batch and settings.base:
         raise InputError("the settings of the model: a base that is served has no batches.")
+    sent, known = flatten(settings.parameters), settings.known
+    by_chunk_as_json = settings.questions == CHUNK and settings.as_json
+    if by_chunk_as_json and "response_format" in sent:
+        raise InputError(
+            "the parameter response_format is set by answer_format: remove one of the two."
+        )
+    if known is not None:
+        known_models.check(known, sent, settings.batch, by_chunk_as_json, settings.reads_video)
+        if "prices" not in entry:
+            settings = replace(settings, prices=Prices(**known.prices))
     if settings.budget.max_usd is not None:
-        if settings.prices is None:
-            raise InputError("budget.max_usd needs prices, to know what a request costs.")
-        if settings.answer_limit() is None:
-            raise InputError(
-                f"budget.max_usd needs {LIMIT_PARAMETERS[0]} among the parameters, to know what a request "
-                "can cost at most."
-            )
+        _check_budget(settings)
     return settings
 
 
-def _check_address(settings: ApiSettings) -> None:
-    """Raise `InputError` for an address that cannot be used, or would show the key to others."""
-    url = settings.base_url
-    try:
-        address = httpx2.URL(url)
-    except httpx2.InvalidURL as error:
+def _check_budget(settings: ApiSettings) -> None:
+    """Raise `InputError` where it is not known what a request can cost at most."""
+    if settings.prices is None:
+        missing = ""
+        if settings.base_url == OPENAI:
+            known = ", ".join(known_models.names())
+            missing = f" {settings.model} is not among the models with known prices ({known})."
+        raise InputError(f"budget.max_usd needs prices, to know what a request costs.{missing}")
+    if settings.answer_limit() is None:
         raise InputError(
-            f"base_url is not the address of a server ({error}): correct it."
-        ) from None
-    port_exists = address.port is None or 0 < address.port < 2**16
-    if address.scheme not in ("http", "https") or not address.host or not port_exists:
-        raise InputError(f"base_url {url} is not an http or https address: correct it.")
-    if address.userinfo:
-        raise InputError(
-            "base_url contains a user name or a password: put the server's key into an environment "
-            "variable, and name that in api_key_variable."
+            f"budget.max_usd needs {LIMIT_PARAMETERS[0]} among the parameters, to know what a request "
+            "can cost at most."
         )
-    if address.scheme == "http" and not settings.allow_http and not is_local(address.host):
+    if settings.reads_video and settings.video.tokens_per_frame is None:
         raise InputError(
-            f"base_url {url} is not encrypted and leads to another machine, so that the key and the "
-            "prompts can be read on the way: use https, or set allow_http to true for a network "
-            "that you trust."
+            "budget.max_usd needs video.tokens_per_frame, to know what the frames of a request cost: "
+            "send one chunk without a budget in USD (budget.max_requests), or see what the server "
+            "says of images."
         )
-
-
-def _is_count(value: object, minimum: int) -> bool:
-    return type(value) is int and minimum <= value <= MAX_TOKENS
 
 
 def journal_path(settings: ApiSettings) -> Path:
@@ -263,9 +271,11 @@ class Server:
                 f"{url} redirects to another server, {self.redact(target)}, which gets neither the "
                 "key nor the prompts: write the address that is meant into base_url."
             )
+        remedy = "Correct the model's entry in the configuration or the account, and run again."
+        if "response_format" in description or "json_schema" in description:
+            remedy = "Set answer_format to sentences for a server without structured outputs."
         return (
-            f"{url} does not answer for the model {self.settings.model} ({description}). "
-            "Correct the model's entry in the configuration or the account, and run again."
+            f"{url} does not answer for the model {self.settings.model} ({description}). {remedy}"
         )
 
 
