@@ -1,7 +1,7 @@
 """Write the sheet (matches.csv) of a SoccerNet folder; other matches can be added by hand."""
 
 import argparse
-import os
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from touchline.core.intervals import MAX_HALF_S
 from touchline.core.problems import NOTED, InputError, Problem
 from touchline.core.text_files import UnreadableError, read_text
 from touchline.data import matches
+from touchline.data.download import fetch_echoes, fetch_games
 from touchline.data.matches import SHEET, SPLITS, probe_half, slug
 
 LABELS_FILE = "Labels-v2.json"
@@ -116,25 +117,13 @@ def read_splits(path: Path) -> dict[str, str]:
     return dict(pairs)
 
 
-def download(folder: Path, splits: list[str], files: list[str]) -> None:
-    """Download missing files of all games with the SoccerNet package.
+def shipped_lengths() -> dict[tuple[str, int], float]:
+    """Return the seconds of each (game, half) of SoccerNet-v2's train, valid and test games.
 
-    The password is read from the environment variable `SOCCERNET_PASSWORD`. The package reports
-    each download to an analytics service of its authors. Raises `InputError` without a password.
+    They are the numbers of frames of the 224p and 720p videos, divided by their 25 frames a second.
     """
-    password = os.environ.get("SOCCERNET_PASSWORD")
-    if not password:
-        raise InputError(
-            "SOCCERNET_PASSWORD is not set. SoccerNet gives you a password for the videos once you "
-            "have signed its agreement; put it into that environment variable."
-        )
-    from SoccerNet.Downloader import (  # type: ignore[import-untyped]  # no type information
-        SoccerNetDownloader,
-    )
-
-    downloader = SoccerNetDownloader(LocalDirectory=str(folder))
-    downloader.password = password
-    downloader.downloadGames(files=files, split=splits)
+    seconds = json.loads(Path(__file__).with_name("soccernet_half_lengths.json").read_bytes())
+    return {(game, half): s for game, pair in seconds.items() for half, s in enumerate(pair, 1)}
 
 
 def main(argv: list[str]) -> None:
@@ -151,7 +140,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=Path("matches.csv"), help="(%(default)s)")
     parser.add_argument(
         "--lengths", type=Path, metavar="CSV",
-        help="game,half,duration_s of the halves that have no video here",
+        help="game,half,duration_s of halves that have no video here; those of SoccerNet-v2 are known",
     )  # fmt: skip
     parser.add_argument(
         "--splits", type=Path, metavar="CSV",
@@ -169,21 +158,24 @@ def main(argv: list[str]) -> None:
         help="video files without the half's number, the most wanted first (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--download", nargs="+", metavar="FILE",
-        help="fetch these files of every game first, such as 1_224p.mkv 2_224p.mkv Labels-v2.json; "
-        "needs SOCCERNET_PASSWORD, and SoccerNet's package tells its authors of each download",
+        "--download", nargs="*", metavar="FILE",
+        help=f"first fetch what is missing: {LABELS_FILE} of every game, with --echoes the "
+        "commentary, and these files of every game, such as 1_224p.mkv 2_224p.mkv",
     )  # fmt: skip
     args = parser.parse_args(argv)
     if args.every < 1:
         parser.error("--every takes a number of 1 or more")
-    if args.download:
-        download(args.soccernet, list(SPLITS[:3]), args.download)
     splits = read_splits(args.splits) if args.splits else soccernet_splits()
     splits = {game: split for games in _by_split(splits) for game, split in games[:: args.every]}
-    lengths = {}
+    if args.download is not None:
+        games = [game for game, split in splits.items() if split != "challenge"]
+        cli.report(fetch_games(args.soccernet, games, [LABELS_FILE, *args.download]))
+        if args.echoes:
+            fetch_echoes(args.echoes)
+    lengths = shipped_lengths()
     if args.lengths:
         table = read_columns(args.lengths, ["game", "half", "duration_s"])
-        lengths = {(game, half): length for game, half, length in table.iter_rows()}
+        lengths |= {(game, half): length for game, half, length in table.iter_rows()}
     rows, problems = from_soccernet(
         args.soccernet, args.echoes, splits, lengths, args.commentary, args.videos
     )
@@ -194,5 +186,5 @@ def main(argv: list[str]) -> None:
         )
     matches.write_sheet(args.out, rows)
     cli.report(problems)
-    games = rows.group_by("split").agg(pl.col("match").n_unique()).sort("split").iter_rows()
-    print(f"{args.out}: {', '.join(f'{count} {split}' for split, count in games)} matches")
+    counts = rows.group_by("split").agg(pl.col("match").n_unique()).sort("split").iter_rows()
+    print(f"{args.out}: {', '.join(f'{count} {split}' for split, count in counts)} matches")
