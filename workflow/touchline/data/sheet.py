@@ -14,6 +14,7 @@ from touchline.core.problems import NOTED, InputError, Problem
 from touchline.core.text_files import UnreadableError, read_text
 from touchline.data import matches
 from touchline.data.download import fetch_echoes, fetch_games
+from touchline.data.exchange.osl_json import read_osl
 from touchline.data.matches import SHEET, SPLITS, probe_half, slug
 
 LABELS_FILE = "Labels-v2.json"
@@ -130,7 +131,7 @@ def main(argv: list[str]) -> None:
     """Write the sheet of a SoccerNet folder."""
     parser = argparse.ArgumentParser(prog="touchline sheet", description=__doc__)
     parser.add_argument(
-        "--soccernet", type=Path, required=True, metavar="DIR",
+        "--soccernet", type=Path, metavar="DIR",
         help="folder of the leagues: DIR/<league>/<season>/<game>/Labels-v2.json",
     )  # fmt: skip
     parser.add_argument(
@@ -162,7 +163,26 @@ def main(argv: list[str]) -> None:
         help=f"first fetch what is missing: {LABELS_FILE} of every game, with --echoes the "
         "commentary, and these files of every game, such as 1_224p.mkv 2_224p.mkv",
     )  # fmt: skip
+    parser.add_argument(
+        "--osl", type=Path, nargs="+", metavar="JSON",
+        help="OSL JSON of opensportslib instead of --soccernet: samples are halves; events and "
+        "captions are written into the folder osl beside --out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--media", type=Path, default=Path(), metavar="DIR",
+        help="with --osl: folder that the paths of its videos are in (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--split", choices=SPLITS, help="with --osl: instead of the files' own")
     args = parser.parse_args(argv)
+    if (args.soccernet is None) == (args.osl is None):
+        parser.error("give either --soccernet or --osl")
+    if args.osl:
+        sheets = [
+            read_osl(path, args.media, args.out.parent / "osl", args.split) for path in args.osl
+        ]
+        rows = pl.concat(table for table, _ in sheets)
+        _write(args.out, rows, [problem for _, problems in sheets for problem in problems])
+        return
     if args.every < 1:
         parser.error("--every takes a number of 1 or more")
     splits = read_splits(args.splits) if args.splits else soccernet_splits()
@@ -184,7 +204,12 @@ def main(argv: list[str]) -> None:
             f"{args.soccernet}: no game of the splits has a folder there. Name the folder that "
             "holds the leagues (england_epl, …)."
         )
-    matches.write_sheet(args.out, rows)
+    _write(args.out, rows, problems)
+
+
+def _write(path: Path, rows: pl.DataFrame, problems: list[Problem]) -> None:
+    """Write the sheet, and print its problems and how many matches it has."""
+    matches.write_sheet(path, rows)
     cli.report(problems)
     counts = rows.group_by("split").agg(pl.col("match").n_unique()).sort("split").iter_rows()
-    print(f"{args.out}: {', '.join(f'{count} {split}' for split, count in counts)} matches")
+    print(f"{path}: {', '.join(f'{count} {split}' for split, count in counts)} matches")
