@@ -45,6 +45,7 @@ NOT_RUN = {
     "pip install --no-compile -c requirements.lock .": "installs the core, into another environment",
     "pip install -c requirements.lock '.[models]'": "installs an extra of what is there",
     ". .venv/bin/activate": "changes the reader's shell",
+    "tensorboard --logdir results/training-logs": "a server, of a package that the user chooses",
     "rsync -a soccernet/ /elsewhere/soccernet/": "test_reruns.py moves a study so",
     "sudo apt-get install slurmctld slurmd slurm-client munge": "needs root; .ci/run does it",
     "sudo python3 tests/slurm/cluster.py start": "needs root; tests/slurm does it",
