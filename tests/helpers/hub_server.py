@@ -1,9 +1,11 @@
-"""A server that speaks the HTTP protocol of the Hugging Face hub, for datasets that are downloaded.
+"""A server that speaks the HTTP protocol of the Hugging Face hub: datasets to fetch, uploads.
 
 It answers what `huggingface_hub` asks: the files of a revision, and their content with ETag, commit,
-length and ranges; large files are redirected, as the hub redirects them to its storage.
+length and ranges; large files are redirected, as the hub redirects them to its storage. A repository
+is created and committed to with the token; its files arrive in the commit.
 """
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -15,7 +17,12 @@ from urllib.parse import quote, unquote
 
 LARGE_BYTES = 1000  # files from this size on are kept in the hub's storage
 _REVISION = re.compile(r"/api/datasets/(?P<name>[^/]+/[^/]+)/revision/(?P<revision>[^/?]+)")
-_RESOLVE = re.compile(r"/datasets/(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
+_UPLOAD = re.compile(
+    r"/api/(?P<type>model|dataset)s/(?P<name>[^/]+/[^/]+)/(?P<step>preupload|commit)/main"
+)
+_RESOLVE = re.compile(
+    r"/(?:datasets/)?(?P<name>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)"
+)
 
 
 @dataclass
@@ -31,6 +38,8 @@ class Hub:
     stop_after: dict[str, int] = field(default_factory=dict)
     go_on: threading.Event = field(default_factory=threading.Event)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    created: list[dict] = field(default_factory=list)
+    uploaded: dict[str, dict[str, bytes]] = field(default_factory=dict)
     url: str = ""
 
     TOKEN = "hf_granted"
@@ -78,6 +87,37 @@ class _Handler(BaseHTTPRequestHandler):
             return self._file(found["name"], found["revision"], found["path"])
         return self._refuse(404, "RepoNotFound")
 
+    def do_POST(self):
+        """Create a repository, say how its files are uploaded, and take a commit."""
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        if self.headers["Authorization"] != f"Bearer {self.hub.TOKEN}":
+            return self._refuse(401, "Unauthorized")
+        if self.path == "/api/repos/create":
+            asked = json.loads(body)
+            self.hub.created.append(asked)
+            return self._json({"url": f"{self.hub.url}/{asked['organization']}/{asked['name']}"})
+        if self.path == "/api/validate-yaml":
+            return self._json({"errors": [], "warnings": []})
+        found = _UPLOAD.match(unquote(self.path))
+        if not found:
+            return self._refuse(404, "RepoNotFound")
+        if found["step"] == "preupload":
+            files = json.loads(body)["files"]
+            how = {"uploadMode": "regular", "shouldIgnore": False, "oid": None}
+            return self._json({"files": [{"path": file["path"]} | how for file in files]})
+        lines = [json.loads(line) for line in body.splitlines()]
+        self.hub.uploaded[f"{found['type']}s/{found['name']}"] = {
+            line["value"]["path"]: base64.b64decode(line["value"]["content"])
+            for line in lines if line["key"] == "file"
+        }  # fmt: skip
+        commit = _commit(found["name"], "main")
+        return self._json(
+            {"commitUrl": f"{self.hub.url}/{found['name']}/commit/{commit}", "commitOid": commit}
+        )
+
+    def _json(self, content):
+        self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
     def _revision(self, name, revision):
         """Describe a revision: its commit and its files. A gated dataset describes itself too."""
         files = self.hub.datasets.get((name, revision))
@@ -91,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
             "gated": "manual" if name in self.hub.gated else False,
             "siblings": [{"rfilename": path} for path in files],
         }
-        return self._send(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+        return self._json(content)
 
     def _file(self, name, revision, path):
         """Send a file, or the part of it that the header Range asks for."""
