@@ -45,6 +45,14 @@ NOT_RUN = {
     "pip install --no-compile -c requirements.lock .": "installs the core, into another environment",
     "pip install -c requirements.lock '.[models]'": "installs an extra of what is there",
     ". .venv/bin/activate": "changes the reader's shell",
+    "export SNAKEMAKE_OUTPUT_CACHE=/data/touchline-cache": "changes the reader's shell",
+    "docker build --tag touchline .": "needs an engine, which was not at hand",
+    'docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/study" touchline snakemake '
+    "--snakefile /touchline/Snakefile --profile /touchline/profiles/local": "needs an engine",
+    "apptainer build touchline.sif docker-daemon://touchline:latest": "needs an engine",
+    'apptainer exec --nv --bind "$PWD:/study" --pwd /study touchline.sif snakemake '
+    "--snakefile /touchline/Snakefile --profile /touchline/profiles/local": "needs an engine",
+    "tensorboard --logdir results/training-logs": "a server, of a package that the user chooses",
     "rsync -a soccernet/ /elsewhere/soccernet/": "test_reruns.py moves a study so",
     "sudo apt-get install slurmctld slurmd slurm-client munge": "needs root; .ci/run does it",
     "sudo python3 tests/slurm/cluster.py start": "needs root; tests/slurm does it",
@@ -53,6 +61,7 @@ NOT_RUN = {
 # Options of Snakemake that a dry run goes without, and why.
 NOT_PLANNED = {
     "--report": "it is made of results; test_workflow.py makes one",
+    "--cache": "it needs a folder; test_cache.py shares one",
     "--software-deployment-method": "it asks conda, which is not on every machine",
 }
 # First lines of `text` blocks, which hold no command.

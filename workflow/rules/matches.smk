@@ -39,8 +39,7 @@ rule transcribe:
         subtitles="results/transcripts/{match}/{half}.srt",
     log:
         "results/logs/transcribe/{match}/{half}.log",
-    benchmark:
-        "results/benchmarks/transcribe/{match}/{half}.tsv"
+    cache: True
     priority: plan.training_priority
     conda:
         "../../envs/transcribe.yaml"
@@ -93,8 +92,7 @@ rule scoreboard:
         "results/scoreboard/{match}/{half}.parquet",
     log:
         "results/logs/scoreboard/{match}/{half}.log",
-    benchmark:
-        "results/benchmarks/scoreboard/{match}/{half}.tsv"
+    cache: True
     conda:
         "../../envs/scoreboard.yaml"
     threads: 1
@@ -121,8 +119,7 @@ rule chunks:
         folder=directory("results/chunks/{match}/{half}"),
     log:
         "results/logs/chunks/{match}/{half}.log",
-    benchmark:
-        "results/benchmarks/chunks/{match}/{half}.tsv"
+    cache: True
     priority: plan.training_priority
     conda:
         "../../envs/video.yaml"

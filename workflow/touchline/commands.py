@@ -20,7 +20,7 @@ COMMANDS = {
     "models.lm": ("merge",),
     "models.lm.finetuning": ("export",),
     "evaluation": ("score", "metrics", "average_map", "tables"),
-    "report": ("figures", "loss_figure", "scoreboard_figure", "report"),
+    "report": ("figures", "loss_figure", "scoreboard_figure", "report", "describe", "publish"),
     "reels": ("question", "highlights", "reel_page"),
     "own": ("reel", "transcribe"),
     "demo": ("demo_matches", "demo_base"),

@@ -165,16 +165,6 @@ def _run(soccernet: Path, *more: str, **environment: str) -> subprocess.Complete
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("environment", [{}, {"SOCCERNET_PASSWORD": ""}])
-def test_download_without_a_password_is_an_error_message_and_exit_status_2(soccernet, environment):
-    ended = _run(soccernet, "--download", "Labels-v2.json", **environment)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("error: SOCCERNET_PASSWORD is not set.")
-    assert "put it into that environment variable" in ended.stderr
-    assert "Traceback" not in ended.stderr
-    assert not (soccernet / "matches.csv").exists()
-
-
 @pytest.mark.parametrize(
     ("more", "text"),
     [

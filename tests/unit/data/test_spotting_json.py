@@ -88,6 +88,6 @@ def test_many_files_of_one_match_are_counted_and_not_all_named(tmp_path):
 def test_a_zip_that_changed_is_listed_again(tmp_path):
     path = packed(tmp_path / "a.zip", f"other/{spotting_json.FILE}")
     with pytest.raises(InputError, match="for game"):
-        spotting_json.find_file(path, "game")
+        spotting_json.find_files(path, "game")
     packed(path, f"other/{spotting_json.FILE}", f"game/{spotting_json.FILE}")
-    assert spotting_json.find_file(path, "game") == f"game/{spotting_json.FILE}"
+    assert spotting_json.find_files(path, "game") == [f"game/{spotting_json.FILE}"]

@@ -1,10 +1,13 @@
 import json
+import os
+import subprocess
 
 import numpy as np
 import polars as pl
 import pytest
 from SoccerNet.Evaluation.ActionSpotting import evaluate
 
+import osl_evaluation
 import small_study
 from touchline.core import schema
 from touchline.data import spotting_json
@@ -132,3 +135,30 @@ def test_an_action_of_several_labels_is_exported_by_its_own_name():
     names = average_map.class_names(["free_kick", "goal", "second_yellow_card"], small_study.LABELS)
     assert names["free_kick"] == "Free-kick"
     assert names["goal"] == "Goal"
+
+
+def test_opensportslib_reads_the_osl_json_and_gives_the_same_average_map(tmp_path):
+    """TOUCHLINE_OPENSPORTSLIB names a Python (3.12 or newer) that has opensportslib."""
+    python = os.environ.get("TOUCHLINE_OPENSPORTSLIB")
+    if not python:
+        pytest.skip("TOUCHLINE_OPENSPORTSLIB names no Python that has opensportslib")
+    labels = {match: small_study.events(seed) for seed, match in enumerate("ab")}
+    spots = {
+        match: small_study.random_spots(seed, labels[match]) for seed, match in enumerate("ab")
+    }
+    small_study.lay(tmp_path, labels)
+    small_study.answer(tmp_path, "linear", spots)
+    ours = judge(tmp_path)
+    folder = tmp_path / "spotting/linear"
+    scored = sum(
+        len(table.filter(pl.col("action").is_in(list(NAMES)))) for table in labels.values()
+    )
+    for metric in ("loose", "tight"):
+        files = [folder / "osl_annotations.json", folder / "osl_predictions.json"]
+        command = [python, osl_evaluation.__file__, *map(str, files), metric]
+        environment = {**os.environ, "PYTHONPATH": "", "WANDB_MODE": "disabled"}
+        theirs = json.loads(subprocess.check_output(command, text=True, env=environment))
+        assert len(theirs["frames"]) == scored
+        assert theirs["classes"] == sorted(NAMES.values())
+        assert 0 < theirs["a_mAP"] < 1
+        assert theirs["a_mAP"] == pytest.approx(value(ours, metric=metric), abs=1e-3)

@@ -1,3 +1,4 @@
+import gzip
 import json
 import zipfile
 
@@ -8,6 +9,8 @@ import small_study
 from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.data import spotting_json
+from touchline.data.exchange import frame_lists
+from touchline.data.samples import make_samples
 from touchline.models import external, infer
 from touchline.models.backend import Match
 
@@ -188,3 +191,93 @@ def test_positions_past_the_end_of_their_half_are_noted_or_refused(
         model.answer(Match(MATCH, samples))
         (problem,) = model.problems
         assert problem.problem == text
+
+
+def _frames(events, half, fps=2.0, name="half"):
+    return {"video": f"{GAME}/{name}{half}", "events": events, "fps": fps}
+
+
+def _listed(frame, label="Goal", score=0.5):
+    return {"label": label, "frame": frame, "score": score}
+
+
+def _answers(path, fps=None):
+    samples = schema.read(path.parent / "samples.parquet", schema.SAMPLES)
+    model = external.load({"path": str(path), "labels": small_study.LABELS, "fps": fps}, None)
+    return model.answer(Match(MATCH, samples))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the samples of the match."""
+    lines = pl.DataFrame(schema=schema.COMMENTARY)
+    samples = make_samples(lines, {1: 600.0, 2: 600.0}, small_study.ACTIONS, 60.0, 0.0)
+    schema.write(tmp_path / "samples.parquet", samples, schema.SAMPLES)
+    return tmp_path
+
+
+def test_the_formats_of_other_tools_give_the_same_answers(folder):
+    """The same two spots: SoccerNet's, T-DEED's, E2E-Spot's, a CSV, and spivak's single videos."""
+    path = folder / "soccernet"
+    publish(path, [entry(position="36500"), entry(half="2", label="Foul", position="100000")])
+    expected = _answers(path)
+    assert expected["intervals"].list.len().sum() == 2
+    # T-DEED counts every 12th frame of 25 a second, and writes position = frame / 25 * 1000 * 12.
+    t_deed = [_frames([_listed(73)], 1), _frames([_listed(200, "Foul")], 2)]
+    (folder / "t-deed.json").write_text(json.dumps(t_deed))
+    e2e = [_frames([_listed(73)], 1, name=""), _frames([_listed(200, "Foul")], 2, name="")]
+    with gzip.open(folder / "e2e.json.gz", "wt") as file:
+        json.dump(e2e, file)
+    rows = f"video,label,frame,confidence\n{GAME}/1,Goal,73,0.5\n{GAME}/2,Foul,200,0.5\n"
+    (folder / "spots.csv").write_text(rows)
+    spivak = folder / "spivak"
+    for half, label, position in ((1, "Goal", "36500"), (2, "Foul", "100000")):
+        single = {"position": position, "label": label, "confidence": "0.5", "gameTime": "0:36"}
+        (spivak / GAME).mkdir(parents=True, exist_ok=True)
+        (spivak / GAME / f"{half}_results_spotting.json").write_text(
+            json.dumps({"UrlLocal": GAME, "predictions": [single]})
+        )
+    for name, fps in (
+        ("t-deed.json", None),
+        ("e2e.json.gz", None),
+        ("spots.csv", 2),
+        ("spivak", None),
+    ):
+        assert _answers(folder / name, fps).equals(expected), name
+
+
+def test_frames_are_those_after_the_stride(folder):
+    (folder / "t-deed.json").write_text(json.dumps([_frames([_listed(100)], 1, fps=25 / 12)]))
+    (folder / "same.json").write_text(json.dumps([_frames([_listed(1200)], 1, fps=25)]))
+    middle = 100 / 25 * 12  # T-DEED's own conversion: frame / 25 * stride
+    spots = frame_lists.read_spots(folder / "t-deed.json", MATCH, None)
+    assert spots["time_s"].to_list() == pytest.approx([middle])
+    assert _answers(folder / "t-deed.json")["intervals"].equals(
+        _answers(folder / "same.json")["intervals"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.json", "{}", "no list of frames of E2E-Spot or T-DEED .it is no list of videos"),
+        ("a.json", "[{}]", "video 1 has no list 'events'"),
+        ("a.json", '[{"video": "a", "events": []}]', "the video 'a' names no half"),
+        ("a.json", "[]", f"no video of {MATCH}"),
+        ("a.json.gz", "no gzip", "no list of frames"),
+        ("a.csv", "video,frame\n", "it has no column label"),
+        ("a.csv", f"video,label,frame,score\n{GAME}/1,Goal,1,0.5\n", "row 2: has no fps"),
+        (
+            "a.csv",
+            f"video,label,frame,score,fps\n{GAME}/1,Goal,x,0.5,2\n",
+            "row 2: .*It needs label",
+        ),
+        ("a.csv", f"video,label,frame,score,fps\n{GAME}/1,Goal,1,7,2\n", "confidence 7.0"),
+        ("missing.json", None, "No such file"),
+    ],
+)
+def test_a_damaged_list_of_frames_is_an_input_error(folder, name, content, text):
+    if content is not None:
+        (folder / name).write_text(content)
+    with pytest.raises(InputError, match=text):
+        _answers(folder / name)

@@ -3,6 +3,8 @@
 import csv
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import opentimelineio as otio
 import pytest
@@ -49,14 +51,72 @@ def test_otio_and_edl_are_read_back_as_the_same_clips(tmp_path, rate):
     for track in timeline.tracks:
         clips = spans(track)
         assert [(reel, first, count) for reel, _, first, count in clips] == EXPECTED
-        assert all(
-            clip.media_reference.target_url == HOSTILE.as_uri() for clip in track.find_clips()
-        )
+        for clip in track.find_clips():
+            assert (tmp_path / unquote(clip.media_reference.target_url)).resolve() == HOSTILE
     edl = otio.adapters.read_from_file(
         str(tmp_path / "reel.edl"), "cmx_3600", rate=list_rate(float(rate))
     )
     assert spans(edl) == spans(timeline.tracks[0])
     assert edl.name == timeline.name == "the goals of 'half' 2"
+
+
+def fcpxml_spans(path: Path) -> list[tuple]:
+    """Return file, first frame and number of frames of each clip, by exact arithmetic."""
+    root = ElementTree.parse(path).getroot()
+    files = {asset.get("id"): unquote(asset.get("src")) for asset in root.iter("asset")}
+    frame_s = Fraction(root.find("resources/format").get("frameDuration").rstrip("s"))
+    found, at = [], Fraction(0)
+    for clip in root.iter("asset-clip"):
+        times_s = [Fraction(clip.get(name).rstrip("s")) for name in ("offset", "start", "duration")]
+        assert times_s[0] == at
+        at += times_s[2]
+        found.append((files[clip.get("ref")], times_s[1] / frame_s, times_s[2] / frame_s))
+    assert Fraction(root.find("event/project/sequence").get("duration").rstrip("s")) == at
+    return found
+
+
+@pytest.mark.parametrize("rate", edit_lists.RATES, ids=lambda rate: f"{float(rate):.2f}")
+def test_final_cut_pro_xml_has_the_same_frames_exactly(tmp_path, rate):
+    made = entries(Fraction(rate))
+    edit_lists.write_lists(tmp_path, "goals", made, list_rate(float(rate)), sound=True)
+    path = tmp_path / "reel.fcpxml"
+    read = fcpxml_spans(path)
+    assert [(first, count) for _, first, count in read] == [span[1:] for span in EXPECTED]
+    assert {(tmp_path / file).resolve() for file, _, _ in read} == {HOSTILE}
+    drop_frame = round(float(rate), 2) in (29.97, 59.94)
+    assert f'tcFormat="{"DF" if drop_frame else "NDF"}"' in path.read_text()
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30, 50, 60])  # the adapter takes 29.97 for 29
+def test_the_adapter_of_final_cut_pro_xml_reads_the_same_clips(tmp_path, rate):
+    pytest.importorskip("otio_fcpx_xml_adapter")
+    edit_lists.write_lists(tmp_path, "goals", entries(Fraction(rate)), float(rate), sound=True)
+    timeline = otio.adapters.read_from_file(str(tmp_path / "reel.fcpxml"), "fcpx_xml")
+    (timeline,) = timeline if isinstance(timeline, list) else [timeline]
+    ranges = [clip.source_range for clip in timeline.find_clips()]
+    found = [(span.start_time.to_frames(), span.duration.to_frames()) for span in ranges]
+    assert found == [span[1:] for span in EXPECTED]
+
+
+def test_a_moved_folder_still_links_to_its_videos(tmp_path):
+    video = tmp_path / "match" / "half 1.mkv"
+    (tmp_path / "match" / "reel").mkdir(parents=True)
+    video.touch()
+    made = entries(Fraction(25), video)
+    edit_lists.write_lists(tmp_path / "match" / "reel", "goals", made, 25.0, sound=False)
+    (tmp_path / "match").rename(tmp_path / "moved")
+    folder = tmp_path / "moved" / "reel"
+    timeline = otio.adapters.read_from_file(str(folder / "reel.otio"))
+    urls = {clip.media_reference.target_url for clip in timeline.find_clips()}
+    urls |= {file for file, _, _ in fcpxml_spans(folder / "reel.fcpxml")}
+    assert {(folder / unquote(url)).resolve() for url in urls} == {tmp_path / "moved/half 1.mkv"}
+
+
+def test_a_clip_without_video_is_a_gap_in_final_cut_pro_xml(tmp_path):
+    edit_lists.write_lists(tmp_path, "goals", entries(Fraction(25), None), 25.0, sound=False)
+    root = ElementTree.parse(tmp_path / "reel.fcpxml").getroot()
+    assert [gap.get("duration") for gap in root.iter("gap")] == ["20s", "333/25s", "1/25s"]
+    assert list(root.iter("asset")) == []
 
 
 def test_a_rate_that_time_codes_are_not_made_for_gets_the_usual_one():

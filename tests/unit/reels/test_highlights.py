@@ -3,6 +3,7 @@
 import json
 import shlex
 from fractions import Fraction
+from urllib.parse import unquote
 
 import av
 import opentimelineio as otio
@@ -106,7 +107,7 @@ def test_every_list_has_the_clips_that_were_cut(match):
             (span.start_time.to_frames(), span.duration.to_frames()) for span in ranges
         ] == expected
     assert sorted(path.name for path in match["folder"].iterdir()) == [
-        "chapters.txt", "losslesscut-half1.csv", "losslesscut-half2.csv", "reel.edl", "reel.json",
+        "chapters.txt", "losslesscut-half1.csv", "losslesscut-half2.csv", "reel.edl", "reel.fcpxml", "reel.json",
         "reel.mp4", "reel.otio", "reel.vtt", "stills",
     ]  # fmt: skip
 
@@ -192,11 +193,13 @@ def test_a_file_name_with_quotes_and_percent_signs_is_a_name(match, tmp_path, fi
     path.write_bytes(films[2].read_bytes())
     content = make(match, halves=filmed(match, **{"2": str(path)}))
     assert content["reel"] == "reel.mp4"
-    timeline = otio.adapters.read_from_file(str(match["folder"] / "reel.otio"))
-    for clip in timeline.find_clips():
-        assert clip.media_reference.target_url == path.as_uri()
-    edl = otio.adapters.read_from_file(str(match["folder"] / "reel.edl"), rate=25)
-    assert [clip.media_reference.target_url for clip in edl.find_clips()] == [path.as_uri()] * 2
+    folder = match["folder"]
+    timeline = otio.adapters.read_from_file(str(folder / "reel.otio"))
+    edl = otio.adapters.read_from_file(str(folder / "reel.edl"), rate=25)
+    clips = [*timeline.find_clips(), *edl.find_clips()]
+    assert len(list(edl.find_clips())) == 2
+    for clip in clips:
+        assert (folder / unquote(clip.media_reference.target_url)).resolve() == path
 
 
 @pytest.mark.parametrize("query", ["{}", '{"text": "goals"}', '{"text": "x", "actions": 1}'])

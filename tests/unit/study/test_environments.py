@@ -61,3 +61,10 @@ def test_the_library_brings_the_files_of_the_workflow_that_it_reads():
         "Snakefile", "vocabulary.yaml", "schemas", "report", "rules"
     ))):  # fmt: skip
         assert (project / name).resolve() == ROOT / name, name
+
+
+def test_the_container_recipe_installs_the_lock_on_a_supported_python():
+    recipe = (ROOT / "Dockerfile").read_text()
+    supported = re.search(r"^SUPPORTED := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert re.search(r"^FROM python:(3\.\d+)", recipe, re.MULTILINE)[1] in supported[1].split()
+    assert "--no-deps --requirement requirements.lock" in recipe

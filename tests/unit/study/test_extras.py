@@ -68,3 +68,11 @@ def test_a_transcription_needs_its_extra_only_where_a_half_is_transcribed(core_a
 def test_a_model_that_reads_the_score_needs_its_extra(core_alone):
     with pytest.raises(InputError, match=r"^goals: not installed: no_such_scoreboard"):
         check_installed(make_study(goals={"backend": "scoreboard"}))
+
+
+def test_a_tool_that_shows_a_training_is_asked_for_before_any_job_runs(monkeypatch):
+    monkeypatch.setattr(errors, "EXTRAS", dict.fromkeys(errors.EXTRAS, ()))
+    monkeypatch.setattr("touchline.study.extras.importlib.util.find_spec", lambda name: None)
+    study = make_study(qwen={"backend": "vlm", "training": {"report_to": ["trackio"]}})
+    with pytest.raises(InputError, match=r"^qwen: training.report_to: .*pip install trackio\. Or"):
+        check_installed(study)

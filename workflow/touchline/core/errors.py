@@ -55,7 +55,7 @@ EXTRAS = {
     "api": ("openai", "httpx2"),
     "scoreboard": ("rapidocr", "onnxruntime"),
     "slurm": ("snakemake_executor_plugin_slurm",),
-    "soccernet": ("SoccerNet",),
+    "soccernet": ("SoccerNet", "huggingface_hub"),
     "transcribe": ("faster_whisper", "ctranslate2"),
 }
 

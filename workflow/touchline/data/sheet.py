@@ -1,7 +1,7 @@
 """Write the sheet (matches.csv) of a SoccerNet folder; other matches can be added by hand."""
 
 import argparse
-import os
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from touchline.core.intervals import MAX_HALF_S
 from touchline.core.problems import NOTED, InputError, Problem
 from touchline.core.text_files import UnreadableError, read_text
 from touchline.data import matches
+from touchline.data.download import fetch_echoes, fetch_games
+from touchline.data.exchange.osl_json import read_osl
 from touchline.data.matches import SHEET, SPLITS, probe_half, slug
 
 LABELS_FILE = "Labels-v2.json"
@@ -116,32 +118,20 @@ def read_splits(path: Path) -> dict[str, str]:
     return dict(pairs)
 
 
-def download(folder: Path, splits: list[str], files: list[str]) -> None:
-    """Download missing files of all games with the SoccerNet package.
+def shipped_lengths() -> dict[tuple[str, int], float]:
+    """Return the seconds of each (game, half) of SoccerNet-v2's train, valid and test games.
 
-    The password is read from the environment variable `SOCCERNET_PASSWORD`. The package reports
-    each download to an analytics service of its authors. Raises `InputError` without a password.
+    They are the numbers of frames of the 224p and 720p videos, divided by their 25 frames a second.
     """
-    password = os.environ.get("SOCCERNET_PASSWORD")
-    if not password:
-        raise InputError(
-            "SOCCERNET_PASSWORD is not set. SoccerNet gives you a password for the videos once you "
-            "have signed its agreement; put it into that environment variable."
-        )
-    from SoccerNet.Downloader import (  # type: ignore[import-untyped]  # no type information
-        SoccerNetDownloader,
-    )
-
-    downloader = SoccerNetDownloader(LocalDirectory=str(folder))
-    downloader.password = password
-    downloader.downloadGames(files=files, split=splits)
+    seconds = json.loads(Path(__file__).with_name("soccernet_half_lengths.json").read_bytes())
+    return {(game, half): s for game, pair in seconds.items() for half, s in enumerate(pair, 1)}
 
 
 def main(argv: list[str]) -> None:
     """Write the sheet of a SoccerNet folder."""
     parser = argparse.ArgumentParser(prog="touchline sheet", description=__doc__)
     parser.add_argument(
-        "--soccernet", type=Path, required=True, metavar="DIR",
+        "--soccernet", type=Path, metavar="DIR",
         help="folder of the leagues: DIR/<league>/<season>/<game>/Labels-v2.json",
     )  # fmt: skip
     parser.add_argument(
@@ -151,7 +141,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--out", type=Path, default=Path("matches.csv"), help="(%(default)s)")
     parser.add_argument(
         "--lengths", type=Path, metavar="CSV",
-        help="game,half,duration_s of the halves that have no video here",
+        help="game,half,duration_s of halves that have no video here; those of SoccerNet-v2 are known",
     )  # fmt: skip
     parser.add_argument(
         "--splits", type=Path, metavar="CSV",
@@ -169,21 +159,43 @@ def main(argv: list[str]) -> None:
         help="video files without the half's number, the most wanted first (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--download", nargs="+", metavar="FILE",
-        help="fetch these files of every game first, such as 1_224p.mkv 2_224p.mkv Labels-v2.json; "
-        "needs SOCCERNET_PASSWORD, and SoccerNet's package tells its authors of each download",
+        "--download", nargs="*", metavar="FILE",
+        help=f"first fetch what is missing: {LABELS_FILE} of every game, with --echoes the "
+        "commentary, and these files of every game, such as 1_224p.mkv 2_224p.mkv",
     )  # fmt: skip
+    parser.add_argument(
+        "--osl", type=Path, nargs="+", metavar="JSON",
+        help="OSL JSON of opensportslib instead of --soccernet: samples are halves; events and "
+        "captions are written into the folder osl beside --out",
+    )  # fmt: skip
+    parser.add_argument(
+        "--media", type=Path, default=Path(), metavar="DIR",
+        help="with --osl: folder that the paths of its videos are in (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--split", choices=SPLITS, help="with --osl: instead of the files' own")
     args = parser.parse_args(argv)
+    if (args.soccernet is None) == (args.osl is None):
+        parser.error("give either --soccernet or --osl")
+    if args.osl:
+        sheets = [
+            read_osl(path, args.media, args.out.parent / "osl", args.split) for path in args.osl
+        ]
+        rows = pl.concat(table for table, _ in sheets)
+        _write(args.out, rows, [problem for _, problems in sheets for problem in problems])
+        return
     if args.every < 1:
         parser.error("--every takes a number of 1 or more")
-    if args.download:
-        download(args.soccernet, list(SPLITS[:3]), args.download)
     splits = read_splits(args.splits) if args.splits else soccernet_splits()
     splits = {game: split for games in _by_split(splits) for game, split in games[:: args.every]}
-    lengths = {}
+    if args.download is not None:
+        games = [game for game, split in splits.items() if split != "challenge"]
+        cli.report(fetch_games(args.soccernet, games, [LABELS_FILE, *args.download]))
+        if args.echoes:
+            fetch_echoes(args.echoes)
+    lengths = shipped_lengths()
     if args.lengths:
         table = read_columns(args.lengths, ["game", "half", "duration_s"])
-        lengths = {(game, half): length for game, half, length in table.iter_rows()}
+        lengths |= {(game, half): length for game, half, length in table.iter_rows()}
     rows, problems = from_soccernet(
         args.soccernet, args.echoes, splits, lengths, args.commentary, args.videos
     )
@@ -192,7 +204,12 @@ def main(argv: list[str]) -> None:
             f"{args.soccernet}: no game of the splits has a folder there. Name the folder that "
             "holds the leagues (england_epl, …)."
         )
-    matches.write_sheet(args.out, rows)
+    _write(args.out, rows, problems)
+
+
+def _write(path: Path, rows: pl.DataFrame, problems: list[Problem]) -> None:
+    """Write the sheet, and print its problems and how many matches it has."""
+    matches.write_sheet(path, rows)
     cli.report(problems)
-    games = rows.group_by("split").agg(pl.col("match").n_unique()).sort("split").iter_rows()
-    print(f"{args.out}: {', '.join(f'{count} {split}' for split, count in games)} matches")
+    counts = rows.group_by("split").agg(pl.col("match").n_unique()).sort("split").iter_rows()
+    print(f"{path}: {', '.join(f'{count} {split}' for split, count in counts)} matches")

@@ -3,11 +3,14 @@
 It is the format of SoccerNet's challenge, in which other systems publish their predictions: one
 file in each game's folder, all of them in a folder or a zip archive. A prediction has a half, a
 label, a position in milliseconds from the start of the half, and a confidence from 0 to 1.
+spivak's predictions of single videos are read too: a file for each half, `1_results_spotting.json`
+and `2_results_spotting.json`, whose predictions name no half.
 """
 
 import functools
 import json
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -23,6 +26,7 @@ from touchline.core.text_files import UnreadableError, check_regular, parse_json
 from touchline.data.matches import slug
 
 FILE = "results_spotting.json"
+_NAME = re.compile(rf"(?:([1-4])_)?{re.escape(FILE)}")
 SPOTS = pl.Schema(
     {"half": pl.Int64, "time_s": pl.Float64, "label": pl.String, "confidence": pl.Float64}
 )
@@ -58,15 +62,16 @@ def write_spots(folder: Path, game: str, spots: pl.DataFrame) -> None:
     write_text(folder / game / FILE, text)
 
 
-def find_file(path: Path, match: str) -> str:
-    """Return the name of a match's file within a folder or a zip archive.
+def find_files(path: Path, match: str) -> list[str]:
+    """Return the names of a match's files within a folder or a zip archive: one, or one of a half.
 
     A game's folder belongs to the match of the same name, or of the name that `slug` makes of it.
     Raises `InputError` when there is no such file, or more than one.
     """
     names = [name for name in _names(path) if match in _match_names(name)]
-    if len(names) == 1:
-        return names[0]
+    halves = [_half_of(name) for name in names]
+    if names and (len(names) == 1 or (None not in halves and len(set(halves)) == len(halves))):
+        return names
     if names:
         listed = ", ".join(quoted(name) for name in names[:5])
         raise InputError(f"{path}: {match} has {len(names)} files: {listed}. Keep one.")
@@ -82,8 +87,16 @@ def read_spots(path: Path, match: str) -> pl.DataFrame:
     The archive is not extracted, so that no name in it is used as a path. Raises `InputError` for a
     file that is missing, too large or malformed.
     """
-    name = find_file(path, match)
-    where = f"{path}: {quoted(name)}"
+    rows = []
+    for name in find_files(path, match):
+        where, half = f"{path}: {quoted(name)}", _half_of(name)
+        predictions = _predictions(path, name, where)
+        rows += [_spot(entry, row, where, half) for row, entry in enumerate(predictions, start=1)]
+    return pl.DataFrame(rows, schema=SPOTS, orient="row")
+
+
+def _predictions(path: Path, name: str, where: str) -> list:
+    """Return the predictions of a file in a folder or a zip archive, which may be any JSON values."""
     try:
         if path.is_dir():
             check_regular(path / name)
@@ -106,8 +119,7 @@ def read_spots(path: Path, match: str) -> pl.DataFrame:
         raise InputError(
             f"{where}: cannot be read ({quoted(str(error))}). Write the file again."
         ) from error
-    rows = [_spot(prediction, row, where) for row, prediction in enumerate(predictions, start=1)]
-    return pl.DataFrame(rows, schema=SPOTS, orient="row")
+    return predictions
 
 
 @functools.lru_cache(maxsize=8)
@@ -115,13 +127,14 @@ def _listed(path: Path, state: tuple[int, int]) -> list[str]:
     """Return the names of the prediction files in a zip archive in a certain state."""
     with zipfile.ZipFile(path) as archive:
         names = [entry.filename for entry in archive.infolist() if not entry.is_dir()]
-    return sorted(name for name in names if _posix(name).name == FILE)
+    return sorted(name for name in names if _NAME.fullmatch(_posix(name).name))
 
 
 def _names(path: Path) -> list[str]:
     """Return the names of all prediction files in a folder or a zip archive."""
     if path.is_dir():
-        return sorted(file.relative_to(path).as_posix() for file in path.rglob(FILE))
+        files = (file for file in path.rglob(f"*{FILE}") if _NAME.fullmatch(file.name))
+        return sorted(file.relative_to(path).as_posix() for file in files)
     try:
         check_regular(path)
         status = path.stat()
@@ -143,10 +156,19 @@ def _match_names(name: str) -> tuple[str, str]:
     return folder.name, slug(str(folder))
 
 
-def _spot(prediction: Any, row: int, where: str) -> tuple[int, float, str, float]:
+def _half_of(name: str) -> int | None:
+    """Return the half that the name of a file says it has, or None for a file of a whole match."""
+    found = _NAME.fullmatch(_posix(name).name)
+    return int(found[1]) if found and found[1] else None
+
+
+def _spot(
+    prediction: Any, row: int, where: str, file_half: int | None
+) -> tuple[int, float, str, float]:
     """Return (half, time_s, label, confidence) of a prediction, which may be any JSON value."""
     try:
-        half, time_s = int(prediction["half"]), int(prediction["position"]) / 1000
+        half = int(prediction["half"] if file_half is None else file_half)
+        time_s = int(prediction["position"]) / 1000
         label, confidence = str(prediction["label"]), float(prediction["confidence"])
         label.encode()  # a lone surrogate (half a character) is an error
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:

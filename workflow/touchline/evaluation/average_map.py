@@ -1,5 +1,7 @@
 """Average-mAP of one model by SoccerNet's evaluator, from its answers in SoccerNet's format.
 
+The answers and the events are also written as OSL JSON, which opensportslib's evaluator reads.
+
 The evaluator is that of the SoccerNet package. Its properties that are easy to overlook:
 
 - Times are binned to half seconds. Of several predictions of a class in one bin only the last in
@@ -31,6 +33,7 @@ from touchline.core.errors import how_to_install, missing_modules
 from touchline.core.files import atomic_file, atomic_folder
 from touchline.core.schema import ALL
 from touchline.data import spotting_json
+from touchline.data.exchange import osl_json
 
 METRICS = ("loose", "tight")
 # The evaluator's name of a subset's results, and which events are in it.
@@ -163,15 +166,22 @@ def main(argv: list[str]) -> None:
     scored = scores["action"].unique().sort().to_list()
     names = class_names(scored, args.actions)
     evaluated = []
+    spots, truths = {}, {}
     with atomic_folder(args.folder) as folder, tempfile.TemporaryDirectory() as labels_folder:
         for match in scores["match"].unique().sort():
             game = args.games[match]
             events = schema.read(args.labels.format(match=match), schema.LABELS)
             events = events.filter(pl.col("action").is_in(scored))
             evaluated.append(events.filter(pl.col("half") <= 2))
-            spotting_json.write_spots(folder, game, to_spots(answers.filter(match=match), names))
+            spots[game] = to_spots(answers.filter(match=match), names)
+            truths[game] = events.select(
+                "half", "time_s", "visibility", label=pl.col("action").replace_strict(names)
+            )
+            spotting_json.write_spots(folder, game, spots[game])
             write_labels(Path(labels_folder), game, events, names)
         classes = list(names.values())
+        osl_json.write_osl(folder / "osl_predictions.json", spots, classes, "predictions")
+        osl_json.write_osl(folder / "osl_annotations.json", truths, classes, "annotations")
         if is_missing := bool(missing_modules("soccernet")):
             print(
                 "note: there is no Average-mAP, as SoccerNet's evaluator is not installed. "

@@ -1,6 +1,7 @@
-"""Published predictions of another system: its `results_spotting.json` files, in a folder or a zip.
+"""Published predictions of another system, in the formats of the field.
 
-A spot becomes the 12 s around it. Thresholds, scores and tables are those of every model.
+They are `results_spotting.json` files in a folder or a zip (SoccerNet, spivak), or one list of
+frames (E2E-Spot, T-DEED). A spot becomes the 12 s around it. Thresholds, scores and tables are those of every model.
 """
 
 from pathlib import Path
@@ -11,16 +12,20 @@ from touchline.core import actions
 from touchline.core.intervals import far_past_s
 from touchline.core.problems import NOTED, InputError, Problem
 from touchline.data import spotting_json
+from touchline.data.exchange import frame_lists
 from touchline.models.backend import Match
 from touchline.models.check_settings import check_names
 from touchline.models.peaks import to_predictions
 
 
 class External:
-    """Predictions from SoccerNet's JSON files; `labels` maps the files' labels to actions."""
+    """Predictions from files; `labels` maps the files' labels to actions.
 
-    def __init__(self, path: Path, labels: dict[str, str]) -> None:
-        self.path, self.labels = path, labels
+    `fps` is the rate of the frames of a list of frames that does not give it.
+    """
+
+    def __init__(self, path: Path, labels: dict[str, str], fps: float | None = None) -> None:
+        self.path, self.labels, self.fps = path, labels, fps
         self.problems: list[Problem] = []
 
     def answer(self, match: Match) -> pl.DataFrame:
@@ -28,7 +33,10 @@ class External:
 
         Raises `InputError` where the match has no valid file, or the file has no known label.
         """
-        spots = spotting_json.read_spots(self.path, match.name)
+        if frame_lists.is_list(self.path):
+            spots = frame_lists.read_spots(self.path, match.name, self.fps)
+        else:
+            spots = spotting_json.read_spots(self.path, match.name)
         sampled = match.samples["action"].unique().to_list()
         # Touchline's own exports write the action's name for an action that pools several labels.
         action_of = {actions.action_name(action): action for action in sampled} | self.labels
@@ -68,11 +76,11 @@ class External:
 
 
 def load(settings: dict, folder: Path | None) -> External:
-    """Return the model; `path` is its folder or zip, `labels` the study's label → action.
+    """Return the model; `path` is its folder or file, `labels` the study's label → action.
 
     Raises `InputError` for an unknown or a missing setting.
     """
-    check_names(settings, ["path", "labels"])
+    check_names(settings, ["path", "labels", "fps"])
     if missing := [name for name in ("path", "labels") if name not in settings]:
         raise InputError(f"the settings of the model: {' and '.join(missing)} missing.")
-    return External(Path(settings["path"]), settings["labels"])
+    return External(Path(settings["path"]), settings["labels"], settings.get("fps"))

@@ -26,7 +26,13 @@ TRAINING_DATA = "touchline.models.training_data"
 
 
 def training_key(backend: str, settings: dict, files: list[Path]) -> str:
-    """Return a hash of a training's code, settings and data: the name of its checkpoint folder."""
+    """Return a hash of a training's code, settings and data: the name of its checkpoint folder.
+
+    Where its log is shown (`training.report_to`) is no part of a training.
+    """
+    if isinstance(training := settings.get("training"), dict):
+        kept = {name: value for name, value in training.items() if name != "report_to"}
+        settings = settings | {"training": kept}
     code = digest(TRAINING_DATA, trainer_of(backend))
     base = shipped_bases.content(settings.get("base"))
     content = [code, base, json.dumps(settings, sort_keys=True), *map(checksum, files)]

@@ -1,4 +1,6 @@
-"""Edit lists of a reel: OpenTimelineIO, CMX3600 EDL, WebVTT, YouTube chapters and LosslessCut.
+"""Edit lists of a reel: OpenTimelineIO, EDL, Final Cut Pro XML, WebVTT, chapters and LosslessCut.
+
+Paths of videos are relative to the list, so that a folder with the videos and the reel can be moved.
 
 Time codes of a source count from 00:00:00:00 at its first picture, at the list's frame rate: that
 of the first source where it is a time-code rate, else 25. An EDL names the source of half 2 as reel
@@ -7,10 +9,11 @@ H2.
 
 import csv
 import io
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import quote
 
 import opentimelineio as otio  # type: ignore[import-untyped]  # no type information
 from opentimelineio.opentime import (  # type: ignore[import-untyped]  # no type information
@@ -21,6 +24,8 @@ from opentimelineio.opentime import (  # type: ignore[import-untyped]  # no type
 
 from touchline.core.files import write_text
 from touchline.reels.clips import Clip
+from touchline.reels.lists.entry import EditEntry
+from touchline.reels.lists.fcpxml import to_fcpxml
 
 # The rates for which time codes are defined, in frames per second.
 RATES = (Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 50, Fraction(60000, 1001), 60)
@@ -28,25 +33,15 @@ DEFAULT_RATE = 25
 _TOLERANCE = 0.0005  # relative deviation up to which a frame rate is taken for one of `RATES`
 
 
-@dataclass(frozen=True)
-class EditEntry:
-    """An entry of an edit list: a clip with its exact seconds in the source and in the reel.
-
-    `video` is None where no video was cut; the entry then says what would be cut.
-    """
-
-    clip: Clip
-    video: Path | None
-    start_s: float
-    end_s: float
-    reel_start_s: float
-    reel_end_s: float
-
-
 def list_rate(fps: float | None) -> float:
     """Return the frame rate of the lists for a source of so many frames per second."""
+    return float(exact_rate(fps))
+
+
+def exact_rate(fps: float | None) -> Fraction:
+    """Return the frame rate of the lists for such a source, such as 30000/1001."""
     rates = [rate for rate in RATES if fps and abs(fps / float(rate) - 1) < _TOLERANCE]
-    return float(rates[0]) if rates else float(DEFAULT_RATE)
+    return Fraction(rates[0] if rates else DEFAULT_RATE)
 
 
 def entries_without_video(
@@ -72,14 +67,23 @@ def write_lists(
 ) -> None:
     """Write every list of a reel into a folder; a reel without clips has lists without entries."""
     title = " ".join(title.split())
-    timeline = to_timeline(title, entries, rate, sound)
+    urls = {str(entry.video): relative_url(entry.video, folder) for entry in entries if entry.video}
+    timeline = to_timeline(title, entries, rate, sound, urls)
     write_text(folder / "reel.otio", otio.adapters.write_to_string(timeline, "otio_json"))
-    write_text(folder / "reel.edl", to_edl(title, entries, rate))
+    write_text(folder / "reel.edl", to_edl(title, entries, rate, urls))
+    fcpxml = to_fcpxml(title, entries, exact_rate(rate), sound, urls)
+    write_text(folder / "reel.fcpxml", fcpxml)
     write_text(folder / "reel.vtt", to_vtt(entries, rate))
     write_text(folder / "chapters.txt", to_chapters(entries, rate))
     for half in sorted({entry.clip.half for entry in entries}):
         of_half = [entry for entry in entries if entry.clip.half == half]
         write_text(folder / f"losslesscut-half{half}.csv", to_losslesscut(of_half))
+
+
+def relative_url(video: Path, folder: Path) -> str:
+    """Return the URL of a video relative to a list in `folder` (RFC 3986, a relative reference)."""
+    path = os.path.relpath(video.absolute(), folder.absolute())
+    return quote(path if path.startswith(os.pardir) else f"{os.curdir}/{path}")
 
 
 def timecode(time_s: float, rate: float) -> str:
@@ -97,21 +101,28 @@ def _span(entry: EditEntry, rate: float) -> TimeRange:
 
 
 def to_timeline(
-    title: str, entries: Sequence[EditEntry], rate: float, sound: bool
+    title: str,
+    entries: Sequence[EditEntry],
+    rate: float,
+    sound: bool,
+    urls: Mapping[str, str],
 ) -> otio.schema.Timeline:
-    """Return the reel as OpenTimelineIO: a video track and, with `sound`, an audio track."""
+    """Return the reel as OpenTimelineIO: a video track and, with `sound`, an audio track.
+
+    `urls` is the URL of each video's path.
+    """
     timeline = otio.schema.Timeline(title)
     for name, kind in (("V1", "Video"), ("A1", "Audio"))[: 2 if sound else 1]:
         track = otio.schema.Track(name, kind=kind)
-        track.extend(_otio_clip(entry, rate) for entry in entries)
+        track.extend(_otio_clip(entry, rate, urls) for entry in entries)
         timeline.tracks.append(track)
     return timeline
 
 
-def _otio_clip(entry: EditEntry, rate: float) -> otio.schema.Clip:
+def _otio_clip(entry: EditEntry, rate: float, urls: Mapping[str, str]) -> otio.schema.Clip:
     media = otio.schema.MissingReference()
     if entry.video is not None:
-        media = otio.schema.ExternalReference(entry.video.absolute().as_uri())
+        media = otio.schema.ExternalReference(urls[str(entry.video)])
     clip = otio.schema.Clip(entry.clip.title, media, _span(entry, rate))
     clip.metadata["cmx_3600"] = {"reel": f"H{entry.clip.half}"}
     clip.metadata["touchline"] = {
@@ -123,11 +134,11 @@ def _otio_clip(entry: EditEntry, rate: float) -> otio.schema.Clip:
     return clip
 
 
-def to_edl(title: str, entries: Sequence[EditEntry], rate: float) -> str:
+def to_edl(title: str, entries: Sequence[EditEntry], rate: float, urls: Mapping[str, str]) -> str:
     """Return a CMX3600 edit decision list, drop-frame at 29.97 and 59.94 frames/s."""
     if not entries:
         return f"TITLE: {title}\n\n"
-    timeline = to_timeline(title, entries, rate, sound=False)
+    timeline = to_timeline(title, entries, rate, sound=False, urls=urls)
     return otio.adapters.write_to_string(timeline, "cmx_3600", rate=rate)
 
 

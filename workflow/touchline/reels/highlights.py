@@ -2,8 +2,8 @@
 
 REQUIRES a model's answers to the match, its samples (for the commentary), and its videos, if any.
 PRODUCES in a folder: reel.json (everything about the reel), reel.mp4 (if there are clips and videos),
-    reel.otio, reel.edl, reel.vtt, chapters.txt, losslesscut-half1.csv …, and pictures for the page
-    in stills/.
+    reel.otio, reel.edl, reel.fcpxml, reel.vtt, chapters.txt, losslesscut-half1.csv …, and pictures
+    for the page in stills/.
 """
 
 import argparse

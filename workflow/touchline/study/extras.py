@@ -1,5 +1,7 @@
 """Whether the packages that the models of a study need are installed, before any job runs."""
 
+import importlib.util
+
 from touchline.core import errors
 from touchline.core.problems import InputError
 from touchline.study.transcription import TranscribedStudy
@@ -37,4 +39,11 @@ def check_installed(study: TranscribedStudy) -> None:
             raise InputError(
                 f"{', '.join(models)}: not installed: {', '.join(missing)}. "
                 f"{errors.how_to_install(extra)} Or leave such models out of `compare`."
+            )
+    for model in study.trained():
+        tools = (study.entry(model).get("training") or {}).get("report_to", [])
+        if missing := [tool for tool in tools if importlib.util.find_spec(tool) is None]:
+            raise InputError(
+                f"{model}: training.report_to: not installed: {', '.join(missing)}. Install it: pip "
+                f"install {' '.join(missing)}. Or leave it out of training.report_to."
             )

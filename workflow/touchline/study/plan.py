@@ -176,7 +176,7 @@ class Plan(TranscribedStudy):
         return self.scoreboards_of(wildcards.match) if needs else []
 
     def published(self, wildcards: Wildcards) -> list[str]:
-        """Return the file with another system's answers to the match: a zip, or one in a folder."""
+        """Return the files with another system's answers to the match: one, or those in a folder."""
         entry = self.entry(wildcards.model)
         if entry["backend"] != "external":
             return []
@@ -184,7 +184,7 @@ class Plan(TranscribedStudy):
         if not path.is_dir():
             return [str(path)]
         try:
-            return [str(path / spotting_json.find_file(path, wildcards.match))]
+            return [str(path / name) for name in spotting_json.find_files(path, wildcards.match)]
         except InputError:
             # The job reports it: Snakemake ignores errors of input functions in some of its plans.
             return []

@@ -15,6 +15,7 @@ from touchline.video.chunk_store import ChunkStore
 DISTRIBUTION, TEXT = "distribution", "text"
 # What is minimised: cross-entropy of the target's tokens, or that the answer does not match.
 TOKENS, MATCH = "tokens", "match"
+REPORT_TOOLS = ("tensorboard", "trackio", "wandb")  # each is the name of its package
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,13 @@ class TrainingSettings:
     seed: int = 0
     objective: str = TOKENS
     match_weight: float = 0.5  # of `match`, beside the cross-entropy of the target's tokens
+    report_to: tuple[str, ...] = ()  # of `REPORT_TOOLS`
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an unknown objective or a weight that is none."""
+        """Raise ValueError for an unknown objective or tool, or a weight that is none."""
+        object.__setattr__(self, "report_to", tuple(self.report_to))
+        if unknown := set(self.report_to) - set(REPORT_TOOLS):
+            raise ValueError(f"report_to: {sorted(unknown)}; there are {', '.join(REPORT_TOOLS)}")
         if self.objective not in (TOKENS, MATCH):
             raise ValueError(f"objective is '{self.objective}'; it may be {TOKENS} or {MATCH}")
         if not 0 <= self.match_weight <= 1:

@@ -14,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from touchline.core.errors import how_to_install
 from touchline.core.problems import InputError, quoted
 from touchline.core.text_files import UnreadableError, read_json
 from touchline.models.words.numpy_network import NumpyNetwork, count_layers, expected_shapes
@@ -22,6 +23,7 @@ WEIGHTS, WORDS, DESCRIPTION = FILES = ("model.safetensors", "words.json", "model
 SCALE = ".scale"
 # Models that come with Touchline, by their name in a model's setting `weights`.
 SHIPPED = {"touchline:commentary": Path(__file__).parent / "shipped"}
+HUB = "hub:"  # before the name of a model on the Hugging Face hub
 RETRAIN = "Delete the folder; the model is trained again."
 
 
@@ -55,10 +57,35 @@ class Description:
 
 
 def weights_folder(weights: str) -> Path:
-    """Return the folder that a model's setting `weights` names: a shipped model's, or any other."""
+    """Return the folder that a model's setting `weights` names: a shipped model's, or any other.
+
+    The files of `hub:user/name` are fetched from the Hugging Face hub, once.
+    """
+    if weights.startswith(HUB):
+        return _fetch(weights.removeprefix(HUB))
     if weights.startswith("touchline:") and weights not in SHIPPED:
         raise InputError(f"weights: no {weights} comes with Touchline, but {', '.join(SHIPPED)}.")
     return SHIPPED.get(weights, Path(weights))
+
+
+def _fetch(name: str) -> Path:
+    """Return the folder with the files of a model of the hub, which is in its client's cache."""
+    try:
+        import httpx2
+        from huggingface_hub import errors as hub
+        from huggingface_hub import hf_hub_download
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} is not installed. {how_to_install('soccernet')}") from error
+    try:
+        paths = [Path(hf_hub_download(name, file)) for file in FILES]
+    except (hub.HfHubHTTPError, hub.LocalEntryNotFoundError, hub.HFValidationError,
+            httpx2.HTTPError) as error:  # fmt: skip
+        reason = quoted((str(error).strip().splitlines() or [type(error).__name__])[0])
+        raise InputError(
+            f"weights: {HUB}{quoted(name)} cannot be had from the hub ({reason}). Correct the name, "
+            "log in with `hf auth login` where it is private, or give a folder."
+        ) from error
+    return paths[0].parent
 
 
 def remedy_of(weights: str) -> str:

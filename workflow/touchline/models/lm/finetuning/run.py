@@ -9,6 +9,7 @@ from touchline.models.backend import Match
 from touchline.models.lm import loader
 from touchline.models.lm.finetuning import distributed, trainer
 from touchline.models.lm.finetuning.dataset import TrainingItem, TrainingSet, select_training_items
+from touchline.models.lm.finetuning.reports import report_folder
 from touchline.models.lm.lm_settings import (
     LanguageModelSettings,
     parse_settings,
@@ -61,7 +62,8 @@ def _train(
     encoder.check_template()
     adapted = loader.add_adapter(model, settings.lora, settings.training.seed)
     examples = TrainingSet(items, lambda chunk: with_frames(chunk, videos[chunk.match], settings))
-    log = trainer.train(adapted, encoder, examples, settings.training, checkpoints)
+    reports = report_folder(folder, checkpoints.name)
+    log = trainer.train(adapted, encoder, examples, settings.training, checkpoints, reports=reports)
     if not trainer.is_main_process():
         return
     loader.save_adapter(adapted, settings.base, folder)

@@ -40,6 +40,7 @@ from touchline.models.lm.finetuning.collator import (
     training_order,
 )
 from touchline.models.lm.finetuning.library_internals import TrainerInternals
+from touchline.models.lm.finetuning.reports import make_callbacks
 from touchline.models.lm.finetuning.training_args import training_arguments
 from touchline.models.lm.lm_settings import TrainingSettings
 from touchline.models.lm.loader import LanguageModel
@@ -55,14 +56,15 @@ def train(
     settings: TrainingSettings,
     folder: Path,
     time_budget_s: float | None = None,
+    reports: Path | None = None,
 ) -> pl.DataFrame:
     """Train a model's trainable weights in place and return the log (columns `schema.LOG`).
 
     Training resumes from the newest checkpoint in `folder`. A chunk that cannot be read is left out
     of its step, and passed to `examples.skip` when the training has ended. On SIGTERM, or when the
     next step might exceed `time_budget_s` (by default that of `jobs.slurm`), the state is saved and
-    `Unfinished` raised. Raises `InputError` where there is nothing to train on or the loss is not
-    finite.
+    `Unfinished` raised. The tools of `settings.report_to` write into the folder `reports`. Raises
+    `InputError` where there is nothing to train on, the loss is not finite, or a tool is missing.
     """
     if not len(examples):
         raise InputError("the train split has no samples, so there is nothing to train on.")
@@ -74,7 +76,12 @@ def train(
     start = checkpoints.newest(folder)
     if start:
         _print_once(f"resuming from {start}")
-    trainer = PrefixTrainer(model, encoder, examples, settings, folder, stop)
+    step = checkpoints.step_of(start) if start else 0
+    reports = reports or folder / "training-logs"
+    callbacks = make_callbacks(settings.report_to, reports, step, is_main_process())
+    trainer = PrefixTrainer(model, encoder, examples, settings, folder, stop, reports.name)
+    for callback in callbacks:
+        trainer.add_callback(callback)
     with stop, contextlib.suppress(_StoppedInStepError):
         trainer.train(resume_from_checkpoint=str(start) if start else None)
     if stop.reason and trainer.state.global_step < trainer.state.max_steps:
@@ -120,6 +127,7 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
         settings: TrainingSettings,
         folder: Path,
         stop: StopInTime,
+        name: str,
     ) -> None:
         self.examples, self.settings, self.folder, self.stop = examples, settings, folder, stop
         self.chunks = training_order(len(examples), settings.epochs, settings.seed)
@@ -127,7 +135,7 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
         missing = -len(self.chunks) % (settings.micro_batch_size * settings.processes)
         super().__init__(
             model,
-            args=training_arguments(settings, len(self.chunks), folder / WRITING),
+            args=training_arguments(settings, len(self.chunks), folder / WRITING, name),
             data_collator=Collator(encoder, examples, settings.objective),
             train_dataset=Dataset.from_dict({"chunk": self.chunks + [NO_CHUNK] * missing}),
             processing_class=encoder.processor,

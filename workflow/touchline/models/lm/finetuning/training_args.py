@@ -7,11 +7,16 @@ import torch
 from trl import SFTConfig
 
 from touchline.core.problems import InputError
+from touchline.models.lm.finetuning.reports import PROJECT
 from touchline.models.lm.lm_settings import TrainingSettings
 
 
-def training_arguments(settings: TrainingSettings, chunks: int, folder: Path) -> SFTConfig:
+def training_arguments(
+    settings: TrainingSettings, chunks: int, folder: Path, name: str
+) -> SFTConfig:
     """Return the trainer's arguments to train on `chunks` chunks in total and write into `folder`.
+
+    `name` is that of the run for the tools of `settings.report_to`.
 
     Raises `InputError` where the chunks of a step do not divide evenly among passes and processes.
     """
@@ -49,7 +54,10 @@ def training_arguments(settings: TrainingSettings, chunks: int, folder: Path) ->
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
-        report_to="none",
+        report_to="none",  # see `reports.make_callbacks`
+        run_name=name,
+        project=PROJECT,
+        trackio_static_space_id=False,  # nothing is published
         log_level="warning",
         disable_tqdm=True,  # `Progress` replaces it
     )

@@ -1,0 +1,1 @@
+"""Formats of other tools: opensportslib, E2E-Spot and T-DEED."""

@@ -1,0 +1,1 @@
+"""Edit lists in XML: Final Cut Pro."""
