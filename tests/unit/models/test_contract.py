@@ -52,6 +52,7 @@ class Workplace:
                 "channels": 8, "layers": 1, "min_updates": 1, "min_count": 1, "ensemble_size": 1
             },
             "scoreboard": {},
+            "fused": {"parents": ["constant"]},
             "external": {"path": str(self.folder / "published"), "labels": {"Goal": "goal"}},
             "vlm": language_model
             | {"base": str(self.folder / "qwen2_vl"), "prompt": {"instructions": False, "examples": False}},
@@ -66,7 +67,9 @@ class Workplace:
     def match(self, chunks: int = CHUNKS) -> Match:
         events = labels((30.0, "goal"), (70.0, "foul"), (130.0, "corner"))
         manifests, scoreboards = [self.folder / "chunks" / "1.parquet"], [self.folder / SCOREBOARD]
-        return Match(NAME, samples(chunks), events, manifests, scoreboards)
+        asked = samples(chunks)
+        answers = {"constant": load_backend("constant").load({}, None).answer(Match(NAME, asked))}
+        return Match(NAME, asked, events, manifests, scoreboards, answers)
 
     def model(self, backend: str) -> Model:
         """Return a model of the backend: the trained one, where it can be trained."""

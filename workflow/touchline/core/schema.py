@@ -97,7 +97,8 @@ SAMPLES = _columns(
 
 # Answers, one row for each sample. `text` is what the model wrote (empty for models that write
 # none). `outside` is the probability of all texts that are no answer, of a language model whose answers
-# are read from their distribution. `seconds` is empty for models that answer a match as a whole: their time is in the rule's
+# are read from their distribution. `rates` are the expected numbers of events in each second of the chunk
+# from its start on, of a model that has them as a curve. `seconds` is empty for models that answer a match as a whole: their time is in the rule's
 # benchmark file.
 PREDICTIONS = _columns(
     half=pl.Int64,
@@ -111,6 +112,7 @@ PREDICTIONS = _columns(
     seconds=pl.Float64,
     cost_usd=pl.Float64,
     outside=pl.Float64,
+    rates=pl.List(pl.Float32),
 )
 
 # Scores of a model in one match: counts for each protocol, matching and action.

@@ -1,4 +1,4 @@
-"""Commentary of a study: the files of the sheet, and transcripts of the halves that have none."""
+"""Labels and commentary of a study: the files of the sheet, and transcripts where it has none."""
 
 import shlex
 from pathlib import Path
@@ -10,6 +10,28 @@ from touchline.study.paths import TRANSCRIPT, Wildcards
 
 class TranscribedStudy(StudyDefinition):
     """A study whose videos are transcribed where the configuration says so, `transcribe.when`."""
+
+    def labels_file(self, wildcards: Wildcards) -> list[str]:
+        """Return the label file of a match, or nothing where it has none."""
+        return list(self.files("labels", wildcards.match).values())[:1]
+
+    def labels_input(self, wildcards: Wildcards) -> list[str]:
+        """Return the label file of a match as an input, where Snakemake can take it for one."""
+        return as_inputs(self.labels_file(wildcards))
+
+    def labels_content(self, wildcards: Wildcards) -> str:
+        """Return the checksum of a match's label file."""
+        return checksums(self.labels_file(wildcards))
+
+    def labels_arguments(self, wildcards: Wildcards) -> str:
+        """Return the arguments of `touchline labels`."""
+        return flags(
+            match=wildcards.match,
+            file=self.labels_file(wildcards) or None,
+            durations=self.durations(wildcards.match),
+            actions=self.config["labels"],
+            on_problem=self.config["on_problem"],
+        )
 
     def transcripts(self, match: str) -> dict[int, str]:
         """Return the transcript of each half that has a video and an empty commentary cell."""

@@ -17,11 +17,11 @@ from touchline.core.problems import Problem
 from touchline.core.schema import fill_predictions
 from touchline.models.backend import Match, trained_folder
 from touchline.models.check_settings import check_names
-from touchline.models.peaks import choose_intervals
+from touchline.models.peaks import choose_intervals, event_rates
 from touchline.models.words import tcn_weights
 from touchline.models.words.commentary_words import split_halves
 from touchline.models.words.features import encode_half
-from touchline.models.words.numpy_network import NumpyNetwork, event_rates
+from touchline.models.words.numpy_network import NumpyNetwork
 from touchline.models.words.tcn_settings import TRAINING_DEFAULTS
 from touchline.models.words.tcn_weights import Description
 

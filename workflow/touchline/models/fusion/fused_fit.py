@@ -1,0 +1,196 @@
+"""Fit of a fused model: logistic regressions on the parents' evidence around each second.
+
+The weights for an action's own evidence are first fitted for all actions together. Those of each
+action are then fitted with that score as one more feature, which has hardly any penalty, so they
+depart from the common weights as far as the action's own events warrant. All is fitted again without
+each fold of the matches.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from safetensors.numpy import save_file
+from sklearn.linear_model import LogisticRegression
+from tqdm import tqdm
+
+from touchline.core.files import write_text
+from touchline.core.problems import InputError
+from touchline.data.folds import split_folds
+from touchline.models.backend import Match
+from touchline.models.check_settings import check_names
+from touchline.models.fusion.evidence import (
+    FLOOR,
+    OWN,
+    OWN_WINDOWS,
+    make_features,
+    read_evidence,
+    rows_of,
+)
+from touchline.models.fusion.fused import DESCRIPTION, SETTINGS, WEIGHTS
+from touchline.models.peaks import TARGET_RADIUS_S
+
+# Of the seconds far from all evidence and events only this share is fitted on, each for many.
+KEPT_SHARE = 0.05
+NEAR_EVIDENCE = np.log1p(0.01 / FLOOR)  # of at least .01 events a second in a window
+NEAR = [number for number, (first, last) in enumerate(OWN_WINDOWS) if first >= -10 and last <= 10]
+BLANKED_SHARE = 0.1  # of the rows have one parent blanked, to learn what a missing answer is worth
+# Inverse strength of the L2 penalty; chosen on the valid split (benchmarks/README.md).
+STRENGTH = 0.1
+LOOSE = 10.0  # scale of the common score among the features of an action
+POOLED_ROWS = 4  # the common weights are fitted on every fourth row
+MAX_ITERATIONS = 200
+
+
+class Rows(NamedTuple):
+    """Seconds that an action is fitted on: features, whether there is an event, weight, match."""
+
+    x: np.ndarray  # (rows, features)
+    y: np.ndarray
+    weight: np.ndarray
+    match: np.ndarray
+
+    def where(self, kept: np.ndarray | slice) -> "Rows":
+        """Return some of the rows."""
+        return Rows(*(column[kept] for column in self))
+
+    def without(self, matches: Sequence[int]) -> "Rows":
+        """Return the rows of all other matches."""
+        return self.where(~np.isin(self.match, matches)) if matches else self
+
+
+def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path) -> None:
+    """Fit the model and write `model.safetensors` and `model.json`.
+
+    It takes less than a minute, so it writes no checkpoints. Raises `InputError` for an unknown
+    setting, and where there is nothing to fit on.
+    """
+    check_names(settings, SETTINGS)
+    parents = settings.get("parents", [])
+    random = np.random.default_rng(0)
+    names: list[str] = []
+    actions: list[str] = []
+    parts: list[list[Rows]] = []  # of each action, of each half
+    for match in study:
+        if not names:
+            actions = match.samples["action"].unique(maintain_order=True).to_list()
+            parts = [[] for _ in actions]
+        names.append(match.name)
+        for evidence in read_evidence(match, parents, actions):
+            own, other = make_features(evidence)
+            for number, action in enumerate(actions):
+                times_s = match.events.filter(half=evidence.half, action=action)[
+                    "time_s"
+                ].to_numpy()
+                parts[number].append(
+                    _draw_rows(own, other, number, times_s, len(names) - 1, random)
+                )
+    if not names:
+        raise InputError(
+            "there is no labelled match that all parents have answered, so there is nothing to "
+            "train on."
+        )
+    tables = [Rows(*map(np.concatenate, zip(*halves, strict=True))) for halves in parts]
+    for table in tables:
+        _blank(table.x, len(parents), len(actions), random)
+    folds = [fold for fold in split_folds(names) if fold]
+    held_out = [[names.index(name) for name in fold] for fold in folds if len(names) > 1]
+    fits = [
+        _fit_actions([table.without(fold) for table in tables], len(parents))
+        for fold in tqdm([*held_out, []], desc="fitting", unit="fit")
+    ]
+    save_file(
+        {
+            "weights": np.stack([weights for weights, _ in fits]),
+            "biases": np.stack([biases for _, biases in fits]),
+        },
+        folder / WEIGHTS,
+    )
+    description = {
+        "parents": parents,
+        "actions": actions,
+        "fold_of": {name: number for number, fold in enumerate(folds) for name in fold},
+    }
+    write_text(folder / DESCRIPTION, json.dumps(description, indent=1))
+
+
+def _draw_rows(
+    own: np.ndarray, other: np.ndarray, action: int, times_s: np.ndarray, match: int,
+    random: np.random.Generator,
+) -> Rows:  # fmt: skip
+    """Return the seconds of a half that an action is fitted on.
+
+    They are all that are near an event or have evidence near, and a share of the others.
+    """
+    seconds = own.shape[-1]
+    middles_s = np.arange(seconds) + 0.5
+    is_event = (np.abs(middles_s[:, None] - times_s) <= TARGET_RADIUS_S).any(axis=1)
+    near = own[:, action, NEAR].max(axis=(0, 1))
+    share = np.where(is_event | (near > NEAR_EVIDENCE), 1.0, KEPT_SHARE)
+    kept = random.random(seconds) < share
+    x = rows_of(own[..., kept], other[..., kept], action).astype(np.float32)
+    # Each event makes several seconds positive, which are one observation.
+    weight = 1 / share[kept] / (2 * TARGET_RADIUS_S)
+    return Rows(x, is_event[kept], weight, np.full(len(x), match))
+
+
+def _blank(x: np.ndarray, parents: int, actions: int, random: np.random.Generator) -> None:
+    """Blank one parent in a share of the rows, as if it had not answered there."""
+    if parents < 2:
+        return
+    blanked = random.integers(0, parents, len(x))
+    blanked[random.random(len(x)) >= BLANKED_SHARE] = -1
+    others = (x.shape[1] - parents * OWN) // parents
+    for parent in range(parents):
+        rows = np.flatnonzero(blanked == parent)
+        first = parents * OWN + parent * others
+        x[rows, first : first + others] = 0
+        x[rows, parent * OWN : (parent + 1) * OWN - 1] = 0
+        x[rows, (parent + 1) * OWN - 1] = 1
+
+
+def _fit_actions(tables: Sequence[Rows], parents: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights (actions, features) and biases (actions,) of the features as they are."""
+    owns = parents * OWN
+    own_scale = _scales(np.concatenate([table.x[:, :owns] for table in tables]))
+    common = _fit_common(tables, own_scale)
+    weights = np.zeros((len(tables), tables[0].x.shape[1]))
+    biases = np.full(len(tables), -np.inf)  # of an action without events, which is never answered
+    for number, table in enumerate(tables):
+        if not table.y.any():
+            continue
+        scale = np.concatenate([own_scale, _scales(table.x[:, owns:])])
+        score = table.x[:, :owns] @ common
+        model = _regression()
+        model.fit(np.column_stack([LOOSE * score, table.x * scale]), table.y, table.weight)
+        on_score, own = model.coef_[0, 0] * LOOSE, model.coef_[0, 1:]
+        weights[number] = own * scale
+        weights[number, :owns] += on_score * common
+        biases[number] = model.intercept_[0]
+    return weights, biases
+
+
+def _fit_common(tables: Sequence[Rows], own_scale: np.ndarray) -> np.ndarray:
+    """Return weights for an action's own evidence that hold for all actions together."""
+    owns = len(own_scale)
+    some = [table.where(slice(None, None, POOLED_ROWS)) for table in tables]
+    y = np.concatenate([table.y for table in some])
+    if not y.any():
+        return np.zeros(owns)
+    is_action = np.repeat(np.eye(len(some), dtype=np.float32), [len(table.y) for table in some], 0)
+    x = np.concatenate([table.x[:, :owns] for table in some]) * own_scale
+    weight = np.concatenate([table.weight for table in some]) * POOLED_ROWS
+    model = _regression().fit(np.column_stack([x, is_action]), y, weight)
+    return (model.coef_[0, :owns] * own_scale).astype(np.float32)
+
+
+def _regression() -> LogisticRegression:
+    return LogisticRegression(C=STRENGTH, max_iter=MAX_ITERATIONS)
+
+
+def _scales(x: np.ndarray) -> np.ndarray:
+    """Return what gives each feature a standard deviation of 1; 0 for one that never varies."""
+    deviation = x.std(axis=0)
+    return np.where(deviation > 1e-6, 1 / np.maximum(deviation, 1e-6), 0).astype(np.float32)
