@@ -36,6 +36,7 @@ from touchline.models.peaks import TARGET_RADIUS_S
 KEPT_SHARE = 0.05
 NEAR_EVIDENCE = np.log1p(0.01 / FLOOR)  # of at least .01 events a second in a window
 NEAR = [number for number, (first, last) in enumerate(OWN_WINDOWS) if first >= -10 and last <= 10]
+MOST_ROWS = 40_000  # of an action; with many games, fewer of the seconds without an event are fitted on
 BLANKED_SHARE = 0.1  # of the rows have one parent blanked, to learn what a missing answer is worth
 # Inverse strength of the L2 penalty; chosen on the valid split (benchmarks/README.md).
 STRENGTH = 0.1
@@ -92,7 +93,9 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
             "there is no labelled match that all parents have answered, so there is nothing to "
             "train on."
         )
-    tables = [Rows(*map(np.concatenate, zip(*halves, strict=True))) for halves in parts]
+    tables = [
+        _thin(Rows(*map(np.concatenate, zip(*halves, strict=True))), random) for halves in parts
+    ]
     for table in tables:
         _blank(table.x, len(parents), len(actions), random)
     folds = [fold for fold in split_folds(names) if fold]
@@ -134,6 +137,13 @@ def _draw_rows(
     # Each event makes several seconds positive, which are one observation.
     weight = 1 / share[kept] / (2 * TARGET_RADIUS_S)
     return Rows(x, is_event[kept], weight, np.full(len(x), match))
+
+
+def _thin(rows: Rows, random: np.random.Generator) -> Rows:
+    """Return at most about `MOST_ROWS` rows: all with an event, and a share of the others."""
+    share = min(1.0, max(0.1, (MOST_ROWS - rows.y.sum()) / max(1, (~rows.y).sum())))
+    kept = rows.y | (random.random(len(rows.y)) < share)
+    return rows._replace(weight=np.where(rows.y, rows.weight, rows.weight / share)).where(kept)
 
 
 def _blank(x: np.ndarray, parents: int, actions: int, random: np.random.Generator) -> None:
