@@ -36,7 +36,9 @@ from touchline.models.peaks import TARGET_RADIUS_S
 KEPT_SHARE = 0.05
 NEAR_EVIDENCE = np.log1p(0.01 / FLOOR)  # of at least .01 events a second in a window
 NEAR = [number for number, (first, last) in enumerate(OWN_WINDOWS) if first >= -10 and last <= 10]
-MOST_ROWS = 40_000  # of an action; with many games, fewer of the seconds without an event are fitted on
+MOST_ROWS = (
+    40_000  # of an action; with many games, fewer of the seconds without an event are fitted on
+)
 BLANKED_SHARE = 0.1  # of the rows have one parent blanked, to learn what a missing answer is worth
 # Inverse strength of the L2 penalty; chosen on the valid split (benchmarks/README.md).
 STRENGTH = 0.1
