@@ -134,12 +134,13 @@ def test_a_parent_that_costs_money_is_estimated_on_what_it_is_asked_for(plan):
     assert option(study.estimate_arguments(job("o4-mini")), "--matches") == ["s1", "s2"]
 
 
-def test_another_length_of_its_answers_fits_nothing_again(plan):
-    lengths = {"short": {"trained_as": "fused", "length_s": 8}}
-    study = plan(compare=["constant", "linear", "fused", "short"], **lengths)
-    assert study.trained_model(job("short")) == ["results/models/fused"]
-    assert "length_s" not in study.fit_arguments(job())
-    assert study.joined_answers(job("short")) == study.joined_answers(job())
+def test_another_threshold_fits_nothing_again(plan):
+    sure = {"sure": {"trained_as": "fused", "threshold": 0.8}}
+    study = plan(compare=["constant", "linear", "fused", "sure"], **sure)
+    assert study.trained_model(job("sure")) == ["results/models/fused"]
+    assert study.joined_answers(job("sure")) == study.joined_answers(job())
+    with pytest.raises(InputError, match="another length_s than that of fused needs a training"):
+        plan(compare=["constant", "linear", "fused", "sure"], sure=sure["sure"] | {"length_s": 8})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Peak picking: from scores over time to spots and intervals, and from spots to predictions."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -99,14 +100,19 @@ def interval_of(time_s: float, length_s: float, confidence: float) -> dict[str, 
 
 
 def choose_intervals(
-    samples: pl.DataFrame, rates: Mapping[str, np.ndarray], step_s: float, length_s: float
+    samples: pl.DataFrame,
+    rates: Mapping[str, np.ndarray],
+    step_s: float,
+    length_s: float,
+    confidences: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> pl.DataFrame:
     """Return the intervals of a half's samples (columns `schema.PREDICTIONS`), chosen greedily.
 
     `rates` has, for each action, the expected number of events in each step of the half: (steps,).
     An interval is `length_s` seconds long. The first one of a sample is placed where it is expected
     to match the most events of its chunk; these are then removed, and the next one is placed for
-    the rest. Its confidence is the probability of at least one event, 1 - exp(-expected number).
+    the rest. Its confidence is that of an interval around its step in `confidences`, else the
+    probability of at least one event, 1 - exp(-expected number).
     The column `rates` has those of the chunk's seconds.
     """
     predictions, curves = [], []
@@ -118,7 +124,13 @@ def choose_intervals(
         middles_s = (first + np.arange(len(inside)) + 0.5) * step_s
         predictions.append(
             [
-                interval_of(middles_s[best], length_s, -np.expm1(-expected))
+                interval_of(
+                    middles_s[best],
+                    length_s,
+                    confidences[action][first + best]
+                    if action in confidences
+                    else -np.expm1(-expected),
+                )
                 for best, expected in choose(middles_s, inside, length_s)
             ]
         )

@@ -1,7 +1,8 @@
 """Fused model: joins the answers of other models of the run, its parents. `fused_fit` fits it.
 
 A logistic regression gives the probability of an event of each action near each second of a half
-from the parents' evidence around it (late fusion). Intervals are chosen from these probabilities. A
+from the parents' evidence around it (late fusion), from which intervals are chosen. A second one
+gives the probability that an interval around the second matches an event: its confidence. A
 match that the model was fitted on is answered by the fit to the other folds of these matches.
 """
 
@@ -33,8 +34,8 @@ SETTINGS = (
 class Fused:
     """A fitted model; its intervals are `length_s` long.
 
-    `weights` (fits, actions, features) and `biases` (fits, actions) are those of the fit without
-    each fold, and last of the fit to all matches. `fold_of` is the fold of each of these matches.
+    `weights` (fits, 2, actions, features) and `biases` (fits, 2, actions) are those of the two
+    regressions, fitted without each fold and last to all matches. `fold_of` is the fold of each of these matches.
     """
 
     def __init__(
@@ -54,12 +55,13 @@ class Fused:
         tables = []
         for evidence in read_evidence(match, self.parents, self.actions):
             own, other = make_features(evidence)
-            rates = {}
+            rates, confidences = {}, {}
             for number, action in enumerate(self.actions):
-                log_odds = rows_of(own, other, number) @ self.weights[fit, number]
-                rates[action] = event_rates(expit(log_odds + self.biases[fit, number]), STEP_S)
+                log_odds = rows_of(own, other, number) @ self.weights[fit, :, number].T
+                near, matching = expit(log_odds + self.biases[fit, :, number]).T
+                rates[action], confidences[action] = event_rates(near, STEP_S), matching
             samples = match.samples.filter(half=evidence.half)
-            tables.append(choose_intervals(samples, rates, STEP_S, self.length_s))
+            tables.append(choose_intervals(samples, rates, STEP_S, self.length_s, confidences))
         if not tables:
             return fill_predictions(match.samples.clear())
         self._note(match)

@@ -17,6 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from tqdm import tqdm
 
 from touchline.core.files import write_text
+from touchline.core.intervals import INTERVAL_S
+from touchline.core.iou import max_distance_s
 from touchline.core.problems import InputError
 from touchline.data.folds import split_folds
 from touchline.models.backend import Match
@@ -44,14 +46,16 @@ BLANKED_SHARE = 0.1  # of the rows have one parent blanked, to learn what a miss
 STRENGTH = 0.1
 LOOSE = 10.0  # scale of the common score among the features of an action
 POOLED_ROWS = 4  # the common weights are fitted on every fourth row
-MAX_ITERATIONS = 200
 
 
 class Rows(NamedTuple):
-    """Seconds that an action is fitted on: features, whether there is an event, weight, match."""
+    """Seconds that an action is fitted on: features, targets, weight and match.
+
+    The targets are whether an event is within each of the two distances.
+    """
 
     x: np.ndarray  # (rows, features)
-    y: np.ndarray
+    y: np.ndarray  # (rows, 2)
     weight: np.ndarray
     match: np.ndarray
 
@@ -72,6 +76,8 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
     """
     check_names(settings, SETTINGS)
     parents = settings.get("parents", [])
+    # An event near the second, and one that an answer around the second matches.
+    radii_s = np.array([TARGET_RADIUS_S, max_distance_s(settings.get("length_s", INTERVAL_S))])
     random = np.random.default_rng(0)
     names: list[str] = []
     actions: list[str] = []
@@ -88,7 +94,7 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
                     "time_s"
                 ].to_numpy()
                 parts[number].append(
-                    _draw_rows(own, other, number, times_s, len(names) - 1, random)
+                    _draw_rows(own, other, number, times_s, radii_s, len(names) - 1, random)
                 )
     if not names:
         raise InputError(
@@ -103,7 +109,7 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
     folds = [fold for fold in split_folds(names) if fold]
     held_out = [[names.index(name) for name in fold] for fold in folds if len(names) > 1]
     fits = [
-        _fit_actions([table.without(fold) for table in tables], len(parents))
+        _fit_both([table.without(fold) for table in tables], len(parents), radii_s)
         for fold in tqdm([*held_out, []], desc="fitting", unit="fit")
     ]
     save_file(
@@ -122,8 +128,8 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
 
 
 def _draw_rows(
-    own: np.ndarray, other: np.ndarray, action: int, times_s: np.ndarray, match: int,
-    random: np.random.Generator,
+    own: np.ndarray, other: np.ndarray, action: int, times_s: np.ndarray, radii_s: np.ndarray,
+    match: int, random: np.random.Generator,
 ) -> Rows:  # fmt: skip
     """Return the seconds of a half that an action is fitted on.
 
@@ -131,21 +137,21 @@ def _draw_rows(
     """
     seconds = own.shape[-1]
     middles_s = np.arange(seconds) + 0.5
-    is_event = (np.abs(middles_s[:, None] - times_s) <= TARGET_RADIUS_S).any(axis=1)
+    distances_s = np.abs(middles_s[:, None] - times_s).min(axis=1, initial=np.inf)
+    targets = distances_s[:, None] <= radii_s
     near = own[:, action, NEAR].max(axis=(0, 1))
-    share = np.where(is_event | (near > NEAR_EVIDENCE), 1.0, KEPT_SHARE)
+    share = np.where(targets.any(axis=1) | (near > NEAR_EVIDENCE), 1.0, KEPT_SHARE)
     kept = random.random(seconds) < share
     x = rows_of(own[..., kept], other[..., kept], action).astype(np.float32)
-    # Each event makes several seconds positive, which are one observation.
-    weight = 1 / share[kept] / (2 * TARGET_RADIUS_S)
-    return Rows(x, is_event[kept], weight, np.full(len(x), match))
+    return Rows(x, targets[kept], 1 / share[kept], np.full(len(x), match))
 
 
 def _thin(rows: Rows, random: np.random.Generator) -> Rows:
     """Return at most about `MOST_ROWS` rows: all with an event, and a share of the others."""
-    share = min(1.0, max(0.1, (MOST_ROWS - rows.y.sum()) / max(1, (~rows.y).sum())))
-    kept = rows.y | (random.random(len(rows.y)) < share)
-    return rows._replace(weight=np.where(rows.y, rows.weight, rows.weight / share)).where(kept)
+    is_event = np.any(rows.y, axis=1)
+    share = min(1.0, max(0.1, (MOST_ROWS - is_event.sum()) / max(1, (~is_event).sum())))
+    kept = is_event | (random.random(len(is_event)) < share)
+    return rows._replace(weight=np.where(is_event, rows.weight, rows.weight / share)).where(kept)
 
 
 def _blank(x: np.ndarray, parents: int, actions: int, random: np.random.Generator) -> None:
@@ -163,6 +169,21 @@ def _blank(x: np.ndarray, parents: int, actions: int, random: np.random.Generato
         x[rows, (parent + 1) * OWN - 1] = 1
 
 
+def _fit_both(
+    tables: Sequence[Rows], parents: int, radii_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights (2, actions, features) and biases (2, actions) of both regressions."""
+    fits = []
+    for target, radius_s in enumerate(radii_s):
+        # Each event makes several seconds positive, which are one observation.
+        of_target = [
+            table._replace(y=table.y[:, target], weight=table.weight / (2 * radius_s))
+            for table in tables
+        ]
+        fits.append(_fit_actions(of_target, parents))
+    return np.stack([weights for weights, _ in fits]), np.stack([biases for _, biases in fits])
+
+
 def _fit_actions(tables: Sequence[Rows], parents: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the weights (actions, features) and biases (actions,) of the features as they are."""
     owns = parents * OWN
@@ -171,12 +192,13 @@ def _fit_actions(tables: Sequence[Rows], parents: int) -> tuple[np.ndarray, np.n
     weights = np.zeros((len(tables), tables[0].x.shape[1]))
     biases = np.full(len(tables), -np.inf)  # of an action without events, which is never answered
     for number, table in enumerate(tables):
-        if not table.y.any():
+        if table.y.all() or not table.y.any():
+            biases[number] = np.inf if table.y.any() else -np.inf
             continue
         scale = np.concatenate([own_scale, _scales(table.x[:, owns:])])
         score = table.x[:, :owns] @ common
-        model = _regression()
-        model.fit(np.column_stack([LOOSE * score, table.x * scale]), table.y, table.weight)
+        x = np.column_stack([LOOSE * score, table.x * scale.astype(float)])
+        model = _regression().fit(x, table.y, table.weight)
         on_score, own = model.coef_[0, 0] * LOOSE, model.coef_[0, 1:]
         weights[number] = own * scale
         weights[number, :owns] += on_score * common
@@ -189,17 +211,18 @@ def _fit_common(tables: Sequence[Rows], own_scale: np.ndarray) -> np.ndarray:
     owns = len(own_scale)
     some = [table.where(slice(None, None, POOLED_ROWS)) for table in tables]
     y = np.concatenate([table.y for table in some])
-    if not y.any():
-        return np.zeros(owns)
+    if y.all() or not y.any():
+        return np.zeros(owns, np.float32)
     is_action = np.repeat(np.eye(len(some), dtype=np.float32), [len(table.y) for table in some], 0)
-    x = np.concatenate([table.x[:, :owns] for table in some]) * own_scale
+    x = np.concatenate([table.x[:, :owns] for table in some]) * own_scale.astype(float)
     weight = np.concatenate([table.weight for table in some]) * POOLED_ROWS
     model = _regression().fit(np.column_stack([x, is_action]), y, weight)
     return (model.coef_[0, :owns] * own_scale).astype(np.float32)
 
 
 def _regression() -> LogisticRegression:
-    return LogisticRegression(C=STRENGTH, max_iter=MAX_ITERATIONS)
+    # Newton's method, in 64 bits: far more rows than features, and the score is a sum of others.
+    return LogisticRegression(C=STRENGTH, solver="newton-cholesky")
 
 
 def _scales(x: np.ndarray) -> np.ndarray:
