@@ -11,6 +11,7 @@ rule fit:
         labels=plan.tables(LABELS, plan.fitted),
         manifests=plan.training_manifests,
         answers=plan.training_answers,
+        further=plan.training_transcripts,
     output:
         directory("results/models/{model}"),
     log:
@@ -58,6 +59,7 @@ rule infer:
         scoreboards=plan.read_scoreboards,
         published=plan.published_input,
         answers=plan.joined_answers,
+        further=plan.further_commentary,
     output:
         "results/predictions/{model}/{match}.parquet",
     log:

@@ -38,6 +38,9 @@ LABELS = _columns(
 # Segments: the lines of the commentary.
 COMMENTARY = _columns(half=pl.Int64, start_s=pl.Float64, end_s=pl.Float64, text=pl.String)
 
+# The lines of the further transcripts of a match, which are numbered from 1.
+FURTHER = pl.Schema({"transcript": pl.Int64} | dict(COMMENTARY))
+
 # The manifest of a half: its chunks. `frame_s` has one entry for each frame of the chunk file, in
 # the order of the file: the time in the half of the source frame that it shows. `file` is relative
 # to the manifest's folder, and empty for a chunk that was set aside.

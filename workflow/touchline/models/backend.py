@@ -24,7 +24,8 @@ class Match(NamedTuple):
     actions (columns `schema.LABELS`). For models that read video, `manifests` are the chunk
     manifests of its halves. `scoreboards` are the files of `touchline scoreboard` of its halves, for
     models that answer from them. `answers` are those of other models by name (columns
-    `schema.PREDICTIONS`), for models that join them.
+    `schema.PREDICTIONS`), for models that join them. `further` are the lines of further transcripts
+    (columns `schema.FURTHER`), for models that read several; those of the first are in the samples.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Match(NamedTuple):
     manifests: Sequence[Path] = ()
     scoreboards: Sequence[Path] = ()
     answers: Mapping[str, pl.DataFrame] = MappingProxyType({})
+    further: pl.DataFrame | None = None
 
     @property
     def events(self) -> pl.DataFrame:

@@ -21,6 +21,7 @@ class BackendInfo(NamedTuple):
     trainer: str = ""  # training; empty for a backend that is not trained
     logs_steps: bool = False  # training writes `log.parquet`
     reads_video: bool = False
+    reads_transcripts: bool = False  # all transcripts of a half, not the first alone
     reads_scoreboard: bool = False  # what the stage `scoreboard` read in the picture
     takes_open_questions: bool = False  # the query may be free text
     reads_labels: bool = False  # its settings get `labels`, SoccerNet's label → action
@@ -44,6 +45,7 @@ BACKENDS = {
     "tcn": BackendInfo(
         "touchline.models.words.tcn",
         "touchline.models.words.tcn_fit",
+        reads_transcripts=True,
         training_threads=2,
         answering=("length_s",),
         environment="networks",
@@ -54,7 +56,6 @@ BACKENDS = {
         "touchline.models.fusion.fused",
         "touchline.models.fusion.fused_fit",
         joins_models=True,
-        answering=("length_s",),
     ),
     "vlm": _LANGUAGE_MODEL._replace(
         module="touchline.models.lm.vlm",

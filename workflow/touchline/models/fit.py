@@ -102,13 +102,17 @@ def main(argv: list[str]) -> None:
         """'{"tcn": "results/predictions/tcn/{match}.parquet"}', for models that join others""",
     )  # fmt: skip
     parser.add_argument(
+        "--further", metavar="PATH",
+        help="such as 'results/further_commentary/{match}.parquet', for models of several transcripts",
+    )  # fmt: skip
+    parser.add_argument(
         "--checkpoints", type=Path, default=Path("results/checkpoints"),
         help="folder of the checkpoints that a later run resumes from; Snakemake deletes it at the end "
         "of the study (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--folder", type=Path, required=True, help="of the trained model")
     args = parser.parse_args(argv)
-    patterns = [args.samples, args.labels, args.manifests, *args.answers.values()]
+    patterns = [args.samples, args.labels, args.manifests, args.further, *args.answers.values()]
     files = [
         path
         for match in args.matches
@@ -122,7 +126,7 @@ def main(argv: list[str]) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         partial.mkdir(parents=True)
         used: list[str] = []
-        paths = (args.samples, args.labels, args.manifests, args.answers)
+        paths = (args.samples, args.labels, args.manifests, args.answers, args.further)
         study = read_matches(args.matches, *paths, used)
         load_trainer(args.backend).fit(study, args.settings, partial, checkpoints)
         made_from = {"backend": args.backend, "settings": args.settings, "matches": used}

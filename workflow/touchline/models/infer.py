@@ -38,6 +38,10 @@ def main(argv: list[str]) -> None:
         "--answers", type=cli.json_object({"type": "string"}), default={}, metavar="JSON",
         help="""the answers of each model that is joined, such as '{"tcn": "tcn.parquet"}'""",
     )  # fmt: skip
+    parser.add_argument(
+        "--further", type=Path, metavar="PARQUET",
+        help="further transcripts of the match, for models that read several",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
     samples = schema.read(args.samples, schema.SAMPLES)
@@ -45,6 +49,7 @@ def main(argv: list[str]) -> None:
     match = Match(
         args.match, samples, manifests=args.manifests, scoreboards=args.scoreboards,
         answers=read_answers(args.match, args.answers),
+        further=schema.read(args.further, schema.FURTHER) if args.further else None,
     )  # fmt: skip
     predictions = model.answer(match)
     key = ["half", "chunk", "action"]

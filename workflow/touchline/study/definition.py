@@ -39,8 +39,23 @@ class StudyDefinition:
         ]
 
     def files(self, column: str, match: str) -> dict[int, str]:
-        """Return a match's files in one column of the sheet, by half."""
-        return {half["half"]: half[column] for half in self.matches[match] if half[column]}
+        """Return a match's files in one column of the sheet, by half: of several transcripts the first."""
+        return {
+            half["half"]: half[column]
+            if column != "commentary"
+            else matches.transcripts_of(half[column])[0]
+            for half in self.matches[match]
+            if half[column]
+        }
+
+    def further_files(self, match: str) -> dict[int, list[str]]:
+        """Return the further transcripts of each half of a match that has any in the sheet."""
+        further = {
+            half["half"]: matches.transcripts_of(half["commentary"])[1:]
+            for half in self.matches[match]
+            if half["commentary"]
+        }
+        return {half: files for half, files in further.items() if files}
 
     def durations(self, match: str) -> dict[int, float]:
         """Return the length of each half in seconds."""
@@ -157,6 +172,10 @@ class StudyDefinition:
     def reads_scoreboard(self, model: str) -> bool:
         """Return whether a model answers from what the stage `scoreboard` reads in the picture."""
         return catalogue.BACKENDS[self.entry(model)["backend"]].reads_scoreboard
+
+    def reads_transcripts(self, model: str) -> bool:
+        """Return whether a model reads all transcripts of a half, not the first alone."""
+        return catalogue.BACKENDS[self.entry(model)["backend"]].reads_transcripts
 
     def scoreboards_of(self, match: str) -> list[str]:
         """Return what is read in the video of every half of a match that has one."""

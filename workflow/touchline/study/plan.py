@@ -23,6 +23,7 @@ from touchline.study.job_arguments import (
 from touchline.study.paths import (
     CHUNKS,
     COMMENTARY,
+    FURTHER,
     LABELS,
     MODEL,
     PREDICTIONS,
@@ -151,6 +152,7 @@ class Plan(TranscribedStudy):
             matches=self.fitted(wildcards.model),
             manifests=CHUNKS.replace("{half}", "*") if self.reads_video(wildcards.model) else None,
             answers={name: PREDICTIONS.replace("{model}", name) for name in parents} or None,
+            further=FURTHER if self.training_transcripts(wildcards) else None,
         )
 
     def joined_answers(self, wildcards: Wildcards) -> list[str]:
@@ -211,6 +213,7 @@ class Plan(TranscribedStudy):
                 zip(self.parents(wildcards.model), self.joined_answers(wildcards), strict=True)
             )
             or None,
+            further=self.further_commentary(wildcards) or None,
         )
 
     def answered_matches(self, model: str) -> list[str]:

@@ -1,11 +1,12 @@
 """Labels and commentary of a study: the files of the sheet, and transcripts where it has none."""
 
 import shlex
+from itertools import chain
 from pathlib import Path
 
 from touchline.study.definition import StudyDefinition
 from touchline.study.job_arguments import as_inputs, checksums, flags, state_of_others, versions
-from touchline.study.paths import TRANSCRIPT, Wildcards
+from touchline.study.paths import FURTHER, TRANSCRIPT, Wildcards
 
 
 class TranscribedStudy(StudyDefinition):
@@ -50,7 +51,18 @@ class TranscribedStudy(StudyDefinition):
 
     def commentary_files(self, wildcards: Wildcards) -> list[str]:
         """Return the commentary files of a match that the sheet names."""
-        return list(self.files("commentary", wildcards.match).values())
+        further = self.further_files(wildcards.match).values()
+        return [*self.files("commentary", wildcards.match).values(), *chain(*further)]
+
+    def further_commentary(self, wildcards: Wildcards) -> list[str]:
+        """Return the further transcripts of a match, for a model that reads them, if it has any."""
+        reads = self.reads_transcripts(wildcards.model) and self.further_files(wildcards.match)
+        return [FURTHER.format(match=wildcards.match)] if reads else []
+
+    def training_transcripts(self, wildcards: Wildcards) -> list[str]:
+        """Return the further transcripts that a model is trained on, of the matches that have any."""
+        matches = self.fitted(wildcards.model) if self.reads_transcripts(wildcards.model) else []
+        return [FURTHER.format(match=match) for match in matches if self.further_files(match)]
 
     def commentary_input(self, wildcards: Wildcards) -> list[str]:
         """Return the commentary files of a match as inputs, where Snakemake can take them for some."""
@@ -66,6 +78,7 @@ class TranscribedStudy(StudyDefinition):
         return flags(
             match=wildcards.match,
             files=self.commentary_of(wildcards.match),
+            further=self.further_files(wildcards.match) or None,
             durations=self.durations(wildcards.match),
             on_problem=self.config["on_problem"],
         )
