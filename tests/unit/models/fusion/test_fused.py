@@ -191,6 +191,12 @@ def test_answers_that_are_missing_or_of_other_samples_are_sentences(matches, mod
         model.answer(matches[0]._replace(answers=other))
 
 
+def test_a_parent_that_answers_none_of_the_matches_cannot_be_joined(matches, tmp_path):
+    study = [unanswered(match, "words", list(range(30))) for match in matches[:2]]
+    with pytest.raises(InputError, match="words has answered nothing in the 2 matches"):
+        fit(study, ["video", "words"], tmp_path / "model")
+
+
 def test_a_model_of_other_parents_is_refused(matches, tmp_path):
     fit(matches[:2], ["video"], tmp_path / "model")
     with pytest.raises(InputError, match="joins video"):

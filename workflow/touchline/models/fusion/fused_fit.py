@@ -38,12 +38,10 @@ from touchline.models.peaks import TARGET_RADIUS_S
 KEPT_SHARE = 0.05
 NEAR_EVIDENCE = np.log1p(0.01 / FLOOR)  # of at least .01 events a second in a window
 NEAR = [number for number, (first, last) in enumerate(OWN_WINDOWS) if first >= -10 and last <= 10]
-MOST_ROWS = (
-    40_000  # of an action; with many games, fewer of the seconds without an event are fitted on
-)
+# Rows of an action; with many games, fewer of the seconds without an event are fitted on.
+MOST_ROWS = 40_000
 BLANKED_SHARE = 0.1  # of the rows have one parent blanked, to learn what a missing answer is worth
-# Inverse strength of the L2 penalty; chosen on the valid split (benchmarks/README.md).
-STRENGTH = 0.1
+STRENGTH = 0.1  # inverse strength of the L2 penalty
 LOOSE = 10.0  # scale of the common score among the features of an action
 POOLED_ROWS = 4  # the common weights are fitted on every fourth row
 
@@ -78,34 +76,7 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
     parents = settings.get("parents", [])
     # An event near the second, and one that an answer around the second matches.
     radii_s = np.array([TARGET_RADIUS_S, max_distance_s(settings.get("length_s", INTERVAL_S))])
-    random = np.random.default_rng(0)
-    names: list[str] = []
-    actions: list[str] = []
-    parts: list[list[Rows]] = []  # of each action, of each half
-    for match in study:
-        if not names:
-            actions = match.samples["action"].unique(maintain_order=True).to_list()
-            parts = [[] for _ in actions]
-        names.append(match.name)
-        for evidence in read_evidence(match, parents, actions):
-            own, other = make_features(evidence)
-            for number, action in enumerate(actions):
-                times_s = match.events.filter(half=evidence.half, action=action)[
-                    "time_s"
-                ].to_numpy()
-                parts[number].append(
-                    _draw_rows(own, other, number, times_s, radii_s, len(names) - 1, random)
-                )
-    if not names:
-        raise InputError(
-            "there is no labelled match that all parents have answered, so there is nothing to "
-            "train on."
-        )
-    tables = [
-        _thin(Rows(*map(np.concatenate, zip(*halves, strict=True))), random) for halves in parts
-    ]
-    for table in tables:
-        _blank(table.x, len(parents), len(actions), random)
+    names, actions, tables = _read_rows(study, parents, radii_s)
     folds = [fold for fold in split_folds(names) if fold]
     held_out = [[names.index(name) for name in fold] for fold in folds if len(names) > 1]
     fits = [
@@ -125,6 +96,50 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
         "fold_of": {name: number for number, fold in enumerate(folds) for name in fold},
     }
     write_text(folder / DESCRIPTION, json.dumps(description, indent=1))
+
+
+def _read_rows(
+    study: Iterable[Match], parents: Sequence[str], radii_s: np.ndarray
+) -> tuple[list[str], list[str], list[Rows]]:
+    """Return the names of the matches, the actions, and the rows of each action.
+
+    Raises `InputError` where there is no match, and where a parent has answered nothing in any.
+    """
+    random = np.random.default_rng(0)
+    names: list[str] = []
+    parts: dict[str, list[Rows]] = {}  # by action, of each half
+    has_answered = np.zeros(len(parents), bool)
+    for match in study:
+        parts = parts or {
+            action: [] for action in match.samples["action"].unique(maintain_order=True)
+        }
+        for evidence in read_evidence(match, parents, list(parts)):
+            has_answered |= ~evidence.unanswered.all(axis=(1, 2))
+            own, other = make_features(evidence)
+            events = match.events.filter(half=evidence.half)
+            for number, (action, rows) in enumerate(parts.items()):
+                times_s = events.filter(action=action)["time_s"].to_numpy()
+                rows.append(_draw_rows(own, other, number, times_s, radii_s, len(names), random))
+        names.append(match.name)
+    if not names:
+        raise InputError(
+            "there is no labelled match that all parents have answered, so there is nothing to "
+            "train on."
+        )
+    if not has_answered.all():
+        parent = parents[int(np.argmin(has_answered))]
+        raise InputError(
+            f"{parent} has answered nothing in the {len(names)} matches that the fused model is "
+            "fitted on, so what it is worth cannot be learnt. Take it out of parents, or set fit_on: "
+            "scored if it can answer those."
+        )
+    tables = [
+        _thin(Rows(*map(np.concatenate, zip(*halves, strict=True))), random)
+        for halves in parts.values()
+    ]
+    for table in tables:
+        _blank(table.x, len(parents), random)
+    return names, list(parts), tables
 
 
 def _draw_rows(
@@ -154,7 +169,7 @@ def _thin(rows: Rows, random: np.random.Generator) -> Rows:
     return rows._replace(weight=np.where(is_event, rows.weight, rows.weight / share)).where(kept)
 
 
-def _blank(x: np.ndarray, parents: int, actions: int, random: np.random.Generator) -> None:
+def _blank(x: np.ndarray, parents: int, random: np.random.Generator) -> None:
     """Blank one parent in a share of the rows, as if it had not answered there."""
     if parents < 2:
         return
