@@ -8,7 +8,6 @@ without what other stages read (`catalogue.settings_of`).
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import polars as pl
@@ -33,7 +32,7 @@ class Match(NamedTuple):
     labels: pl.DataFrame | None = None
     manifests: Sequence[Path] = ()
     scoreboards: Sequence[Path] = ()
-    answers: Mapping[str, pl.DataFrame] = MappingProxyType({})
+    answers: Mapping[str, pl.DataFrame] = {}  # read only; a mapping proxy cannot be pickled
     further: pl.DataFrame | None = None
 
     @property

@@ -111,29 +111,30 @@ def choose_intervals(
     `rates` has, for each action, the expected number of events in each step of the half: (steps,).
     An interval is `length_s` seconds long. The first one of a sample is placed where it is expected
     to match the most events of its chunk; these are then removed, and the next one is placed for
-    the rest. Its confidence is that of an interval around its step in `confidences`, else the
-    probability of at least one event, 1 - exp(-expected number).
+    the rest. Its confidence is the probability of at least one event, 1 - exp(-expected number), or,
+    for an action in `confidences`, the probability there that an interval around its step matches,
+    times the share of the events expected near it that are in the chunk and not removed.
     The column `rates` has those of the chunk's seconds.
     """
     predictions, curves = [], []
+    reach = (
+        int(np.ceil(max_distance_s(length_s) / step_s)) - 1
+    )  # in steps, of what an interval matches
     for start_s, end_s, action in samples.select("start_s", "end_s", "action").iter_rows():
         # The steps whose middle is in the chunk.
         first, last = (max(0, int(np.ceil(edge / step_s - 0.5))) for edge in (start_s, end_s))
         steps = rates.get(action, np.zeros(0))
         inside = steps[first:last]
         middles_s = (first + np.arange(len(inside)) + 0.5) * step_s
-        predictions.append(
-            [
-                interval_of(
-                    middles_s[best],
-                    length_s,
-                    confidences[action][first + best]
-                    if action in confidences
-                    else -np.expm1(-expected),
-                )
-                for best, expected in choose(middles_s, inside, length_s)
-            ]
-        )
+        intervals = []
+        for best, expected in choose(middles_s, inside, length_s):
+            confidence = -np.expm1(-expected)
+            if action in confidences:
+                middle = first + best
+                near = steps[max(0, middle - reach) : middle + reach + 1].sum()
+                confidence = confidences[action][middle] * min(1.0, expected / near)
+            intervals.append(interval_of(middles_s[best], length_s, confidence))
+        predictions.append(intervals)
         curves.append(_rates_of_seconds(steps, step_s, start_s, end_s))
     return schema.fill_predictions(
         samples.select("half", "chunk", "action").with_columns(
