@@ -103,10 +103,10 @@ format: .venv/installed ## put the code into its form
 	ruff format
 	snakefmt Snakefile workflow/Snakefile workflow/rules
 
-soccernet: .venv/installed ## [DATA=…] [SPLIT=valid] [EVERY=5] [MODELS=constant,linear]: the study on a SoccerNet tree, in soccernet/; without DATA it is downloaded
+soccernet: .venv/installed ## [DATA=…] [SPLIT=valid] [EVERY=5] [MODELS=constant,linear] [FURTHER=whisper_v3]: the study on a SoccerNet tree, in soccernet/; without DATA it is downloaded
 	set --; test ! -e "$(DATA)/half_lengths.csv" || set -- --lengths "$(DATA)/half_lengths.csv"; \
 	touchline sheet --soccernet "$(or $(DATA),$(CURDIR)/soccernet)/SoccerNet" --echoes "$(or $(DATA),$(CURDIR)/soccernet)/sn-echoes" \
-		"$$@" $(if $(DATA),,--download) --every $(EVERY) --out soccernet/matches.csv
+		"$$@" $(if $(DATA),,--download) --every $(EVERY) $(if $(FURTHER),--further $(FURTHER)) --out soccernet/matches.csv
 	snakemake --profile profiles/local --directory soccernet --config score='{"split": "$(SPLIT)"}' \
 		$(if $(MODELS),compare='[$(MODELS)]')
 	@echo "report    soccernet/results/report.html"

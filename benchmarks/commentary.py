@@ -2,8 +2,9 @@
 
     python benchmarks/commentary.py --soccernet DIR [--seeds 0 1 2] [--lengths 12 24 39]
         [--backend tcn] [--settings '{"ensemble_size": 1}'] [--folder DIR]
+        [--commentary whisper_v1] [--further whisper_v2 whisper_v3]
 
-DIR is as for `make soccernet`. Trains on the 300 train games with the settings in config.yaml. The
+With --further, several transcripts are trained on and answered from. DIR is as for `make soccernet`. Trains on the 300 train games with the settings in config.yaml. The
 thresholds for a valid game are tuned on the other folds, as in metrics.csv. The interval is the
 bootstrap's over games, of the mean over the seeds. The constant baseline has answers of equal
 length.
@@ -14,7 +15,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ import polars as pl
 from tqdm import tqdm
 
 from tables import CONFIG, read_game, read_sheet
-from touchline.data import sheet
+from touchline.data import commentary, matches, sheet
 from touchline.evaluation import bootstrap
 from touchline.evaluation.matching import answer_intervals, count, truth_intervals
 from touchline.evaluation.score import Answered, apply_tuned_thresholds
@@ -33,12 +34,29 @@ from touchline.models.catalogue import load_backend, load_trainer
 METRICS = CONFIG["metrics"]
 
 
-def read_games(folder: Path, split: str, **reading: object) -> Iterator[Match]:
-    """Yield the games of a split; `reading` are further arguments of `tables.read_game`."""
-    halves = read_sheet(folder, sheet.soccernet_splits()).filter(split=split)
+def read_games(
+    folder: Path,
+    split: str,
+    versions: Sequence[str] = ("whisper_v1_en", "whisper_v1"),
+    further: Sequence[str] = (),
+    **reading: object,
+) -> Iterator[Match]:
+    """Yield the games of a split, with these transcripts (see `tables.read_sheet`).
+
+    `reading` are further arguments of `tables.read_game`.
+    """
+    halves = read_sheet(folder, sheet.soccernet_splits(), versions, further).filter(split=split)
     games = list(halves.group_by("match", maintain_order=True))
     for (name,), rows in tqdm(games, desc=f"reading {split}", unit="game"):
-        yield Match(name, *read_game(rows.to_dicts(), **reading))
+        cells = rows.to_dicts()
+        others = {
+            half["half"]: matches.transcripts_of(half["commentary"])[1:]
+            for half in cells
+            if half["commentary"]
+        }
+        durations_s = {half["half"]: half["duration_s"] for half in cells}
+        lines, _ = commentary.read_further(others, name, durations_s)
+        yield Match(name, *read_game(cells, **reading), further=lines)
 
 
 def named(match: Match, table: pl.DataFrame) -> pl.DataFrame:
@@ -81,10 +99,14 @@ def main() -> None:
     parser.add_argument("--backend", default="tcn", help="(%(default)s)")
     parser.add_argument("--settings", type=json.loads, default={}, help="beside config.yaml's")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--commentary", nargs="+", default=["whisper_v1_en", "whisper_v1"], help="(%(default)s)"
+    )
+    parser.add_argument("--further", nargs="+", default=[], help="versions beside it")
     parser.add_argument("--lengths", type=float, nargs="+", default=[12, 24, 39], help="in seconds")
     parser.add_argument("--folder", type=Path, help="keeps the models here, and uses those there")
     args = parser.parse_args()
-    backend = load_backend(args.backend)
+    backend, heard = load_backend(args.backend), (args.commentary, args.further)
     with tempfile.TemporaryDirectory() as scratch:
         models = args.folder or Path(scratch)
         for seed in args.seeds:
@@ -94,14 +116,17 @@ def main() -> None:
                 began, before = time.monotonic(), cpu_s()
                 settings = {**CONFIG["models"][args.backend], **args.settings, "seed": seed}
                 load_trainer(args.backend).fit(
-                    read_games(args.soccernet, "train"), settings, folder, folder / "checkpoints"
+                    read_games(args.soccernet, "train", *heard),
+                    settings,
+                    folder,
+                    folder / "checkpoints",
                 )
                 print(
                     f"seed {seed}: trained in {time.monotonic() - began:.0f} s, "
                     f"{(cpu_s() - before) / 60:.1f} core-minutes",
                     flush=True,
                 )
-        games = list(read_games(args.soccernet, "valid"))
+        games = list(read_games(args.soccernet, "valid", *heard))
         samples = pl.concat(named(game, game.samples.drop("lines")) for game in games)
         truths = pl.concat(
             truth_intervals(named(game, game.samples), game.labels) for game in games

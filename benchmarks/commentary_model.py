@@ -24,9 +24,10 @@ from commentary import METRICS, named, read_games
 from tables import ACTIONS, CONFIG
 from touchline.core.actions import action_name
 from touchline.core.files import write_text
+from touchline.data.folds import split_folds
 from touchline.evaluation import bootstrap, thresholds
 from touchline.evaluation.matching import answer_intervals, count, truth_intervals
-from touchline.evaluation.score import FOLDS, Answered, apply_tuned_thresholds
+from touchline.evaluation.score import Answered, apply_tuned_thresholds
 from touchline.models import constant
 from touchline.models.backend import Match
 from touchline.models.words import reduce, tcn, tcn_fit
@@ -104,8 +105,7 @@ def cross_fit(answered: Answered) -> pl.DataFrame:
     """Return the answers that reach one threshold, that of a fold tuned on the other folds."""
     games = answered.samples["match"].unique().sort().to_list()
     kept = []
-    for fold in range(FOLDS):
-        held_out = games[fold::FOLDS]
+    for held_out in split_folds(games):
         threshold = tune_one_threshold(answered.of_matches([g for g in games if g not in held_out]))
         answers = answered.of_matches(held_out).answers
         kept.append(answers.filter(pl.col("confidence") >= threshold))

@@ -10,6 +10,7 @@ import json
 import re
 import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -17,22 +18,31 @@ import yaml
 from tabulate import tabulate
 
 from touchline.core import schema
-from touchline.data import commentary, labels, loops, samples, sheet
+from touchline.data import commentary, labels, loops, matches, samples, sheet
 
 CONFIG = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text(encoding="utf-8"))
 ACTIONS = CONFIG["samples"]["actions"]
 
 
-def read_sheet(folder: Path, splits: dict[str, str]) -> pl.DataFrame:
-    """Return the sheet of these games; `folder` is laid out as for `make soccernet`."""
+def read_sheet(
+    folder: Path,
+    splits: dict[str, str],
+    versions: Sequence[str] = ("whisper_v1_en", "whisper_v1"),
+    further: Sequence[str] = (),
+) -> pl.DataFrame:
+    """Return the sheet of these games; `folder` is laid out as for `make soccernet`.
+
+    `versions` are those of the commentary, the most wanted first, and `further` those beside it.
+    """
     lengths = sheet.read_columns(folder / "half_lengths.csv", ["game", "half", "duration_s"])
     rows, _ = sheet.from_soccernet(
         folder / "SoccerNet",
         folder / "sn-echoes",
         splits,
         {(game, half): float(length_s) for game, half, length_s in lengths.iter_rows()},
-        ["whisper_v1_en", "whisper_v1"],
+        list(versions),
         [],
+        further,
     )
     return rows
 
@@ -49,7 +59,9 @@ def read_game(
     match, durations = halves[0]["match"], {half["half"]: half["duration_s"] for half in halves}
     events, _ = labels.read_labels(halves[0]["labels"], match, durations, action_of)
     segments = pl.concat(
-        commentary.read_commentary(half["commentary"], match, half["half"])[0]
+        commentary.read_commentary(
+            matches.transcripts_of(half["commentary"])[0], match, half["half"]
+        )[0]
         for half in halves
         if half["commentary"]
     )

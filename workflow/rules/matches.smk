@@ -1,7 +1,7 @@
 # REQUIRES  the files named in the sheet
 # PRODUCES  results/labels/{match}.parquet
 #           results/transcripts/{match}/{half}.json and .srt, where transcribe.when says so
-#           results/commentary/{match}.parquet
+#           results/commentary/{match}.parquet; further transcripts in results/further_commentary/{match}.parquet
 #           results/scoreboard/{match}/{half}.parquet, where a model or chunks.score_bug needs it
 #           results/chunks/{match}/{half}.parquet and the chunks that it lists, {half}/NNN.mkv
 
@@ -64,7 +64,8 @@ rule commentary:
     input:
         plan.commentary_input,
     output:
-        "results/commentary/{match}.parquet",
+        commentary="results/commentary/{match}.parquet",
+        further="results/further_commentary/{match}.parquet",
     log:
         "results/logs/commentary/{match}.log",
     benchmark:
@@ -82,7 +83,8 @@ rule commentary:
     message:
         "Commentary of {wildcards.match}"
     shell:
-        "touchline commentary {params.arguments} --out {output} > {log} 2>&1"
+        "touchline commentary {params.arguments} --out {output.commentary}"
+        " --further-out {output.further} > {log} 2>&1"
 
 
 rule scoreboard:

@@ -1,14 +1,17 @@
-# REQUIRES  results/samples/{match}.parquet; for training also results/labels/{match}.parquet
+# REQUIRES  results/samples/{match}.parquet; for training also results/labels/{match}.parquet; for a model
+#           that joins others, their results/predictions/{model}/{match}.parquet
 # PRODUCES  results/models/{model}/, by `fit` or, for models that want a GPU, `fit_language_model`
-#           results/predictions/{model}/{match}.parquet
+#           results/predictions/{model}/{match}.parquet, by `infer`, `infer_language_model` or `infer_fused`
 #           results/estimates/{model}.csv, only where it is asked for
 
 
 rule fit:
     input:
-        samples=expand(SAMPLES, match=plan.matches_of("train", labelled=True)),
-        labels=expand(LABELS, match=plan.matches_of("train", labelled=True)),
+        samples=plan.tables(SAMPLES, plan.fitted),
+        labels=plan.tables(LABELS, plan.fitted),
         manifests=plan.training_manifests,
+        answers=plan.training_answers,
+        further=plan.training_transcripts,
     output:
         directory("results/models/{model}"),
     log:
@@ -55,6 +58,8 @@ rule infer:
         manifests=plan.watched_manifests,
         scoreboards=plan.read_scoreboards,
         published=plan.published_input,
+        answers=plan.joined_answers,
+        further=plan.further_commentary,
     output:
         "results/predictions/{model}/{match}.parquet",
     log:
@@ -62,7 +67,7 @@ rule infer:
     benchmark:
         "results/benchmarks/infer/{model}/{match}.tsv"
     wildcard_constraints:
-        model=plan.pattern(language_models=False),
+        model=plan.pattern(language_models=False, joins=False),
     conda:
         plan.environment
     resources:
@@ -92,9 +97,15 @@ use rule infer as infer_language_model with:
         runtime=60,
 
 
+# A rule of its own: on a cluster its jobs wait for a fit to the answers of other jobs of `infer`.
+use rule infer as infer_fused with:
+    wildcard_constraints:
+        model=plan.pattern(language_models=False, joins=True),
+
+
 rule estimate:
     input:
-        samples=plan.answered(SAMPLES),
+        samples=plan.tables(SAMPLES, plan.asked),
         manifests=plan.estimated_manifests,
     output:
         "results/estimates/{model}.csv",

@@ -1,7 +1,7 @@
 # REQUIRES  results/metrics.csv, results/scores/{model}.parquet and its .answers.parquet,
 #           results/{samples,labels}/{match}.parquet, results/predictions/{model}/{match}.parquet
 # PRODUCES  results/spotting/{model}/<league>/<season>/<game>/results_spotting.json
-#           results/{differences,average_map,precision_recall,reliability,parts,errors,cost}.csv, results/tables.md
+#           results/{differences,fused,average_map,precision_recall,reliability,parts,errors,cost}.csv, results/tables.md
 #           results/figures/{f1,precision_recall,reliability}.svg, results/figures/timelines/{match}.svg
 #           results/report.html
 #           results/provenance.json: what every file was made from
@@ -46,6 +46,7 @@ rule tables:
         labels=expand(LABELS, match=plan.scored()),
     output:
         report("results/differences.csv", "../report/differences.rst", category="Tables"),
+        report("results/fused.csv", "../report/fused.rst", category="Tables"),
         report("results/average_map.csv", "../report/average_map.rst", category="Tables"),
         report("results/parts.csv", "../report/parts.rst", category="Tables"),
         report("results/errors.csv", "../report/errors.rst", category="Tables"),

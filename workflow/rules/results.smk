@@ -7,9 +7,9 @@
 
 rule score:
     input:
-        samples=plan.answered(SAMPLES),
-        labels=plan.answered(LABELS),
-        predictions=plan.answered(PREDICTIONS),
+        samples=plan.tables(SAMPLES, plan.answered_matches),
+        labels=plan.tables(LABELS, plan.answered_matches),
+        predictions=plan.tables(PREDICTIONS, plan.answered_matches),
     output:
         scores="results/scores/{model}.parquet",
         answers="results/scores/{model}.answers.parquet",

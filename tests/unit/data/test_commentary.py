@@ -119,6 +119,21 @@ def test_the_halves_of_a_match_become_one_table_with_their_problems(file, tmp_pa
     assert not schema.is_set_aside(tmp_path / "c.parquet")
 
 
+def test_further_transcripts_are_a_table_and_a_bad_one_costs_itself_alone(file, tmp_path):
+    first, second = file([0, 1, "a"]), file([0, 1, "b"], [2, 3, "c"], name="v2.json")
+    (tmp_path / "v3.json").write_text("{")
+    further = json.dumps({"1": [str(second), str(tmp_path / "v3.json")]})
+    out = tmp_path / "further.parquet"
+    _main(tmp_path / "c.parquet", {1: first}, "--further", further, "--further-out", str(out))
+    assert schema.read(out, schema.FURTHER).rows() == [
+        (1, 1, 0.0, 1.0, "b"), (1, 1, 2.0, 3.0, "c"),
+    ]  # fmt: skip
+    (problem,) = schema.read_problems(tmp_path / "c.parquet")
+    assert "v3.json: is no commentary" in str(problem)
+    assert not schema.is_set_aside(tmp_path / "c.parquet")
+    assert schema.read(tmp_path / "c.parquet", schema.COMMENTARY).rows() == [(1, 0.0, 1.0, "a")]
+
+
 def test_a_match_without_commentary_has_an_empty_table(tmp_path):
     _main(tmp_path / "c.parquet", {})
     assert schema.read(tmp_path / "c.parquet", schema.COMMENTARY).is_empty()

@@ -45,6 +45,17 @@ def test_rows_written_by_hand_are_taken_as_they_are(written):
     ]
 
 
+def test_a_cell_may_name_several_transcripts_each_of_which_has_to_be_there(written):
+    Path("a|b.json").write_text("{}")  # the name of one file
+    path = written("good,1,train,,60,,c.json | m.json", "odd,1,train,,60,,a|b.json",
+                   "bad,1,train,,60,,c.json|gone.json")  # fmt: skip
+    rows, (problem,) = matches.read_sheet(path)
+    cells = rows["commentary"].to_list()
+    assert [matches.transcripts_of(cell) for cell in cells] == [["c.json", "m.json"], ["a|b.json"]]
+    assert problem.match == "bad"
+    assert "no file 'gone.json'" in problem.problem
+
+
 def test_a_sheet_that_was_written_is_read_back(tmp_path):
     rows = pl.DataFrame(
         [("a", 1, "valid", None, 60.04, None, None)], schema=matches.SHEET, orient="row"

@@ -93,6 +93,14 @@ def test_the_first_version_that_has_a_half_gives_its_commentary(soccernet, more,
     assert all(Path(path).is_file() for path in paths.drop_nulls())
 
 
+def test_further_versions_are_named_beside_the_first_where_they_are(soccernet):
+    sheet.main(_arguments(soccernet, "--further", "whisper_v1", "whisper_v3"))
+    halves = matches.load_matches(soccernet / "matches.csv", "set-aside")[CHELSEA]
+    named = [matches.transcripts_of(half["commentary"]) for half in halves]
+    versions = [[Path(path).parents[3].name for path in paths] for paths in named]
+    assert versions == [["whisper_v1_en", "whisper_v1"], ["whisper_v1"]]
+
+
 def test_missing_files_are_problems_with_a_remedy(soccernet):
     lengths = {(game, half): 60.0 for game in GAMES for half in (1, 2)}
     del lengths[list(GAMES)[1], 2]

@@ -23,6 +23,28 @@ def test_cost_is_of_the_answers_and_else_of_the_jobs(tmp_path):
     assert unknown.row(0) == (2, None, None, None)
 
 
+def test_what_each_parent_adds_is_the_paired_difference_in_the_order_asked_for(two_models):
+    results = two_models / "results"
+    scores = {
+        model: schema.read(results / f"scores/{model}.parquet", schema.SCORES)
+        for model in ("linear", "other")
+    }
+    both = pl.read_csv(results / "differences.csv").row(0, named=True)
+    worse, better = both["other"], both["model"]
+    joined = {worse: {"parents": [better], "fitted_on": "the valid split"}}
+    table = tables.what_parents_add(joined, scores, 50, 0, 0.95)
+    row = table.filter(
+        protocol=both["protocol"], matching=both["matching"], action=both["action"]
+    ).row(0, named=True)
+    assert (row["model"], row["other"], row["fitted_on"]) == (worse, better, "the valid split")
+    for one, other in (("difference", "difference"), ("low", "high"), ("high", "low")):
+        assert abs(row[one] + both[other]) < 1e-6
+    (shown,) = table_format.what_parents_add(table)
+    assert [cells[1] for cells in shown.rows] == ["all", "Foul", "Free-kick", "Goal"]
+    assert f"{worse} was fitted on the valid split." in shown.note
+    assert table_format.what_parents_add(table.clear()) == []
+
+
 def test_every_table_is_written_for_every_model_and_in_markdown(two_models):
     results = two_models / "results"
     for name in ("average_map", "precision_recall", "reliability", "parts", "errors", "cost"):

@@ -68,6 +68,16 @@ def test_the_first_answer_matches_most_of_the_events_that_are_expected_in_its_ch
         assert expected[step] == pytest.approx(expected[inside].max())
 
 
+def test_a_given_confidence_is_shared_by_intervals_that_match_the_same_events():
+    samples = make_samples(pl.DataFrame(schema=COMMENTARY), {1: 60.0}, ["goal"], 60.0, 0.0)
+    rate = np.zeros(60)
+    rate[20:40] = 0.1  # an interval matches thirteen of these seconds
+    given = {"goal": np.full(60, 0.8)}
+    (intervals,) = choose_intervals(samples, {"goal": rate}, 1.0, 12.0, given)["intervals"]
+    found = [interval["confidence"] for interval in intervals.to_list()]
+    assert found == pytest.approx([0.8, 0.8 * 7 / 13])
+
+
 def test_nothing_is_answered_twice_and_nothing_below_the_least():
     samples = make_samples(pl.DataFrame(schema=COMMENTARY), {1: 60.0}, ["goal"], 60.0, 0.0)
     rate = np.full(30, MIN_EXPECTED_MATCHES / 20)

@@ -51,6 +51,12 @@ def test_a_baseline_needs_nothing_but_the_video(tmp_path, film):
     assert sorted(path.name for path in (tmp_path / "reel").iterdir()) == ["index.html", "reels"]
 
 
+def test_a_model_that_joins_others_is_for_a_study(tmp_path, film):
+    done = reel(tmp_path, film, "--query", "goals", "--model", "fused", check=False)
+    assert done.stderr.startswith("error: fused joins the answers of linear, tcn, which a study")
+    assert done.returncode == 2
+
+
 def test_a_video_of_a_whole_match_is_told_where_its_halves_are(tmp_path, film):
     words = (film, "--query", "goals of the second half", "--model", "constant")
     done = reel(tmp_path, *words)

@@ -8,6 +8,7 @@ import pytest
 from touchline.core.config import complete
 from touchline.core.problems import InputError
 from touchline.study.plan import Plan
+from touchline.study.reel_plan import Reels
 
 ROWS = """match,split,half,video,commentary,labels,duration_s
 seen,test,1,one's.mkv,,,600
@@ -38,6 +39,16 @@ def test_a_model_that_reads_the_score_gets_every_half_with_a_video(plan):
     assert study.read_scoreboards(job("seen", model="constant")) == []
     arguments = shlex.split(study.infer_arguments(job("seen")))
     assert arguments[arguments.index("--scoreboards") + 1 :][:2] == READ
+
+
+def test_a_reel_of_a_model_that_joins_the_score_tells_whose_goals_they_are(plan):
+    config = plan(["constant", "scoreboard"]).config
+    models = {"fused": {"backend": "fused", "parents": ["constant", "scoreboard"]}}
+    queries = {"goals": {"text": "goals", "model": "fused"}}
+    compare = ["constant", "scoreboard", "fused"]
+    study = complete(config | {"compare": compare, "models": models, "queries": queries})
+    reels = Reels(Plan(study))
+    assert reels.scoreboards(SimpleNamespace(query="goals", match="seen")) == READ
 
 
 def test_a_job_reads_one_half_whatever_its_videos_name(plan):

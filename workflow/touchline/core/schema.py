@@ -22,6 +22,7 @@ from touchline.core.tables.columns import (
     ANSWERS,
     CHUNKS,
     COMMENTARY,
+    FURTHER,
     INTERVAL,
     LABELS,
     LINE,
@@ -40,7 +41,7 @@ from touchline.core.tables.field_metadata import DescribedSchema
 from touchline.core.text_files import UnreadableError, check_regular
 
 __all__ = [
-    "ANSWERS", "ANSWER_STATUSES", "CHUNKS", "COMMENTARY", "INTERVAL", "LABELS", "LINE", "LOG",
+    "ANSWERS", "ANSWER_STATUSES", "CHUNKS", "COMMENTARY", "FURTHER", "INTERVAL", "LABELS", "LINE", "LOG",
     "PREDICTIONS", "PROBLEMS", "READINGS", "SAMPLES", "SCORES", "STATUSES", "TALLY", "TOKENS",
 ]  # fmt: skip
 

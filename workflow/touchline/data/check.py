@@ -18,7 +18,7 @@ from touchline.core.problems import (
     Problem,
 )
 from touchline.data import matches
-from touchline.data.commentary import read_commentary
+from touchline.data.commentary import read_commentary, read_further
 from touchline.data.labels import read_labels
 
 # A typed length may differ from that of the video by this much.
@@ -41,8 +41,9 @@ def check_match(halves: Sequence[dict], actions: dict[str, str]) -> list[Problem
         if "video" in cells:
             problems += _check_video(cells, durations_s)
         if "commentary" in cells:
-            path = cells["commentary"]
-            problems += read_commentary(path, match, half, durations_s.get(half))[1]
+            first, *others = matches.transcripts_of(cells["commentary"])
+            problems += read_commentary(first, match, half, durations_s.get(half))[1]
+            problems += read_further({half: others}, match, durations_s)[1]
     if "labels" in halves[0] and len(durations_s) == len(halves):
         problems += read_labels(halves[0]["labels"], match, durations_s, actions)[1]
     return problems

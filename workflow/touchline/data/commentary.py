@@ -1,6 +1,8 @@
 """Convert the commentary of a match, in any format of transcripts, to a table of segments."""
 
 import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import polars as pl
 from touchline.core import cli, schema
 from touchline.core.intervals import MAX_HALF_S, far_past_s
 from touchline.core.problems import (
+    MATCH_SET_ASIDE,
     NOTED,
     ROW_LEFT_OUT,
     Problem,
@@ -93,6 +96,27 @@ def read_commentary(
     return frame.sort("start_s", "end_s", maintain_order=True), problems
 
 
+def read_further(
+    files: Mapping[int, Sequence[str]], match: str, durations_s: Mapping[int, float]
+) -> tuple[pl.DataFrame, list[Problem]]:
+    """Return the lines of the further transcripts of a match (columns `schema.FURTHER`), and problems.
+
+    `files` are those of each half. One that cannot be used costs itself alone.
+    """
+    tables, problems = [pl.DataFrame(schema=schema.FURTHER)], []
+    for half, paths in files.items():
+        for number, path in enumerate(paths, start=1):
+            lines, found = read_commentary(path, match, half, durations_s.get(half))
+            tables.append(lines.select(pl.lit(number, pl.Int64).alias("transcript"), pl.all()))
+            problems += [
+                replace(problem, effect=ROW_LEFT_OUT)
+                if problem.effect == MATCH_SET_ASIDE
+                else problem
+                for problem in found
+            ]
+    return pl.concat(tables), problems
+
+
 def _starts_at_or_after(entry: Any, end_s: float) -> bool:
     """Return whether an entry has a start, and that is not before `end_s`."""
     start = entry[0] if isinstance(entry, list) and entry else None
@@ -130,15 +154,27 @@ def main(argv: list[str]) -> None:
         help='seconds of each half, such as \'{"1": 2700.0, "2": 2745.5}\'',
     )  # fmt: skip
     parser.add_argument("--on-problem", choices=["set-aside", "stop"], default="set-aside")
+    parser.add_argument(
+        "--further", type=cli.json_object({"type": "array", "items": {"type": "string"}}, cli.HALF_NUMBERS),
+        default={}, metavar="JSON",
+        help='further transcripts of each half that has any, such as \'{"1": ["v2/1_asr.json"]}\'',
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
+    parser.add_argument(
+        "--further-out", type=Path, metavar="PARQUET", help="to write: the further transcripts"
+    )
     args = parser.parse_args(argv)
     halves = [
         read_commentary(path, args.match, int(half), args.durations.get(int(half)))
         for half, path in args.files.items()
     ]
-    problems = [problem for _, listed in halves for problem in listed]
+    by_half = {int(half): paths for half, paths in args.further.items()}
+    further, further_problems = read_further(by_half, args.match, args.durations)
+    problems = [problem for _, listed in halves for problem in listed] + further_problems
     cli.report(problems)
     if args.on_problem == "stop":
         raise_problems(problems)
     segments = pl.concat([pl.DataFrame(schema=schema.COMMENTARY), *(rows for rows, _ in halves)])
     schema.write(args.out, segments, schema.COMMENTARY, problems)
+    if args.further_out:
+        schema.write(args.further_out, further, schema.FURTHER)

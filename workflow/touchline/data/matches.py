@@ -39,6 +39,16 @@ SHEET = pl.Schema(
 )
 
 
+BETWEEN = "|"  # the transcripts of a half in a commentary cell
+
+
+def transcripts_of(cell: str) -> list[str]:
+    """Return the files of a commentary cell: one, or several transcripts with `|` between them."""
+    if BETWEEN not in cell or Path(cell).is_file():
+        return [cell]
+    return [part.strip() for part in cell.split(BETWEEN)]
+
+
 def slug(game: str) -> str:
     """Return a match's name from SoccerNet's game path: `date-time-home-score-away` in ASCII."""
     name = unicodedata.normalize("NFKD", game.rstrip("/").split("/")[-1])
@@ -188,7 +198,9 @@ def _row_problems(
     for column in ("video", "labels", "commentary"):
         if column not in cells:
             continue
-        if text := _path_problem(str(cells[column])):
+        cell = str(cells[column])
+        paths = transcripts_of(cell) if column == "commentary" else [cell]
+        if text := next(filter(None, map(_path_problem, paths)), None):
             yield problem(
                 f"{column}: {text}.",
                 "Correct the path (it is relative to where snakemake runs), or leave it empty.",

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -27,16 +27,18 @@ def from_soccernet(
     lengths: dict[tuple[str, int], float],
     commentary_order: list[str],
     video_order: list[str],
+    further: Sequence[str] = (),
 ) -> tuple[pl.DataFrame, list[Problem]]:
     """Return the sheet of the games of `splits` that have a folder in `soccernet`, and problems.
 
     `splits` maps a game path to its split, `lengths` a (game, half) without a video to its seconds.
-    A half's commentary is taken from the first version of `commentary_order` that has it, its video
-    is the first file of `video_order` that exists.
+    A half's commentary is taken from the first version of `commentary_order` that has it, and from
+    every version of `further` that has it; its video is the first file of `video_order` that exists.
     """
     rows: list[tuple] = []
     problems: list[Problem] = []
     versions = [echoes / "Dataset" / version for version in commentary_order] if echoes else []
+    further_versions = [echoes / "Dataset" / version for version in further] if echoes else []
     for game, split in tqdm(splits.items(), desc="games", unit="game", disable=None):
         folder = soccernet / game
         if not folder.is_dir():
@@ -51,6 +53,10 @@ def from_soccernet(
                 duration_s = probed.duration_s if probed else None
             problems += video_problems
             commentary = _first_file(version / game / f"{half}_asr.json" for version in versions)
+            if commentary:
+                others = [str(version / game / f"{half}_asr.json") for version in further_versions]
+                others = [path for path in others if path != commentary and Path(path).is_file()]
+                commentary = matches.BETWEEN.join([commentary, *others])
             rows.append(
                 (slug(game), half, split, video, duration_s,
                  str(labels) if labels.is_file() else None, commentary)
@@ -155,6 +161,10 @@ def main(argv: list[str]) -> None:
         help="Echoes versions, the most wanted first (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--further", nargs="+", metavar="VERSION", default=[],
+        help="Echoes versions that are named beside it, for models that hear several transcripts",
+    )  # fmt: skip
+    parser.add_argument(
         "--videos", nargs="+", metavar="NAME", default=["224p.mkv", "720p.mkv"],
         help="video files without the half's number, the most wanted first (%(default)s)",
     )  # fmt: skip
@@ -197,7 +207,7 @@ def main(argv: list[str]) -> None:
         table = read_columns(args.lengths, ["game", "half", "duration_s"])
         lengths |= {(game, half): length for game, half, length in table.iter_rows()}
     rows, problems = from_soccernet(
-        args.soccernet, args.echoes, splits, lengths, args.commentary, args.videos
+        args.soccernet, args.echoes, splits, lengths, args.commentary, args.videos, args.further
     )
     if rows.is_empty():
         raise InputError(

@@ -14,6 +14,7 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -79,6 +80,18 @@ def find_files(path: Path, match: str) -> list[str]:
         f"{path}: no {FILE} for {match}. It needs one for every match that is scored, and for "
         "those of the valid split with `threshold: tuned`; without these, set a number instead."
     )
+
+
+def has_files(path: Path, matches: Iterable[str]) -> bool:
+    """Say whether a folder or a zip archive has a file for each of these matches.
+
+    What cannot be read has none: the job that reads it says why.
+    """
+    try:
+        known = {name for file in _names(path) for name in _match_names(file)}
+    except InputError:
+        return False
+    return known.issuperset(matches)
 
 
 def read_spots(path: Path, match: str) -> pl.DataFrame:

@@ -5,6 +5,7 @@ models are scored on the same matches and use the same draws, so their differenc
 """
 
 import itertools
+from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -72,9 +73,30 @@ def paired_differences(
     """Return F1 of one model minus that of another, for every two models (columns `DIFFERENCES`).
 
     `model` is the one with the higher pooled F1 under the reference paper's rule (full, many); of
-    equals, the earlier. low and high bound the middle `confidence_level` of the paired differences,
-    share_above is the share of the resamples in which `model` is above `other`. Every model must be
-    scored on the same matches.
+    equals, the earlier. Every model must be scored on the same matches.
+    """
+    pooled = {}
+    for model, table in scores.items():
+        every_match_once = np.ones((1, table["match"].n_unique()))
+        f1s = resample_f1(table, every_match_once)
+        pooled[model] = np.nan_to_num(f1s["full", "many", ALL][0])
+    ranked = sorted(scores, key=lambda model: pooled[model], reverse=True)
+    pairs = list(itertools.combinations(ranked, 2))
+    return differences_of(pairs, scores, resamples, seed, confidence_level)
+
+
+def differences_of(
+    pairs: Iterable[tuple[str, str]],
+    scores: dict[str, pl.DataFrame],
+    resamples: int,
+    seed: int,
+    confidence_level: float,
+) -> pl.DataFrame:
+    """Return F1 of the first model of each pair minus that of the second (columns `DIFFERENCES`).
+
+    low and high bound the middle `confidence_level` of the paired differences, share_above is the
+    share of the resamples in which `model` is above `other`. Every model must be scored on the same
+    matches.
     """
     matches = {model: set(table["match"]) for model, table in scores.items()}
     assert len(set(map(frozenset, matches.values()))) <= 1, "models scored on different matches"
@@ -85,10 +107,8 @@ def paired_differences(
     resampled = {model: resample_f1(table, draws) for model, table in scores.items()}
     every_match_once = np.ones((1, count))
     observed = {model: resample_f1(table, every_match_once) for model, table in scores.items()}
-    pooled = {model: np.nan_to_num(f1s["full", "many", ALL][0]) for model, f1s in observed.items()}
-    ranked = sorted(scores, key=lambda model: pooled[model], reverse=True)
     rows = []
-    for model, other in itertools.combinations(ranked, 2):
+    for model, other in pairs:
         for key in resampled[model]:
             f1_model, f1_other = observed[model][key][0], observed[other][key][0]
             paired = resampled[model][key] - resampled[other][key]

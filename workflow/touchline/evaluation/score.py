@@ -9,12 +9,10 @@ import polars as pl
 
 from touchline.core import schema
 from touchline.core.problems import Problem
+from touchline.data.folds import split_folds
 from touchline.evaluation import thresholds
 from touchline.evaluation.ground_truth import read_ground_truth
 from touchline.evaluation.matching import answer_intervals, count
-
-# Cross-validation of thresholds where the same matches are scored and tuned on.
-FOLDS = 5
 
 
 class Answered(NamedTuple):
@@ -86,14 +84,12 @@ def apply_tuned_thresholds(scored: Answered, tuning: Answered) -> pl.DataFrame:
     """Return the answers of `scored` that reach thresholds tuned on `tuning`.
 
     No match is scored at thresholds that were tuned on its own labels: where the two overlap, each
-    of `FOLDS` folds of the matches takes the thresholds tuned on the other folds. The exception is
+    of the folds of the matches takes the thresholds tuned on the other folds. The exception is
     a single match that is both, for which there are no others.
     """
-    matches = scored.samples["match"].unique().sort().to_list()
     tuning_matches = tuning.samples["match"].unique().sort().to_list()
     answers = []
-    for fold in range(FOLDS):
-        held_out = matches[fold::FOLDS]
+    for held_out in split_folds(scored.samples["match"].unique()):
         others = [match for match in tuning_matches if match not in held_out] or tuning_matches
         if held_out:
             tuned = tune_on(tuning.of_matches(others))

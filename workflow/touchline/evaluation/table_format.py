@@ -55,6 +55,7 @@ def read_tables(results: Path) -> list[Table]:
         per_action(metrics),
         top_three(metrics),
         differences(read("differences")),
+        *what_parents_add(read("fused")),
         average_map(read("average_map")),
         errors(read("errors")),
         parts(read("parts")),
@@ -140,6 +141,39 @@ def differences(table: pl.DataFrame) -> Table:
     )
     headers = ["models", "matching", "difference in F1", "interval", "first above"]
     return Table("differences", "Differences between models", note, headers, rows, 2)
+
+
+def what_parents_add(table: pl.DataFrame) -> list[Table]:
+    """Return the difference between a model that joins others and each of them, by action.
+
+    Without such a model there is no table.
+    """
+    rule = table.filter(protocol=RULE[0], matching=RULE[1])
+    if rule.is_empty():
+        return []
+    rows = [
+        [
+            f"{row['model']} − {row['other']}",
+            row["action"] if row["action"] == ALL else actions.action_name(row["action"]),
+            format_number(row["f1"]),
+            format_number(row["f1_other"]),
+            format_difference(row["difference"]),
+            "–"
+            if row["low"] is None
+            else f"{format_difference(row['low'])} to {format_difference(row['high'])}",
+        ]
+        for row in rule.sort(
+            "model", "other", pl.col("action") != ALL, "action", maintain_order=True
+        ).iter_rows(named=True)
+    ]
+    fitted = rule.select("model", "fitted_on").unique(maintain_order=True).iter_rows()
+    note = (
+        "F1 of a model that joins the answers of others, and of each of them: the difference is what "
+        "the others add to it. On every chunk, many-to-many; paired bootstrap intervals. "
+        + " ".join(f"{model} was fitted on {fitted_on}." for model, fitted_on in fitted)
+    )
+    headers = ["models", "action", "F1", "F1 of the second", "difference", "interval"]
+    return [Table("fused", "What each parent adds", note, headers, rows, 2)]
 
 
 def average_map(table: pl.DataFrame) -> Table:

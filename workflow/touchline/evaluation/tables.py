@@ -4,18 +4,28 @@ They are made from the matches and thresholded answers in the scores, as metrics
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from touchline.core import schema
+from touchline.core import cli, schema
 from touchline.core.files import atomic_file, files_of_match, write_text
 from touchline.evaluation import breakdowns, table_format
 from touchline.evaluation.average_map import AVERAGE_MAP
-from touchline.evaluation.bootstrap import paired_differences
+from touchline.evaluation.bootstrap import differences_of, paired_differences
 from touchline.evaluation.ground_truth import read_ground_truth
 
+# Of a model that joins others: who they are, and in words what it was fitted on.
+JOINED = {
+    "type": "object",
+    "properties": {
+        "parents": {"type": "array", "items": {"type": "string"}},
+        "fitted_on": {"type": "string"},
+    },
+    "required": ["parents", "fitted_on"],
+}
 COST = {"matches": pl.Int64, "seconds_per_match": pl.Float64, "seconds_of": pl.String}
 COST |= {"cost_usd_per_match": pl.Float64}
 
@@ -44,6 +54,21 @@ def cost(matches: list[str], predictions: str, benchmarks: str) -> pl.DataFrame:
     return pl.DataFrame([(len(matches), seconds, source, dollars)], schema=COST, orient="row")
 
 
+def what_parents_add(
+    joined: Mapping[str, Mapping], scores: dict[str, pl.DataFrame], *resampling: Any
+) -> pl.DataFrame:
+    """Return F1 of each model that joins others minus that of each of its parents.
+
+    The columns are those of `bootstrap.DIFFERENCES`, and `fitted_on`. `joined` has an object of
+    `JOINED` for each such model; `resampling` are the last arguments of `differences_of`.
+    """
+    pairs = [(model, parent) for model, entry in joined.items() for parent in entry["parents"]]
+    fitted_on = {model: entry["fitted_on"] for model, entry in joined.items()}
+    return differences_of(pairs, scores, *resampling).with_columns(
+        fitted_on=pl.col("model").replace_strict(fitted_on, return_dtype=pl.String)
+    )
+
+
 def concat_models(models: list[str], make_table: Callable[[str], pl.DataFrame]) -> pl.DataFrame:
     """Return the tables of all models below each other, with the model as the first column."""
     return pl.concat(
@@ -59,6 +84,10 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--resamples", type=int, default=1000, help="(%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="bootstrap seed (%(default)s)")
     parser.add_argument("--confidence-level", type=float, default=0.95, help="(%(default)s)")
+    parser.add_argument(
+        "--joined", type=cli.json_object(JOINED), default={}, metavar="JSON",
+        help="""such as '{"fused": {"parents": ["tcn", "linear"], "fitted_on": "the valid split"}}'""",
+    )  # fmt: skip
     parser.add_argument("--results", type=Path, default=Path("results"), help="(%(default)s)")
     args = parser.parse_args(argv)
     results = args.results
@@ -74,8 +103,10 @@ def main(argv: list[str]) -> None:
         model: schema.read(results / f"scores/{model}.answers.parquet", schema.ANSWERS)
         for model in args.models
     }
+    resampling = (args.resamples, args.seed, args.confidence_level)
     tables = {
-        "differences": paired_differences(scores, args.resamples, args.seed, args.confidence_level),
+        "differences": paired_differences(scores, *resampling),
+        "fused": what_parents_add(args.joined, scores, *resampling),
         "average_map": concat_models(
             args.models,
             lambda model: pl.read_csv(

@@ -6,12 +6,13 @@ separate one, so that a change of inference code does not train again. The backe
 without what other stages read (`catalogue.settings_of`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import polars as pl
 
+from touchline.core import schema
 from touchline.core.problems import InputError, Problem
 
 
@@ -21,7 +22,9 @@ class Match(NamedTuple):
     `samples` has the columns `schema.SAMPLES`. For training, `labels` are the match's events of all
     actions (columns `schema.LABELS`). For models that read video, `manifests` are the chunk
     manifests of its halves. `scoreboards` are the files of `touchline scoreboard` of its halves, for
-    models that answer from them.
+    models that answer from them. `answers` are those of other models by name (columns
+    `schema.PREDICTIONS`), for models that join them. `further` are the lines of further transcripts
+    (columns `schema.FURTHER`), for models that read several; those of the first are in the samples.
     """
 
     name: str
@@ -29,6 +32,8 @@ class Match(NamedTuple):
     labels: pl.DataFrame | None = None
     manifests: Sequence[Path] = ()
     scoreboards: Sequence[Path] = ()
+    answers: Mapping[str, pl.DataFrame] = {}  # read only; a mapping proxy cannot be pickled
+    further: pl.DataFrame | None = None
 
     @property
     def events(self) -> pl.DataFrame:
@@ -87,3 +92,11 @@ def trained_folder(folder: Path | None, file: str) -> Path:
             f"{folder}: no {file} there. Delete the folder; the model is trained again."
         )
     return folder
+
+
+def read_answers(match: str, paths: Mapping[str, str]) -> dict[str, pl.DataFrame]:
+    """Return the answers of other models to a match by name; the paths have `{match}`."""
+    return {
+        model: schema.read(path.format(match=match), schema.PREDICTIONS)
+        for model, path in paths.items()
+    }

@@ -22,9 +22,11 @@ class BackendInfo(NamedTuple):
     logs_steps: bool = False  # training writes `log.parquet`
     reads_video: bool = False
     inputs: tuple[str, ...] = ("video", "commentary")  # of prompts, where the entry names none
+    reads_transcripts: bool = False  # all transcripts of a half, not the first alone
     reads_scoreboard: bool = False  # what the stage `scoreboard` read in the picture
     takes_open_questions: bool = False  # the query may be free text
     reads_labels: bool = False  # its settings get `labels`, SoccerNet's label → action
+    joins_models: bool = False  # it answers from the answers of other models, its `parents`
     is_paid: bool = False  # its requests cost money
     answering: tuple[str, ...] = ()  # settings of inference alone: a new value does not train again
     training_threads: int = 1  # on a CPU
@@ -44,12 +46,18 @@ BACKENDS = {
     "tcn": BackendInfo(
         "touchline.models.words.tcn",
         "touchline.models.words.tcn_fit",
+        reads_transcripts=True,
         training_threads=2,
         answering=("length_s",),
         environment="networks",
     ),
     "external": BackendInfo("touchline.models.external", reads_labels=True),
     "scoreboard": BackendInfo("touchline.models.scoreboard", reads_scoreboard=True),
+    "fused": BackendInfo(
+        "touchline.models.fusion.fused",
+        "touchline.models.fusion.fused_fit",
+        joins_models=True,
+    ),
     "vlm": _LANGUAGE_MODEL._replace(
         module="touchline.models.lm.vlm",
         trainer="touchline.models.lm.finetuning.vlm_fit",
@@ -72,13 +80,15 @@ BACKENDS = {
 if TYPE_CHECKING:  # every module satisfies its protocol
     from touchline.models import constant, external, scoreboard
     from touchline.models.api import openai_api
+    from touchline.models.fusion import fused, fused_fit
     from touchline.models.lm import causal_lm, vlm
     from touchline.models.lm.finetuning import causal_lm_fit, vlm_fit
     from touchline.models.words import linear, linear_fit, tcn, tcn_fit
 
     _MODULES: tuple[backend.Backend, ...]
-    _MODULES = (constant, linear, tcn, external, scoreboard, vlm, causal_lm, openai_api)
-    _TRAINERS: tuple[backend.TrainableBackend, ...] = (linear_fit, tcn_fit, vlm_fit, causal_lm_fit)
+    _MODULES = (constant, linear, tcn, external, scoreboard, fused, vlm, causal_lm, openai_api)
+    _TRAINERS: tuple[backend.TrainableBackend, ...]
+    _TRAINERS = (linear_fit, tcn_fit, fused_fit, vlm_fit, causal_lm_fit)
 
 # Keys of a model's entry in the configuration that other stages read, not the backend.
 _NOT_OF_BACKEND = ("backend", "threshold", "fine_tune", "trained_as")
@@ -139,6 +149,11 @@ def check_actions(entry: dict, actions: list[str], labels: dict[str, str]) -> No
         weights = entry["weights"]
         folder, remedy = tcn_weights.weights_folder(weights), tcn_weights.remedy_of(weights)
         tcn_weights.read_description(folder, remedy).check_actions(actions, labels, weights)
+
+
+def parents_of(entry: dict) -> list[str]:
+    """Return the models whose answers a model joins, given its entry in the configuration."""
+    return list(entry["parents"]) if BACKENDS[entry["backend"]].joins_models else []
 
 
 def inputs_of(entry: dict) -> list[str]:

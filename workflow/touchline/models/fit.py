@@ -1,4 +1,4 @@
-"""Training: one model of the study is fitted on the matches of the train split."""
+"""Training: one model of the study is fitted on the labelled matches of a split."""
 
 import argparse
 import contextlib
@@ -93,7 +93,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument(
         "--settings", type=cli.json_object(), default={}, metavar="JSON", help="of the backend"
     )
-    parser.add_argument("--matches", nargs="*", required=True, help="of the train split")
+    parser.add_argument("--matches", nargs="*", required=True, help="to train on")
     parser.add_argument(
         "--samples", default="results/samples/{match}.parquet", help="(%(default)s)"
     )
@@ -103,13 +103,22 @@ def main(argv: list[str]) -> None:
         help="such as 'results/chunks/{match}/*.parquet', for models that read video",
     )  # fmt: skip
     parser.add_argument(
+        "--answers", type=cli.json_object({"type": "string"}), default={}, metavar="JSON",
+        help="the answers of each model that is joined, such as "
+        """'{"tcn": "results/predictions/tcn/{match}.parquet"}', for models that join others""",
+    )  # fmt: skip
+    parser.add_argument(
+        "--further", metavar="PATH",
+        help="such as 'results/further_commentary/{match}.parquet', for models of several transcripts",
+    )  # fmt: skip
+    parser.add_argument(
         "--checkpoints", type=Path, default=Path("results/checkpoints"),
         help="folder of the checkpoints that a later run resumes from; Snakemake deletes it at the end "
         "of the study (%(default)s)",
     )  # fmt: skip
     parser.add_argument("--folder", type=Path, required=True, help="of the trained model")
     args = parser.parse_args(argv)
-    patterns = [args.samples, args.labels, args.manifests]
+    patterns = [args.samples, args.labels, args.manifests, args.further, *args.answers.values()]
     files = [
         path
         for match in args.matches
@@ -123,7 +132,8 @@ def main(argv: list[str]) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         partial.mkdir(parents=True)
         used: list[str] = []
-        study = read_matches(args.matches, args.samples, args.labels, args.manifests, used)
+        paths = (args.samples, args.labels, args.manifests, args.answers, args.further)
+        study = read_matches(args.matches, *paths, used)
         load_trainer(args.backend).fit(study, args.settings, partial, checkpoints)
         made_from = {"backend": args.backend, "settings": args.settings, "matches": used}
         made_from["checkpoints"] = checkpoints.name

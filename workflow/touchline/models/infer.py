@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from touchline.core import cli, schema
-from touchline.models.backend import Match
+from touchline.models.backend import Match, read_answers
 from touchline.models.catalogue import load_backend
 
 
@@ -34,11 +34,23 @@ def main(argv: list[str]) -> None:
         metavar="PARQUET",
         help="what touchline scoreboard read in the match's videos, for models that need it",
     )
+    parser.add_argument(
+        "--answers", type=cli.json_object({"type": "string"}), default={}, metavar="JSON",
+        help="""the answers of each model that is joined, such as '{"tcn": "tcn.parquet"}'""",
+    )  # fmt: skip
+    parser.add_argument(
+        "--further", type=Path, metavar="PARQUET",
+        help="further transcripts of the match, for models that read several",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="PARQUET")
     args = parser.parse_args(argv)
     samples = schema.read(args.samples, schema.SAMPLES)
     model = load_backend(args.backend).load(args.settings, args.folder)
-    match = Match(args.match, samples, manifests=args.manifests, scoreboards=args.scoreboards)
+    match = Match(
+        args.match, samples, manifests=args.manifests, scoreboards=args.scoreboards,
+        answers=read_answers(args.match, args.answers),
+        further=schema.read(args.further, schema.FURTHER) if args.further else None,
+    )  # fmt: skip
     predictions = model.answer(match)
     key = ["half", "chunk", "action"]
     assert predictions.select(key).equals(samples.select(key)), "a backend answers each sample once"

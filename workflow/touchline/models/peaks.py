@@ -1,6 +1,7 @@
 """Peak picking: from scores over time to spots and intervals, and from spots to predictions."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -9,8 +10,21 @@ from touchline.core import schema
 from touchline.core.intervals import INTERVAL_S, interval_around
 from touchline.core.iou import assign_chunks, max_distance_s
 
+# A step is positive in the training of a model of steps where an event is at most this far from its middle.
+TARGET_RADIUS_S = 2.5
+LARGEST_PROBABILITY = 0.9999  # its event rate is still finite
 # An interval that is expected to match fewer events than this is not predicted.
 MIN_EXPECTED_MATCHES = 0.03
+
+
+def event_rates(probabilities: np.ndarray, step_s: float) -> np.ndarray:
+    """Return the expected number of events in a step from the probability of an event near it.
+
+    Events are modelled as a Poisson process: with rate r per step, there is one within
+    `TARGET_RADIUS_S` of a step with probability 1 - exp(-r * 2 * TARGET_RADIUS_S / step_s).
+    """
+    most = np.minimum(probabilities, LARGEST_PROBABILITY)
+    return -np.log1p(-most) * step_s / (2 * TARGET_RADIUS_S)
 
 
 def suppress(confidence: np.ndarray, radius: int, floor: float) -> np.ndarray:
@@ -86,32 +100,60 @@ def interval_of(time_s: float, length_s: float, confidence: float) -> dict[str, 
 
 
 def choose_intervals(
-    samples: pl.DataFrame, rates: Mapping[str, np.ndarray], step_s: float, length_s: float
+    samples: pl.DataFrame,
+    rates: Mapping[str, np.ndarray],
+    step_s: float,
+    length_s: float,
+    confidences: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> pl.DataFrame:
     """Return the intervals of a half's samples (columns `schema.PREDICTIONS`), chosen greedily.
 
     `rates` has, for each action, the expected number of events in each step of the half: (steps,).
     An interval is `length_s` seconds long. The first one of a sample is placed where it is expected
     to match the most events of its chunk; these are then removed, and the next one is placed for
-    the rest. Its confidence is the probability of at least one event, 1 - exp(-expected number).
+    the rest. Its confidence is the probability of at least one event, 1 - exp(-expected number), or,
+    for an action in `confidences`, the probability there that an interval around its step matches,
+    times the share of the events expected near it that are in the chunk and not removed.
+    The column `rates` has those of the chunk's seconds.
     """
-    predictions = []
+    predictions, curves = [], []
+    reach = (
+        int(np.ceil(max_distance_s(length_s) / step_s)) - 1
+    )  # in steps, of what an interval matches
     for start_s, end_s, action in samples.select("start_s", "end_s", "action").iter_rows():
         # The steps whose middle is in the chunk.
         first, last = (max(0, int(np.ceil(edge / step_s - 0.5))) for edge in (start_s, end_s))
-        inside = rates.get(action, np.zeros(0))[first:last]
+        steps = rates.get(action, np.zeros(0))
+        inside = steps[first:last]
         middles_s = (first + np.arange(len(inside)) + 0.5) * step_s
-        predictions.append(
-            [
-                interval_of(middles_s[best], length_s, -np.expm1(-expected))
-                for best, expected in choose(middles_s, inside, length_s)
-            ]
-        )
+        intervals = []
+        for best, expected in choose(middles_s, inside, length_s):
+            confidence = -np.expm1(-expected)
+            if action in confidences:
+                middle = first + best
+                near = steps[max(0, middle - reach) : middle + reach + 1].sum()
+                confidence = confidences[action][middle] * min(1.0, expected / near)
+            intervals.append(interval_of(middles_s[best], length_s, confidence))
+        predictions.append(intervals)
+        curves.append(_rates_of_seconds(steps, step_s, start_s, end_s))
     return schema.fill_predictions(
         samples.select("half", "chunk", "action").with_columns(
             intervals=pl.Series(predictions, dtype=pl.List(schema.INTERVAL)),
             status=pl.Series(
                 ["ok" if intervals else "none" for intervals in predictions], dtype=pl.String
             ),
+            rates=pl.Series(curves, dtype=pl.List(pl.Float32)),
         )
     )
+
+
+def _rates_of_seconds(steps: np.ndarray, step_s: float, start_s: float, end_s: float) -> np.ndarray:
+    """Return the expected number of events in each second of a chunk, from those of the steps.
+
+    A second has the rate of the step that its middle is in; without steps there are no values.
+    """
+    if not len(steps):
+        return np.zeros(0, np.float32)
+    middles_s = np.arange(start_s, end_s) + 0.5
+    at = np.minimum((middles_s / step_s).astype(np.int64), len(steps) - 1)
+    return (steps[at] / step_s).astype(np.float32)

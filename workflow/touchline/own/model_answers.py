@@ -101,9 +101,15 @@ def run_model(
 def trained_folder(config: dict, model: str, given: Path | None) -> Path | None:
     """Return the folder of a trained model, None for a model that is not trained.
 
-    Raises `InputError` where the folder does not exist.
+    Raises `InputError` where the folder does not exist, and for a model that joins the answers of
+    others, which only a study has.
     """
     entry = config["models"][model]
+    if parents := catalogue.parents_of(entry):
+        raise InputError(
+            f"{model} joins the answers of {', '.join(parents)}, which a study makes. Name one of "
+            "these, or run the workflow with a query."
+        )
     if not catalogue.is_trained(entry):
         return None
     folder = given or Path(f"results/models/{entry.get('trained_as', model)}")

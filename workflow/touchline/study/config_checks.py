@@ -26,6 +26,7 @@ def check_config(config: dict) -> None:
             f"{grid['overlap_s']} s. Make overlap_s smaller than length_s."
         )
     for model, entry in config["models"].items():
+        _check_parents(model, entry, config)
         _check_training(model, entry, config)
         _check_ablation(model, entry)
 
@@ -56,6 +57,27 @@ def _check_training(model: str, entry: dict, config: dict) -> None:
             f"{where}: another {', '.join(differing)} than that of {other} needs a training of its "
             f"own. Only threshold{', ' if answering else ''}{answering} may differ."
         )
+
+
+def _check_parents(model: str, entry: dict, config: dict) -> None:
+    """Raise `InputError` where a compared model cannot join the models that it names."""
+    where = f"configuration: models.{model}.parents"
+    if model not in config["compare"]:
+        return
+    for parent in catalogue.parents_of(entry):
+        if parent not in config["models"]:
+            raise InputError(
+                f"{where}: no model {parent}. The models: section has {', '.join(config['models'])}."
+            )
+        if others := catalogue.parents_of(config["models"][parent]):
+            raise InputError(
+                f"{where}: {parent} joins models itself. Name its parents, {', '.join(others)}."
+            )
+        if parent not in config["compare"]:
+            raise InputError(
+                f"{where}: {parent} is not in compare, so the tables could not say what it adds. "
+                "Add it there."
+            )
 
 
 def _check_ablation(model: str, entry: dict) -> None:

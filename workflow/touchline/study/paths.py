@@ -7,6 +7,7 @@ from touchline.core.config import WORKFLOW
 SAMPLES = "results/samples/{match}.parquet"
 LABELS = "results/labels/{match}.parquet"
 COMMENTARY = "results/commentary/{match}.parquet"
+FURTHER = "results/further_commentary/{match}.parquet"
 TRANSCRIPT = "results/transcripts/{match}/{half}.json"
 SCOREBOARD = "results/scoreboard/{match}/{half}.parquet"
 CHUNKS = "results/chunks/{match}/{half}.parquet"

@@ -23,6 +23,7 @@ from touchline.study.job_arguments import (
 from touchline.study.paths import (
     CHUNKS,
     COMMENTARY,
+    FURTHER,
     LABELS,
     MODEL,
     PREDICTIONS,
@@ -35,28 +36,6 @@ from touchline.study.transcription import TranscribedStudy
 
 class Plan(TranscribedStudy):
     """A study, and what each of its jobs reads and is told."""
-
-    def labels_file(self, wildcards: Wildcards) -> list[str]:
-        """Return the label file of a match, or nothing where it has none."""
-        return list(self.files("labels", wildcards.match).values())[:1]
-
-    def labels_input(self, wildcards: Wildcards) -> list[str]:
-        """Return the label file of a match as an input, where Snakemake can take it for one."""
-        return as_inputs(self.labels_file(wildcards))
-
-    def labels_content(self, wildcards: Wildcards) -> str:
-        """Return the checksum of a match's label file."""
-        return checksums(self.labels_file(wildcards))
-
-    def labels_arguments(self, wildcards: Wildcards) -> str:
-        """Return the arguments of `touchline labels`."""
-        return flags(
-            match=wildcards.match,
-            file=self.labels_file(wildcards) or None,
-            durations=self.durations(wildcards.match),
-            actions=self.config["labels"],
-            on_problem=self.config["on_problem"],
-        )
 
     def chunks_arguments(self, wildcards: Wildcards) -> str:
         """Return the video and the settings of `touchline chunks`."""
@@ -146,7 +125,8 @@ class Plan(TranscribedStudy):
 
     @cached_property
     def _trained_on(self) -> set[str]:
-        return set(self.matches_of("train", labelled=True)) if self.trained() else set()
+        trained = [model for model in self.trained() if not self.parents(model)]
+        return set(self.matches_of("train", labelled=True)) if trained else set()
 
     def training_threads(self, wildcards: Wildcards) -> int:
         """Return the threads of a model's training, where that needs no GPU."""
@@ -154,12 +134,32 @@ class Plan(TranscribedStudy):
 
     def training_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the chunk manifests that a model is trained on; nothing if it reads no video."""
-        return self.manifests_for(wildcards.model, self.matches_of("train", labelled=True))
+        return self.manifests_for(wildcards.model, self.fitted(wildcards.model))
+
+    def training_answers(self, wildcards: Wildcards) -> list[str]:
+        """Return the answers of other models that a model which joins them is fitted on."""
+        return [
+            PREDICTIONS.format(model=parent, match=match)
+            for parent in self.parents(wildcards.model)
+            for match in self.fitted(wildcards.model)
+        ]
 
     def training_arguments(self, wildcards: Wildcards) -> str:
         """Return the training data of a model, as arguments of `touchline fit`."""
-        matches = self.matches_of("train", labelled=True)
-        return flags(matches=matches, manifests=self.manifest_pattern(wildcards.model))
+        parents = self.parents(wildcards.model)
+        return flags(
+            matches=self.fitted(wildcards.model),
+            manifests=self.manifest_pattern(wildcards.model),
+            answers={name: PREDICTIONS.replace("{model}", name) for name in parents} or None,
+            further=FURTHER if self.training_transcripts(wildcards) else None,
+        )
+
+    def joined_answers(self, wildcards: Wildcards) -> list[str]:
+        """Return the answers of other models to a match, for a model that joins them."""
+        return [
+            PREDICTIONS.format(model=parent, match=wildcards.match)
+            for parent in self.parents(wildcards.model)
+        ]
 
     def trained_model(self, wildcards: Wildcards) -> list[str]:
         """Return the folder with a model's trained weights, or nothing for one without any."""
@@ -208,29 +208,36 @@ class Plan(TranscribedStudy):
             folder=self.trained_model(wildcards) or None,
             manifests=self.watched_manifests(wildcards) or None,
             scoreboards=self.read_scoreboards(wildcards) or None,
+            answers=dict(
+                zip(self.parents(wildcards.model), self.joined_answers(wildcards), strict=True)
+            )
+            or None,
+            further=self.further_commentary(wildcards) or None,
         )
 
     def answered_matches(self, model: str) -> list[str]:
         """Return the matches that a model is scored or tuned on."""
         return list(dict.fromkeys(self.scored() + self.tuned(model)))
 
-    def answered(self, pattern: str) -> Callable[[Wildcards], list[str]]:
-        """Return an input function: one file for each match a model is scored or tuned on."""
+    def tables(
+        self, pattern: str, matches_of: Callable[[str], list[str]]
+    ) -> Callable[[Wildcards], list[str]]:
+        """Return an input function: one file for each of a model's matches, by a method for these."""
 
         def files(wildcards: Wildcards) -> list[str]:
-            matches = self.answered_matches(wildcards.model)
+            matches = matches_of(wildcards.model)
             return [pattern.format(match=match, model=wildcards.model) for match in matches]
 
         return files
 
     def estimate_arguments(self, wildcards: Wildcards) -> str:
         """Return the matches whose cost `touchline estimate` estimates, and where their chunks are."""
-        matches = self.answered_matches(wildcards.model)
+        matches = self.asked(wildcards.model)
         return flags(matches=matches, manifests=self.manifest_pattern(wildcards.model))
 
     def estimated_manifests(self, wildcards: Wildcards) -> list[str]:
         """Return the chunk manifests of these matches, or nothing for a model without video."""
-        return self.manifests_for(wildcards.model, self.answered_matches(wildcards.model))
+        return self.manifests_for(wildcards.model, self.asked(wildcards.model))
 
     def score_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline score`."""
@@ -271,7 +278,8 @@ class Plan(TranscribedStudy):
 
     def evaluation_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline tables`."""
-        return flags(models=list(self.models), **self.config["metrics"])
+        joined = self.joined() or None
+        return flags(models=list(self.models), joined=joined, **self.config["metrics"])
 
     def figures_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline figures`."""

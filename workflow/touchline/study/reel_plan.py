@@ -117,9 +117,12 @@ class Reels:
         return tuned_thresholds(self.plan, [query.model]) if uses_models else []
 
     def scoreboards(self, wildcards: Wildcards) -> list[str]:
-        """Return what was read in the videos of a match, where the query's model answers from it."""
+        """Return what was read in the videos of a match, where the query's model answers from it.
+
+        So does a model that joins one that does.
+        """
         model = self.queries[wildcards.query].model
-        needs = self.plan.reads_scoreboard(model)
+        needs = any(map(self.plan.reads_scoreboard, [model, *self.plan.parents(model)]))
         return self.plan.scoreboards_of(wildcards.match) if needs else []
 
     def videos(self, wildcards: Wildcards) -> list[str]:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from touchline.models.peaks import event_rates
 from touchline.models.words.features import POSITION_FEATURES, Window
 from touchline.models.words.numpy_network import (
     NumpyNetwork,
     count_layers,
-    event_rates,
     expected_shapes,
     gelu,
 )

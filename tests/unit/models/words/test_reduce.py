@@ -19,7 +19,7 @@ DESCRIPTION = {"actions": ACTIONS, "step_s": 2.0}
 def rates(folder):
     half, lines, end_s = next(split_halves(make_match(1).samples))
     model = tcn.load({"weights": str(folder)}, None)
-    return np.stack(list(model.event_rates(half, lines, end_s).values()))
+    return np.stack(list(model.event_rates(half, [lines], end_s).values()))
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def load(folder, **settings):
 
 def rates(model, match):
     half, lines, end_s = next(split_halves(match.samples))
-    return model.event_rates(half, lines, end_s)
+    return model.event_rates(half, [lines], end_s)
 
 
 def test_labels_that_lead_to_one_action_add_their_event_rates(tmp_path):

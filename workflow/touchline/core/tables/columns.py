@@ -72,14 +72,16 @@ LABELS = Table(
         "visibility": (pl.String, "whether the source says that the event can be seen"),
     },
 )
-COMMENTARY = Table(
-    "Segments: the lines of the commentary of a half",
-    {
-        "half": _HALF,
-        "start_s": (pl.Float64, "start of the line, from the start of the half's video", "s"),
-        "end_s": (pl.Float64, "end of the line, from the start of the half's video", "s"),
-        "text": (pl.String, "what was said"),
-    },
+_LINES = {
+    "half": _HALF,
+    "start_s": (pl.Float64, "start of the line, from the start of the half's video", "s"),
+    "end_s": (pl.Float64, "end of the line, from the start of the half's video", "s"),
+    "text": (pl.String, "what was said"),
+}
+COMMENTARY = Table("Segments: the lines of the commentary of a half", _LINES)
+FURTHER = Table(
+    "The lines of the further transcripts of a match",
+    {"transcript": (pl.Int64, "number of the transcript, from 1")} | _LINES,
 )
 CHUNKS = Table(
     "The manifest of a half: the chunks that its video was cut into",
@@ -167,6 +169,12 @@ PREDICTIONS = Table(
             "probability of all texts that are no answer, for language models that are read from "
             "their distribution",
             "1",
+        ),
+        "rates": (
+            pl.List(pl.Float32),
+            "expected number of events in each second of the chunk from its start on, of a model that "
+            "has them as a curve",
+            "1/s",
         ),
     },
 )

@@ -109,6 +109,7 @@ class Spotter:
                 "text": most_probable_text(self.encoder, chunk, action, distribution),
                 "answer_tokens": distribution.fed_tokens - len(question),
                 "outside": distribution.outside,
+                "rates": distribution.rates(chunk.start_s, chunk.end_s),
             }
             for action, question, distribution in zip(
                 actions, questions, distributions, strict=True

@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from touchline.data.loops import collapse_loops
+from touchline.models.backend import Match
+
 WORD_PATTERN = r"[\p{L}\p{N}']+"
 
 
@@ -19,6 +22,23 @@ def split_halves(samples: pl.DataFrame) -> Iterator[tuple[int, pl.DataFrame, flo
     )
     for half, end_s in samples.group_by("half").agg(pl.col("end_s").max()).sort("half").iter_rows():
         yield half, lines.filter(pl.col("half") == half), end_s
+
+
+def split_transcripts(match: Match) -> Iterator[tuple[int, list[pl.DataFrame], float]]:
+    """Yield (half, the lines of each of its transcripts, the end of its last chunk in seconds).
+
+    A transcript without a line in the half is left out, unless there is no other.
+    """
+    further = match.further
+    for half, lines, end_s in split_halves(match.samples):
+        heard = [lines]
+        if further is not None:
+            of_half = collapse_loops(
+                further.filter(half=half).sort("transcript", "start_s", "end_s")
+            )
+            groups = of_half.group_by("transcript", maintain_order=True)
+            heard += [group.drop("transcript") for _, group in groups]
+        yield half, [one for one in heard if len(one)] or [lines], end_s
 
 
 def timed_words(lines: pl.DataFrame, pattern: str = WORD_PATTERN) -> pl.DataFrame:

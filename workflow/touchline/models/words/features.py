@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
+from touchline.models.peaks import TARGET_RADIUS_S
 from touchline.models.words.commentary_words import WORD_PATTERN, timed_words
 
 PATTERN = WORD_PATTERN + r"|[!?]"  # speech recognition writes shouts with an exclamation mark
-# The target of a step is 1 where its middle is at most this far from an event.
-TARGET_RADIUS_S = 2.5
 # The time in the half is encoded by Gaussians of this width (standard deviation) at these centres.
 CENTRES_S, WIDTH_S = np.arange(0, 3300, 300.0), 200.0
 EDGE_S = 60.0  # decay of the features of the distance to the half's start and end

@@ -10,7 +10,6 @@ from scipy.special import erf
 
 from touchline.models.words.features import (
     POSITION_FEATURES,
-    TARGET_RADIUS_S,
     Half,
     Window,
     make_window,
@@ -18,7 +17,6 @@ from touchline.models.words.features import (
 
 NORM_EPSILON = 1e-5  # added to the variance, as torch.nn.LayerNorm does
 TAPS = 3  # steps of a convolution's kernel
-LARGEST_PROBABILITY = 0.9999  # its event rate is still finite
 
 
 class NumpyNetwork:
@@ -92,13 +90,3 @@ def expected_shapes(
     add("norm", channels)
     add("out", actions, channels)
     return shapes
-
-
-def event_rates(probabilities: np.ndarray, step_s: float) -> np.ndarray:
-    """Return the expected number of events in a step from the probability of an event near it.
-
-    Events are modelled as a Poisson process: with rate r per step, there is one within
-    `TARGET_RADIUS_S` of a step with probability 1 - exp(-r * 2 * TARGET_RADIUS_S / step_s).
-    """
-    most = np.minimum(probabilities, LARGEST_PROBABILITY)
-    return -np.log1p(-most) * step_s / (2 * TARGET_RADIUS_S)

@@ -5,7 +5,7 @@ interval is placed where it most probably matches an event of its chunk, and its
 probability. Everything runs on a CPU, without torch.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,11 @@ from touchline.core.problems import Problem
 from touchline.core.schema import fill_predictions
 from touchline.models.backend import Match, trained_folder
 from touchline.models.check_settings import check_names
-from touchline.models.peaks import choose_intervals
+from touchline.models.peaks import choose_intervals, event_rates
 from touchline.models.words import tcn_weights
-from touchline.models.words.commentary_words import split_halves
+from touchline.models.words.commentary_words import split_transcripts
 from touchline.models.words.features import encode_half
-from touchline.models.words.numpy_network import NumpyNetwork, event_rates
+from touchline.models.words.numpy_network import NumpyNetwork
 from touchline.models.words.tcn_settings import TRAINING_DEFAULTS
 from touchline.models.words.tcn_weights import Description
 
@@ -55,23 +55,28 @@ class Tcn:
         tables = [
             choose_intervals(
                 match.samples.filter(half=half),
-                self.event_rates(half, lines, end_s),
+                self.event_rates(half, transcripts, end_s),
                 self.description.step_s,
                 self.length_s,
             )
-            for half, lines, end_s in split_halves(match.samples)
+            for half, transcripts, end_s in split_transcripts(match)
         ]
         return pl.concat(tables) if tables else fill_predictions(match.samples.clear())
 
-    def event_rates(self, half: int, lines: pl.DataFrame, end_s: float) -> dict[str, np.ndarray]:
+    def event_rates(
+        self, half: int, transcripts: Sequence[pl.DataFrame], end_s: float
+    ) -> dict[str, np.ndarray]:
         """Return the expected number of events in each step of a half: action → (steps,).
 
+        The log-odds are the mean over the half's transcripts and over the networks.
         The rates of several labels that lead to one action are added: the sum of independent
         Poisson processes is one with the sum of their rates.
         """
         step_s = self.description.step_s
-        encoded = encode_half(half, lines, end_s, self.vocabulary, NO_EVENTS)
-        log_odds = [network.log_odds(encoded, step_s) for network in self.networks]
+        log_odds = []
+        for lines in transcripts:
+            encoded = encode_half(half, lines, end_s, self.vocabulary, NO_EVENTS)
+            log_odds += [network.log_odds(encoded, step_s) for network in self.networks]
         mean: np.ndarray = np.mean(log_odds, axis=0)  # (steps, outputs)
         rates: dict[str, np.ndarray] = {}
         outputs = event_rates(expit(mean), step_s).T

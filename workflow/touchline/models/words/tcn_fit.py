@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from touchline.core.files import atomic_file, write_text
 from touchline.core.problems import InputError
 from touchline.models.backend import Match
 from touchline.models.check_settings import check_names
-from touchline.models.words.commentary_words import split_halves
+from touchline.models.words.commentary_words import split_transcripts
 from touchline.models.words.features import (
     Half,
     build_vocabulary,
@@ -31,29 +32,35 @@ from touchline.models.words.tcn_settings import TRAINING_DEFAULTS
 def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path) -> None:
     """Train the ensemble and write `model.safetensors`, `model.json` and `words.json`.
 
+    Of a half with several transcripts, each pass takes one at random.
+
     A finished network is kept in `checkpoints`, so an interrupted training does not repeat it. All
     actions of the labels are learnt, also those of which there is no sample. Raises `InputError`
     for an unknown setting, and where there is nothing to train on.
     """
     check_names(settings, [*TRAINING_DEFAULTS, "length_s"])
     settings = TRAINING_DEFAULTS | settings
-    parts: list[tuple[int, pl.DataFrame, float, pl.DataFrame]] = []
+    parts: list[tuple[int, list[pl.DataFrame], float, pl.DataFrame]] = []
     counts: Counter[str] = Counter()
     labelled: set[str] = set()
     for match in study:
-        for half, lines, end_s in split_halves(match.samples):
-            counts.update(count_words(lines))
-            parts.append((half, lines, end_s, match.events))
+        for half, transcripts, end_s in split_transcripts(match):
+            for lines in transcripts:
+                counts.update(count_words(lines))
+            parts.append((half, transcripts, end_s, match.events))
         labelled.update(match.events["action"])
     if not parts:
         raise InputError("the train split has no samples, so there is nothing to train on.")
     vocabulary, actions = build_vocabulary(counts, settings["min_count"]), sorted(labelled)
     halves = [
-        encode_half(half, lines, end_s, vocabulary, index_events(events, half, actions))
-        for half, lines, end_s, events in parts
+        [
+            encode_half(half, lines, end_s, vocabulary, index_events(events, half, actions))
+            for lines in transcripts
+        ]
+        for half, transcripts, end_s, events in parts
     ]
     del parts, counts
-    vectors = lsa_vectors(halves, len(vocabulary), settings["channels"])
+    vectors = lsa_vectors(list(chain(*halves)), len(vocabulary), settings["channels"])
     weights = _train_all(halves, vectors, len(actions), settings, checkpoints)
     for name, content in (
         ("words", list(vocabulary)),
@@ -64,7 +71,7 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
 
 
 def _train_all(
-    halves: list[Half], vectors: np.ndarray, actions: int, settings: dict, checkpoints: Path
+    halves: list[list[Half]], vectors: np.ndarray, actions: int, settings: dict, checkpoints: Path
 ) -> dict[str, torch.Tensor]:
     """Return the weights of all networks, as many trained in parallel as there are threads."""
     paths = [
@@ -91,7 +98,7 @@ def _train_all(
 
 
 def _train_some(
-    process: int, processes: int, missing: list[int], paths: list[Path], halves: list[Half],
+    process: int, processes: int, missing: list[int], paths: list[Path], halves: list[list[Half]],
     vectors: np.ndarray, actions: int, settings: dict,
 ) -> None:  # fmt: skip
     """Train the share of one process: every `processes`-th of the missing networks."""

@@ -83,10 +83,16 @@ class Network(nn.Module):
 
 
 def train_network(
-    halves: Sequence[Half], vectors: np.ndarray, actions: int, settings: dict, seed: int, line: int
+    halves: Sequence[Sequence[Half]],
+    vectors: np.ndarray,
+    actions: int,
+    settings: dict,
+    seed: int,
+    line: int,
 ) -> dict[str, torch.Tensor]:
     """Train one network and return its weights; `line` is the row of its progress bar.
 
+    `halves` has the transcripts of each half, of which each pass takes one at random.
     `vectors` (words, channels) are the initial word embeddings. The loss is the binary
     cross-entropy of all actions in every step. The same seed gives the same weights.
     """
@@ -97,7 +103,7 @@ def train_network(
     network = Network(len(vectors), actions, settings["channels"], settings["layers"])
     with torch.no_grad():
         network.words.weight[: len(vectors)] = torch.from_numpy(vectors)
-    total_s = sum(half.end_s for half in halves)
+    total_s = sum(transcripts[0].end_s for transcripts in halves)
     updates_per_epoch = total_s / (step_s * WINDOW_STEPS * BATCH_WINDOWS)
     updates = max(settings["min_updates"], round(settings["epochs"] * updates_per_epoch))
     optimisers = _optimisers(network)
@@ -161,14 +167,17 @@ def _update_average(
 
 
 def _draw_windows(
-    halves: Sequence[Half], step_s: float, random: np.random.Generator
+    halves: Sequence[Sequence[Half]], step_s: float, random: np.random.Generator
 ) -> Iterator[tuple[Half, float]]:
-    """Yield (half, start_s) of windows endlessly; each pass shifts their grid at random."""
+    """Yield (half, start_s) of windows endlessly; each pass takes other transcripts and shifts the grid."""
     length_s = WINDOW_STEPS * step_s
     while True:
+        heard = [
+            one[0] if len(one) == 1 else one[int(random.integers(len(one)))] for one in halves
+        ]  # of one transcript nothing is drawn
         windows = [
             (half, start_s)
-            for half in halves
+            for half in heard
             for start_s in np.arange(-random.random() * length_s, half.end_s, length_s)
         ]
         for index in random.permutation(len(windows)):

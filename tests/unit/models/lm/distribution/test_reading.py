@@ -127,6 +127,15 @@ def test_starts_that_one_interval_matches_are_summed():
     assert far["confidence"] == pytest.approx(0.2)
 
 
+def test_what_is_expected_is_counted_by_the_seconds_of_the_chunk():
+    first = np.random.default_rng(0).dirichlet(np.ones(61)) * 0.9
+    distribution = Distribution(np.arange(100.0, 161), 0.1, first, first, [22])
+    rates = distribution.rates(100.0, 160.0)
+    assert rates[:59] == pytest.approx(first[:59])
+    assert rates[59] == pytest.approx(first[59] + first[60])  # the moment of the chunk's end
+    assert len(distribution.rates(100.0, 159.5)) == 60
+
+
 def test_questions_about_one_chunk_do_not_change_each_other(encoder):
     (chunk,) = chunks(1)
     for number, found in enumerate(read(encoder, chunk)):

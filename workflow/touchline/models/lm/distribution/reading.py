@@ -5,6 +5,7 @@ further occurrence is to be expected, a pass after the most probable sentence gi
 probabilities of the end and of each start of the next one, and so on.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,6 +68,12 @@ class Distribution:
             interval_of(self.times_s[place], length_s, min(1.0, expected))
             for place, expected in choose(self.times_s, self.expected, length_s)
         ]
+
+    def rates(self, start_s: float, end_s: float) -> list[float]:
+        """Return the expected number of events in each second of the chunk from its start on."""
+        seconds = math.ceil(end_s - start_s)
+        second = np.clip((self.times_s - start_s).astype(np.int64), 0, seconds - 1)
+        return list(np.bincount(second, self.expected, seconds))
 
 
 @torch.inference_mode()

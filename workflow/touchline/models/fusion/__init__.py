@@ -1,0 +1,1 @@
+"""Fusion: one model from the answers of several models of the run."""
