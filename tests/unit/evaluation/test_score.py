@@ -92,7 +92,7 @@ def test_the_command_scores_the_sound_matches_only(tmp_path, monkeypatch):
 
 
 def test_every_answered_match_is_counted_once_by_status(tmp_path):
-    rows = [(1, n, "x", [], status, "t", 5, 2, None, None, 0.25, outside) for n, (status, outside) in
+    rows = [(1, n, "x", [], status, "t", 5, 2, None, None, 0.25, outside, None) for n, (status, outside) in
             enumerate([("ok", 0.25), ("none", 0.5), ("none", 0.0), ("skipped", None), ("not_asked", None)])]  # fmt: skip
     table = pl.DataFrame(rows, schema.PREDICTIONS, orient="row")
     for match, answered in (("a", table), ("b", table.clear())):

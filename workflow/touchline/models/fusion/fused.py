@@ -20,15 +20,10 @@ from touchline.core.schema import fill_predictions
 from touchline.models.backend import Match, trained_folder
 from touchline.models.check_settings import check_names
 from touchline.models.fusion.evidence import KEY, UNANSWERED, make_features, read_evidence, rows_of
+from touchline.models.fusion.model_files import DESCRIPTION, SETTINGS, WEIGHTS
 from touchline.models.peaks import choose_intervals, event_rates
 
 STEP_S = 1.0
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-SETTINGS = (
-    "parents",
-    "length_s",
-    "fit_on",
-)  # the last decides which matches the plan gives to `fit`
 
 
 class Fused:

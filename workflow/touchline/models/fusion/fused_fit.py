@@ -31,7 +31,7 @@ from touchline.models.fusion.evidence import (
     read_evidence,
     rows_of,
 )
-from touchline.models.fusion.fused import DESCRIPTION, SETTINGS, WEIGHTS
+from touchline.models.fusion.model_files import DESCRIPTION, SETTINGS, WEIGHTS
 from touchline.models.peaks import TARGET_RADIUS_S
 
 # Of the seconds far from all evidence and events only this share is fitted on, each for many.
