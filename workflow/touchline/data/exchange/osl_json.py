@@ -9,7 +9,6 @@ SoccerNet's `…/2_224p`), else the only half of a match of its own.
 import json
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +161,8 @@ def write_osl(
     `moments` maps a game's folder to its moments (half, time_s, label, and confidence or
     visibility). `kind` is "predictions" or "annotations". The media path of a half is that of
     SoccerNet's 224p video in the game's folder. Of the predictions of a label in one bin of the
-    evaluator, the last one counts, so the most confident one is last.
+    evaluator, the last one counts, so the most confident one is last. The recommended `date` is left
+    out, so that equal answers give equal bytes.
     """
     data = []
     for game, table in moments.items():
@@ -181,7 +181,6 @@ def write_osl(
     content = {
         "version": "2.0",
         "task": "action_spotting",
-        "date": datetime.now(UTC).date().isoformat(),
         "modalities": ["video"],
         "metadata": {"type": kind, "created_by": "touchline"},
         "labels": {HEAD: {"type": "single_label", "labels": list(labels)}},

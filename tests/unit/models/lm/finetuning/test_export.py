@@ -1,15 +1,19 @@
 """The exported training set."""
 
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+import llamafactory_loader
 from chunks import ACTIONS, labels, samples
 from touchline.core import schema
 from touchline.core.problems import InputError
+from touchline.models import shipped_bases
 from touchline.models.lm.finetuning import export
 
 
@@ -66,3 +70,30 @@ def test_a_chunk_with_a_single_frame_is_listed_and_not_exported(manifests, tmp_p
     argv[1] = json.dumps({"base": "none", "prompt": {"inputs": ["commentary"]}})
     export.main(argv)  # without video, the number of frames does not matter
     assert len(json.loads((tmp_path / "train.json").read_text())) == 2 * len(ACTIONS)
+
+
+def test_llamafactory_reads_every_sample_with_its_video(manifests, tmp_path):
+    """TOUCHLINE_LLAMAFACTORY names a Python that has llamafactory 0.9.5 and transformers 5."""
+    python = os.environ.get("TOUCHLINE_LLAMAFACTORY")
+    if not python:
+        pytest.skip("TOUCHLINE_LLAMAFACTORY names no Python that has LLaMA-Factory")
+    results = tmp_path / "results"
+    schema.write(results / "samples/a_match.parquet", samples(2), schema.SAMPLES)
+    schema.write(results / "labels/a_match.parquet", labels((70.0, "foul")), schema.LABELS)
+    shutil.copytree(manifests[0].parent, results / "chunks/a_match")
+    argv = ["--settings", json.dumps({"base": "none"}), "--matches", "a_match"]
+    export.main([*argv, "--results", str(results), "--out", str(tmp_path / "train.json")])
+    entries = json.loads((tmp_path / "train.json").read_text())
+    columns = {"messages": "conversations", "system": "system", "videos": "videos"}
+    named = {"file_name": "train.json", "formatting": "sharegpt", "columns": columns}
+    (tmp_path / "dataset_info.json").write_text(json.dumps({"touchline": named}))
+    command = [python, llamafactory_loader.__file__, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
+    read = json.loads(
+        subprocess.check_output(
+            [*command, shipped_bases.locate("touchline:qwen2-vl")], text=True, env=environment
+        )
+    )
+    assert (read["samples"], read["videos"]) == (len(entries), len(entries))
+    expected = [f"{entry['conversations'][1]['value']}<|im_end|>\n" for entry in entries]
+    assert read["answers"] == expected
