@@ -31,7 +31,7 @@ def charged(server) -> float:
 
 
 def test_a_budget_in_dollars_is_used_but_never_passed(kind):
-    chunks = 20 if kind == "action" else 60
+    chunks = 20 if kind == "action" else 40
     with ChatServer() as server:
         answers_of(server, match(chunks=chunks), prices=PRICES)
         whole = charged(server)

@@ -56,7 +56,7 @@ class Estimate:
             text += f" with {self.frames:,} frames of {self.frames_mib:,.1f} MiB"
         if self.short_usd is not None:
             text += f", about {self.short_usd:.2f} USD with the shortest answers"
-        if self.cached_usd is not None and self.cached_tokens:
+        if self.cached_usd is not None and self.cached_usd != self.short_usd:
             text += f" ({self.cached_usd:.2f} if cached)"
         if self.most_usd is not None:
             text += f", never above {self.most_usd:.2f} USD"
