@@ -1,6 +1,6 @@
-"""Prices and capabilities of OpenAI's models, as its documentation had them on a date.
+"""Prices and capabilities of OpenAI's models, as others quoted its documentation on a date.
 
-The table is `known_models.json`. A model's entry in the configuration goes before it. What no source
+The table is `known_models.json`; `source` is OpenAI's page to check a row on. A model's entry in the configuration goes before it. What no source
 confirmed is null there, and is not checked.
 """
 
