@@ -191,8 +191,11 @@ def _parse_answer(record: dict, sample: dict, settings: ApiSettings) -> dict:
         moments = chunk_moments(half, start_s, end_s, settings.prompt)
         reading = alternatives.read(alternatives.tokens_of(record), sample["action"], moments)
         if reading.outside <= MAX_OUTSIDE:
-            intervals = reading.intervals()
-            return {"intervals": intervals, "status": answer.status, "outside": reading.outside}
+            return {
+                "intervals": reading.intervals(),
+                "status": answer.status,
+                "outside": reading.outside,
+            }
     confidence: Sequence[float | None] = [None] * len(answer.intervals)
     if tokens := record.get("tokens"):
         ends = list(accumulate(length for length, _ in tokens))
