@@ -1,6 +1,7 @@
 """Both ways to answer and to train, on the demo's matches and on twelve others.
 
-    python benchmarks/demo_answers.py [--objectives tokens match] [--processes 1]
+    python benchmarks/demo_answers.py [--objectives tokens match] [--learning-rate 5e-4]
+        [--match-weight 1] [--further 12]
 
 Fine-tunes `touchline:qwen2-vl` with the demo's settings on its three train matches by the production
 path, once for each training objective. The base as it is and the fine-tuned models then answer the
@@ -211,6 +212,8 @@ def main() -> None:
     """Train, answer and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--objectives", nargs="*", choices=(TOKENS, MATCH), default=[TOKENS, MATCH])
+    parser.add_argument("--learning-rate", type=float, help="default: the demo's")
+    parser.add_argument("--match-weight", type=float, help="default: the demo's")
     parser.add_argument("--further", type=int, default=FURTHER, help="matches (%(default)s)")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -227,7 +230,16 @@ def main() -> None:
         for objective in args.objectives:
             adapters[objective] = Path(folder) / objective
             (Path(folder) / objective).mkdir()
-            training = replace(settings.training, objective=objective)
+            training = replace(
+                settings.training,
+                objective=objective,
+                learning_rate=args.learning_rate or settings.training.learning_rate,
+                match_weight=(
+                    settings.training.match_weight
+                    if args.match_weight is None
+                    else args.match_weight
+                ),
+            )
             fine_tune(
                 sets["train"],
                 replace(settings, training=training),
