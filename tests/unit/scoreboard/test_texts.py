@@ -2,7 +2,8 @@
 
 import pytest
 
-from touchline.scoreboard.texts import find_added_s, find_clocks, to_number
+from touchline.scoreboard.ocr import Line
+from touchline.scoreboard.texts import find_added_s, find_clocks, find_words, to_number
 
 
 def clock_s(text: str) -> float | None:
@@ -51,3 +52,20 @@ def test_only_a_running_added_time_is_one():
 )
 def test_letters_are_digits_where_a_digit_is_known_to_be(text, number):
     assert to_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("THO4:3 CAS 80:29", ["THO", "CAS"]),
+        ("TH04:3CAS80:29", ["THO", "CAS"]),
+        ("TH0 0:0CAS 9:28", ["THO", "CAS"]),
+        ("CAS09:16", ["CAS"]),
+        ("TH 10-0 CAS", ["TH", "CAS"]),
+    ],
+)
+def test_names_keep_an_o_that_is_read_as_zero(text, names):
+    line = Line(
+        text, 1.0, 0.0, 0.0, 8.0 * len(text), 20.0, tuple(8.0 * k for k in range(len(text)))
+    )
+    assert [word for _, _, word in find_words(line)] == names

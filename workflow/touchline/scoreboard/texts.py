@@ -28,6 +28,9 @@ _MINUTES = re.compile(r"(?<![\d:+.-])(\d{1,3})\s?(?:['’′`´\"°]|min\b|MIN\b
 _BARE = re.compile(r"(?<![\d:+.-])(\d{1,3})(?![\d:])")
 _ADDED = re.compile(rf"\+\s?(\d{{1,2}}){_COLON}([0-5]\d)(?!\d)")
 
+# The O that a name ends with, read as a digit before the score: TH0 4:3, but not CAS09:16.
+_ENDS_IN_O = re.compile(r"(?<=[^\W\d_])0(?=\s?\d(?!\d)(?!\s?[:.]\s?\d\d))")
+
 
 class Clock(NamedTuple):
     """A reading that may be a match clock: seconds, what it counts in, its place in the text.
@@ -151,7 +154,7 @@ def find_numbers(text: str) -> list[tuple[int, int]]:
 def find_words(line: Line) -> list[tuple[float, float, str]]:
     """Return the texts between digits and separators of a line, with their middles, px."""
     words, start = [], 0
-    text = line.text
+    text = _ENDS_IN_O.sub("O", line.text)
     for k in range(len(text) + 1):
         if k == len(text) or text[k].isdigit() or text[k] in "-–—:|+/":
             word = text[start:k].strip(SEPARATORS)
