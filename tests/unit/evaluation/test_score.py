@@ -92,7 +92,7 @@ def test_the_command_scores_the_sound_matches_only(tmp_path, monkeypatch):
 
 
 def test_every_answered_match_is_counted_once_by_status(tmp_path):
-    rows = [(1, n, "x", [], status, "t", 5, None, None, 0.25, None) for n, status in
+    rows = [(1, n, "x", [], status, "t", 5, None, None, 0.25, None, None) for n, status in
             enumerate(["ok", "none", "none", "skipped"])]  # fmt: skip
     table = pl.DataFrame(rows, schema.PREDICTIONS, orient="row")
     for match, answered in (("a", table), ("b", table.clear())):
