@@ -44,6 +44,7 @@ ROUTINE = (
     "Select jobs to execute",
     "Using profile",
     "Using shell",
+    "Workflow defines that rule",  # is eligible for caching
 )
 SHOWN_LOGS = {"estimate"}  # rules whose log is what the user asked for
 TAIL_BYTES = 1500

@@ -12,9 +12,9 @@ from questions import KEY, answers_of, match
 from touchline.core import schema
 from touchline.data.samples import make_samples
 from touchline.demo import demo_matches
-from touchline.models.api import alternatives
-from touchline.models.api.alternatives import Token
 from touchline.models.api.completions import check_record, parse_completion
+from touchline.models.api.requests import alternatives
+from touchline.models.api.requests.alternatives import Token
 from touchline.models.api.server import Server, parse_settings
 from touchline.models.backend import Match
 from touchline.models.lm import causal_lm

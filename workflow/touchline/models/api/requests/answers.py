@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from touchline.core import schema
-from touchline.models.api import alternatives
 from touchline.models.api.completions import cost_usd
+from touchline.models.api.requests import alternatives
 from touchline.models.api.requests.questions import Question
 from touchline.models.api.server import ApiSettings
 from touchline.prompts import answer_parser, chunk_answers
