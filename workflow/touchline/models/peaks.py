@@ -1,6 +1,8 @@
 """Peak picking: from scores over time to spots and intervals, and from spots to predictions."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -157,3 +159,45 @@ def _rates_of_seconds(steps: np.ndarray, step_s: float, start_s: float, end_s: f
     middles_s = np.arange(start_s, end_s) + 0.5
     at = np.minimum((middles_s / step_s).astype(np.int64), len(steps) - 1)
     return (steps[at] / step_s).astype(np.float32)
+
+
+@dataclass
+class AnswerDistribution:
+    """The distribution over a language model's answers to a question, and what is expected by it.
+
+    `none` is the probability of the denial and `first` (S,) that of each moment as the first one
+    that is stated; what is missing to 1 is the mass `outside` of the set of answers. `expected` (S,)
+    is the expected number of events at each moment.
+    """
+
+    times_s: np.ndarray
+    none: float
+    first: np.ndarray
+    expected: np.ndarray
+
+    @property
+    def occurs(self) -> float:
+        """The probability that the action occurs: that the answer states a moment."""
+        return float(self.first.sum())
+
+    @property
+    def outside(self) -> float:
+        """The probability of all texts that are none of the answers."""
+        return max(0.0, 1 - self.none - self.occurs)
+
+    def intervals(self, length_s: float = INTERVAL_S) -> list[dict[str, float]]:
+        """Return the intervals that most probably match an event, by `choose`.
+
+        The confidence is the probability that the interval matches: the starts of one sentence
+        exclude each other, so it is the sum over those that match.
+        """
+        return [
+            interval_of(self.times_s[place], length_s, min(1.0, expected))
+            for place, expected in choose(self.times_s, self.expected, length_s)
+        ]
+
+    def rates(self, start_s: float, end_s: float) -> list[float]:
+        """Return the expected number of events in each second of the chunk from its start on."""
+        seconds = math.ceil(end_s - start_s)
+        second = np.clip((self.times_s - start_s).astype(np.int64), 0, seconds - 1)
+        return list(np.bincount(second, self.expected, seconds))

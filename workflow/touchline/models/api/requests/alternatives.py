@@ -16,7 +16,7 @@ import numpy as np
 
 from touchline.core.intervals import INTERVAL_S
 from touchline.core.iou import max_distance_s
-from touchline.models.peaks import MIN_EXPECTED_MATCHES, choose, interval_of
+from touchline.models.peaks import MIN_EXPECTED_MATCHES, AnswerDistribution
 from touchline.prompts.moments import Moments
 
 
@@ -45,38 +45,7 @@ def tokens_of(record: dict) -> list[Token]:
     ]
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What the tokens tell: as `models.lm.distribution.reading.Distribution` has it for all answers.
-
-    `none` is the probability of the denial, `first` (S,) that of each moment as the first one that
-    is stated, `expected` (S,) the expected number of events at each moment.
-    """
-
-    times_s: np.ndarray
-    none: float
-    first: np.ndarray
-    expected: np.ndarray
-
-    @property
-    def occurs(self) -> float:
-        """The probability that the action occurs."""
-        return float(self.first.sum())
-
-    @property
-    def outside(self) -> float:
-        """The probability of all other texts, and of all tokens that the server does not list."""
-        return max(0.0, 1 - self.none - self.occurs)
-
-    def intervals(self) -> list[dict[str, float]]:
-        """Return the intervals that most probably match an event, by `peaks.choose`."""
-        return [
-            interval_of(self.times_s[place], INTERVAL_S, min(1.0, expected))
-            for place, expected in choose(self.times_s, self.expected, INTERVAL_S)
-        ]
-
-
-def read(tokens: Sequence[Token], action: str, moments: Moments) -> Reading:
+def read(tokens: Sequence[Token], action: str, moments: Moments) -> AnswerDistribution:
     """Return the distribution over the answers to a question, given the tokens of the answer."""
     answers = moments.first_answers(action)
     probabilities, told = _spread(tokens, answers)
@@ -98,7 +67,7 @@ def read(tokens: Sequence[Token], action: str, moments: Moments) -> Reading:
         following[place + 1 :] = later
         expected += weight * following
         place = None if told is None else place + 1 + told
-    return Reading(moments.times_s, none, first, expected)
+    return AnswerDistribution(moments.times_s, none, first, expected)
 
 
 def _spread(tokens: Sequence[Token], answers: Sequence[str]) -> tuple[np.ndarray, int | None]:

@@ -9,6 +9,7 @@ from touchline.models.api.completions import cost_usd
 from touchline.models.api.requests import alternatives
 from touchline.models.api.requests.questions import Question
 from touchline.models.api.server import ApiSettings
+from touchline.models.peaks import AnswerDistribution
 from touchline.prompts import answer_parser, chunk_answers
 from touchline.prompts.answer_parser import Answer
 from touchline.prompts.confidence import confidences
@@ -52,7 +53,8 @@ def to_rows(question: Question, record: dict, is_payer: bool, settings: ApiSetti
                 "intervals": intervals if reading is None else reading.intervals(),
                 "status": answer.status,
                 "text": text,
-                "outside": None if reading is None else reading.outside,
+                "outside": reading and reading.outside,
+                "rates": reading and reading.rates(sample["start_s"], sample["end_s"]),
                 "seconds": None if seconds is None else seconds / len(samples),
                 "cost_usd": cost,
             }
@@ -85,7 +87,7 @@ def _parse(
 
 def _read_alternatives(
     record: dict, samples: Sequence[dict], settings: ApiSettings
-) -> alternatives.Reading | None:
+) -> AnswerDistribution | None:
     """Return the distribution over the answers about an action, as far as the server tells it.
 
     None where it gives no alternatives to its tokens, where most of the probability lies outside of

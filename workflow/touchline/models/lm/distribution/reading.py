@@ -5,7 +5,6 @@ further occurrence is to be expected, a pass after the most probable sentence gi
 probabilities of the end and of each start of the next one, and so on.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,52 +27,19 @@ from touchline.models.lm.distribution.answer_trie import (
 from touchline.models.lm.loader import LanguageModel
 from touchline.models.lm.shared_prefix import Prefix, prefill
 from touchline.models.lm.tokenize import Chunk, Encoder
-from touchline.models.peaks import MIN_EXPECTED_MATCHES, choose, interval_of
+from touchline.models.peaks import MIN_EXPECTED_MATCHES, AnswerDistribution
 
 
 @dataclass
-class Distribution:
-    """The distribution over the answers to one question, and what is expected by it.
+class Distribution(AnswerDistribution):
+    """The whole distribution over the answers to one question, read from the model.
 
-    `none` is the probability of the denial and `first` (S,) that of each moment as the first one
-    that is stated; what is missing to 1 is the mass `outside` of the set of answers. `expected` (S,)
-    is the expected number of events at each moment. `chosen` are the moments of the most probable
-    answer. `fed_tokens` is the number of tokens that were fed for the question and its answers.
+    `chosen` are the moments of the most probable answer. `fed_tokens` is the number of tokens that
+    were fed for the question and its answers.
     """
 
-    times_s: np.ndarray
-    none: float
-    first: np.ndarray
-    expected: np.ndarray
     chosen: list[int]
     fed_tokens: int = 0
-
-    @property
-    def occurs(self) -> float:
-        """The probability that the action occurs: that the answer states a moment."""
-        return float(self.first.sum())
-
-    @property
-    def outside(self) -> float:
-        """The probability of all texts that are none of the answers."""
-        return max(0.0, 1 - self.none - self.occurs)
-
-    def intervals(self, length_s: float = INTERVAL_S) -> list[dict[str, float]]:
-        """Return the intervals that most probably match an event, by `peaks.choose`.
-
-        The confidence is the probability that the interval matches: the starts of one sentence
-        exclude each other, so it is the sum over those that match.
-        """
-        return [
-            interval_of(self.times_s[place], length_s, min(1.0, expected))
-            for place, expected in choose(self.times_s, self.expected, length_s)
-        ]
-
-    def rates(self, start_s: float, end_s: float) -> list[float]:
-        """Return the expected number of events in each second of the chunk from its start on."""
-        seconds = math.ceil(end_s - start_s)
-        second = np.clip((self.times_s - start_s).astype(np.int64), 0, seconds - 1)
-        return list(np.bincount(second, self.expected, seconds))
 
 
 @torch.inference_mode()
