@@ -76,6 +76,10 @@ class StudyDefinition:
             return []
         return self.fitted(model) if self.parents(model) else self._valid()
 
+    def answered_matches(self, model: str) -> list[str]:
+        """Return the matches that a model is scored or tuned on."""
+        return list(dict.fromkeys(self.scored() + self.tuned(model)))
+
     def _valid(self) -> list[str]:
         return self.matches_of("valid", labelled=True)
 

@@ -203,21 +203,15 @@ class Plan(TranscribedStudy):
 
     def infer_arguments(self, wildcards: Wildcards) -> str:
         """Return the match, trained model and manifests, as arguments of `touchline infer`."""
+        parents = self.parents(wildcards.model)
         return flags(
             match=wildcards.match,
             folder=self.trained_model(wildcards) or None,
             manifests=self.watched_manifests(wildcards) or None,
             scoreboards=self.read_scoreboards(wildcards) or None,
-            answers=dict(
-                zip(self.parents(wildcards.model), self.joined_answers(wildcards), strict=True)
-            )
-            or None,
+            answers=dict(zip(parents, self.joined_answers(wildcards), strict=True)) or None,
             further=self.further_commentary(wildcards) or None,
         )
-
-    def answered_matches(self, model: str) -> list[str]:
-        """Return the matches that a model is scored or tuned on."""
-        return list(dict.fromkeys(self.scored() + self.tuned(model)))
 
     def tables(
         self, pattern: str, matches_of: Callable[[str], list[str]]
@@ -278,8 +272,9 @@ class Plan(TranscribedStudy):
 
     def evaluation_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline tables`."""
-        joined = self.joined() or None
-        return flags(models=list(self.models), joined=joined, **self.config["metrics"])
+        return flags(
+            models=list(self.models), joined=self.joined() or None, **self.config["metrics"]
+        )
 
     def figures_arguments(self, wildcards: Wildcards) -> str:
         """Return the arguments of `touchline figures`."""
