@@ -1,7 +1,7 @@
 """Prices and capabilities of OpenAI's models, as others quoted its documentation on a date.
 
-The table is `known_models.json`; `source` is OpenAI's page to check a row on. A model's entry in the configuration goes before it. What no source
-confirmed is null there, and is not checked.
+The table is `known_models.json`; `source` is OpenAI's page to check a row on. A model's entry in the
+configuration goes before it. What no source confirmed is null there, and is not checked.
 """
 
 import datetime
