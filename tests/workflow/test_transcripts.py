@@ -42,8 +42,8 @@ def test_halves_without_commentary_are_transcribed_where_the_configuration_says_
     assert "corner kick" in lines["text"][0].lower()
     problems = schema.read_problems(study.folder / "demo" / table)
     assert [(problem.half, problem.problem) for problem in problems] == [
-        (2, "it has no sound."), (2, "no commentary in the file."),
-    ]  # fmt: skip
+        (2, "no commentary: it has no sound."),
+    ]
 
     assert study.plan(table) == {}
     study.configure(transcribe={"language": "en"})

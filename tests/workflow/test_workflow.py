@@ -34,7 +34,7 @@ def test_running_twice_gives_the_same_bytes(study):
     before = tables(study)
     study.snakemake("--forceall")
     assert tables(study) == before
-    assert len(before) == 33 + 2 + 4 + 5 + 4 + 4
+    assert len(before) == 40 + 2 + 4 + 5 + 4 + 4
 
 
 def test_an_export_comes_back_as_another_system_with_the_same_row(study):
