@@ -50,8 +50,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Start a worker more than there are cores: that of Slurm's tests waits most of the time."""
-    return len(os.sched_getaffinity(0)) + 1
+    """Start two workers more than there are cores: Slurm's tests and those of whole runs wait a lot."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
