@@ -171,16 +171,14 @@ def _not_finite(content: Any, place: str = "") -> Iterator[str]:
 
 def check_renamed(config: object) -> None:
     """Raise `InputError` for a setting that has another name by now, or that is gone."""
-    for place, names in RENAMED.items():
-        for path, found in _entries(config, place):
-            for old in names.keys() & found.keys():
-                where = ".".join([*path, old])
-                raise InputError(f"configuration: {where} is called {names[old]} now. Rename it.")
-    for place, names in REMOVED.items():
-        for path, found in _entries(config, place):
-            for old in names.keys() & found.keys():
-                where = ".".join([*path, old])
-                raise InputError(f"configuration: {where} is gone: {names[old]}. Remove it.")
+    for settings, end in (
+        (RENAMED, "is called {} now. Rename it."), (REMOVED, "is gone: {}. Remove it."),
+    ):  # fmt: skip
+        for place, names in settings.items():
+            for path, found in _entries(config, place):
+                for old in names.keys() & found.keys():
+                    where = ".".join([*path, old])
+                    raise InputError(f"configuration: {where} {end.format(names[old])}")
 
 
 def _entries(config: object, place: tuple[str, ...]) -> Iterator[tuple[list[str], dict]]:

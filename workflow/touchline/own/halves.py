@@ -80,12 +80,12 @@ def read_lines(
     for video, files in transcripts.items():
         of_video = {number: half for number, half in halves.items() if half.video == video}
         noted: list[Problem] = []
-        lines = [_read_file(path, match, noted) for path in dict.fromkeys(files)]
+        lines = {path: _read_file(path, match, noted) for path in dict.fromkeys(files)}
         if must_fit:
             cli.report(noted)
-        elif all(table.is_empty() for table in lines):
+        elif all(table.is_empty() for table in lines.values()):
             cli.report(list(dict.fromkeys(replace(one, file=str(video)) for one in noted)))
-        for path, table in zip(dict.fromkeys(files), lines, strict=True):
+        for path, table in lines.items():
             in_halves = {number: table.filter(_lies_in(half)) for number, half in of_video.items()}
             if must_fit and len(table) and all(part.is_empty() for part in in_halves.values()):
                 raise InputError(
