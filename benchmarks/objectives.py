@@ -20,6 +20,7 @@ from pathlib import Path
 import polars as pl
 import torch
 
+from league import SCHEDULE
 from synthetic import ACTIONS, HELD_OUT, LEARNING, Shown, Spoken, answers
 from touchline.core import schema
 from touchline.core.intervals import interval_around
@@ -35,7 +36,6 @@ from touchline.models.lm.lm_settings import (
     TEXT,
     TOKENS,
     LanguageModelSettings,
-    TrainingSettings,
 )
 from touchline.models.lm.loader import LoraSettings
 from touchline.models.lm.tokenize import Encoder
@@ -72,15 +72,7 @@ class Drawn:
 
 def fine_tune(world: Spoken | Shown, objective: str, seed: int, steps: int) -> Spotter:
     """Return the base, fine-tuned for so many steps of eight chunks; in full precision."""
-    settings = TrainingSettings(
-        micro_batch_size=8,
-        learning_rate=3e-3,
-        dataloader_workers=0,
-        gradient_checkpointing=False,
-        save_steps=10**6,
-        seed=seed,
-        objective=objective,
-    )
+    settings = replace(SCHEDULE, seed=seed, objective=objective)
     model, processor = loader.load_base(BASE, None, "cpu", vision=True)
     encoder = Encoder(model, processor, ACTIONS, world.settings)
     lora = LoraSettings(rank=16, alpha=32, dropout=0.0, freeze_vision=False)
