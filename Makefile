@@ -29,8 +29,10 @@ ifeq ($(INSTALLED),)  # no .venv, one of another Python, or one that was not fin
 .PHONY: .venv/installed
 .venv/installed: export FRESH := 1
 endif
-# `--no-deps`: the lock is complete. `--no-compile`: compileall does it on all cores, without tests, or
-# Python when it imports a module (`make COMPILE= …`).
+# `--no-deps`: the lock is complete. `--no-compile`, which is uv's way too: compileall does it on all cores,
+# without tests, or Python when it imports a module (`make COMPILE= …`).
+INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,python -m pip install \
+	--quiet --disable-pip-version-check --progress-bar on --no-compile) --no-deps
 .venv/installed: requirements.lock pyproject.toml
 	@python='$(PYTHON)'; PATH="$${PATH#$(BIN):}"; \
 	for name in $(SUPPORTED:%=python%) python3; do \
@@ -44,9 +46,8 @@ endif
 	fi; \
 	echo "Installing into .venv with $$("$$python" --version)"; \
 	if test -n "$$FRESH"; then rm -rf .venv && "$$python" -m venv .venv; else rm -f $@; fi
-	python -m pip install --quiet --disable-pip-version-check --progress-bar on --no-compile --no-deps \
-		--requirement requirements.lock
-	python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --no-build-isolation --editable .
+	$(INSTALL) --requirement requirements.lock
+	$(INSTALL) --no-build-isolation --editable .
 	test -z '$(COMPILE)' || python -W ignore -m compileall -qq -j 0 -x '/tests?/' .venv/lib > /dev/null || true
 	command -v ffmpeg || ln -sf "$$(python -c 'import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())')" $(BIN)/ffmpeg
 	touch $@
