@@ -176,6 +176,12 @@ class StudyDefinition:
         """Return the models that are trained in this study."""
         return list(dict.fromkeys(filter(None, map(self.trained_as, self.models))))
 
+    @cached_property
+    def trained_on(self) -> set[str]:
+        """The matches whose tables and chunks a training waits for."""
+        trained = [model for model in self.trained() if not self.parents(model)]
+        return set(self.matches_of("train", labelled=True)) if trained else set()
+
     def reads_video(self, model: str) -> bool:
         """Return whether a model reads the chunks' videos."""
         return catalogue.reads_video(self.entry(model))

@@ -6,7 +6,6 @@ made from `input` with that of the last run. The methods follow the order of the
 
 import shlex
 from collections.abc import Callable
-from functools import cached_property
 from pathlib import Path
 
 from touchline.core.digest import digest
@@ -121,12 +120,7 @@ class Plan(TranscribedStudy):
 
     def training_priority(self, wildcards: Wildcards) -> int:
         """Return the priority of a match's tables and chunks: 1 where a training waits for them."""
-        return int(wildcards.match in self._trained_on)
-
-    @cached_property
-    def _trained_on(self) -> set[str]:
-        trained = [model for model in self.trained() if not self.parents(model)]
-        return set(self.matches_of("train", labelled=True)) if trained else set()
+        return int(wildcards.match in self.trained_on)
 
     def training_threads(self, wildcards: Wildcards) -> int:
         """Return the threads of a model's training, where that needs no GPU."""
@@ -138,11 +132,7 @@ class Plan(TranscribedStudy):
 
     def training_answers(self, wildcards: Wildcards) -> list[str]:
         """Return the answers of other models that a model which joins them is fitted on."""
-        return [
-            PREDICTIONS.format(model=parent, match=match)
-            for parent in self.parents(wildcards.model)
-            for match in self.fitted(wildcards.model)
-        ]
+        return self._parents_answers(wildcards.model, self.fitted(wildcards.model))
 
     def training_arguments(self, wildcards: Wildcards) -> str:
         """Return the training data of a model, as arguments of `touchline fit`."""
@@ -156,9 +146,13 @@ class Plan(TranscribedStudy):
 
     def joined_answers(self, wildcards: Wildcards) -> list[str]:
         """Return the answers of other models to a match, for a model that joins them."""
+        return self._parents_answers(wildcards.model, [wildcards.match])
+
+    def _parents_answers(self, model: str, matches: list[str]) -> list[str]:
         return [
-            PREDICTIONS.format(model=parent, match=wildcards.match)
-            for parent in self.parents(wildcards.model)
+            PREDICTIONS.format(model=parent, match=match)
+            for parent in self.parents(model)
+            for match in matches
         ]
 
     def trained_model(self, wildcards: Wildcards) -> list[str]:

@@ -5,7 +5,6 @@ them to a pipe. The time stamp of every source frame (filter `showinfo`) and the
 decoder are read from its log. Memory: 9 bytes for each source frame.
 """
 
-import math
 import os
 import re
 import shutil
@@ -25,7 +24,7 @@ import numpy as np
 
 from touchline.core.problems import InputError
 from touchline.video.frame_reader import LOCAL_ONLY, Video, VideoError, local_url
-from touchline.video.grid import Box
+from touchline.video.grid import Box, even_width
 
 _TIME_BASE = re.compile(rb"config in time_base: (\d+)/(\d+)")
 _FRAME = re.compile(rb" n: *\d+ pts: *(-?\d+) .* iskey:(\d)")
@@ -159,8 +158,7 @@ def decode(
     process: subprocess.Popen[bytes] = command.run_async(
         program, pipe_stdout=True, pipe_stderr=True
     )
-    assert process.stdout is not None, "a pipe"
-    assert process.stderr is not None, "a pipe"
+    assert process.stdout and process.stderr, "pipes"
     log = LogReader(process.stderr)
     try:
         yield _pictures(path, process, process.stdout, log, rate), log
@@ -237,11 +235,6 @@ def _command(
     ).global_args(
         "-hide_banner", "-nostdin", "-nostats", "-copyts", "-loglevel", "repeat+level+info"
     )
-
-
-def even_width(width: float) -> int:
-    """Return the even whole number that is nearest to a width, 2 at least; of two, the larger."""
-    return 2 * max(1, math.floor(width / 2 + 0.5))
 
 
 def _fit(

@@ -102,6 +102,11 @@ class Chunk:
     ticks: range
 
 
+def even_width(width: float) -> int:
+    """Return the even whole number that is nearest to a width, 2 at least; of two, the larger."""
+    return 2 * max(1, math.floor(width / 2 + 0.5))
+
+
 def plan_chunks(duration_s: float, settings: ChunkSettings) -> list[Chunk]:
     """Return the chunks of a half of `duration_s`, each with every frame before its end."""
     per_step, per_frame = settings.step
