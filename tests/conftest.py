@@ -17,14 +17,26 @@ from touchline.core.errors import extra_of
 
 # The longest files of tests first: what runs alone at the end is short.
 ORDER = ("slurm/", "workflow/", "unit/models/lm/", "unit/models/", "")
-# Tests of single modules that train models, start servers, or cut and encode many videos.
+# Tests of single modules that train models, start servers or Snakemake, read the whole library, or cut
+# and encode many videos.
 SLOW = tuple(
     f"unit/{place}"
     for place in (
         *("models/lm/", "models/words/test_tcn", "models/test_contract", "models/api/", "own/"),
         *("demo/", "video/test_chunks", "reels/test_unusual_files", "reels/test_stream_copy"),
         *("reels/test_cut", "reels/test_highlights", "reels/test_query_fuzz", "core/test_cli"),
-        *("core/test_control_files", "data/test_labels_properties", "study/test_provenance"),
+        *(
+            "core/test_full_disk",
+            "core/test_digest",
+            "study/test_progress",
+            "study/test_scheduling",
+        ),
+        *(
+            "models/fusion/",
+            "core/test_control_files",
+            "data/test_labels_properties",
+            "study/test_provenance",
+        ),
         "scoreboard/test_read_video",
     )
 )
