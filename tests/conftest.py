@@ -25,19 +25,9 @@ SLOW = tuple(
         *("models/lm/", "models/words/test_tcn", "models/test_contract", "models/api/", "own/"),
         *("demo/", "video/test_chunks", "reels/test_unusual_files", "reels/test_stream_copy"),
         *("reels/test_cut", "reels/test_highlights", "reels/test_query_fuzz", "core/test_cli"),
-        *(
-            "core/test_full_disk",
-            "core/test_digest",
-            "study/test_progress",
-            "study/test_scheduling",
-        ),
-        *(
-            "models/fusion/",
-            "core/test_control_files",
-            "data/test_labels_properties",
-            "study/test_provenance",
-        ),
-        "scoreboard/test_read_video",
+        *("core/test_full_disk", "core/test_digest", "core/test_control_files", "models/fusion/"),
+        *("study/test_progress", "study/test_scheduling", "study/test_provenance"),
+        *("data/test_labels_properties", "scoreboard/test_read_video"),
     )
 )
 
