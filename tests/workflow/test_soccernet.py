@@ -17,10 +17,10 @@ from touchline.data.labels import read_labels
 from touchline.data.loops import collapse_loops
 from touchline.data.samples import make_samples
 from touchline.evaluation.matching import answer_intervals, count, truth_intervals
-from touchline.models import constant
+from touchline.models import constant, shipped_bases
 from touchline.models.backend import Match
 from touchline.models.catalogue import settings_of
-from touchline.models.words import tcn, tcn_weights
+from touchline.models.words import tcn
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 BASELINE_COUNTS = {
@@ -106,7 +106,7 @@ def test_the_events_past_the_end_of_a_half_are_left_out_and_listed(halves, confi
 
 
 def test_the_shipped_commentary_model_reaches_what_its_card_says(halves, config):
-    card = (tcn_weights.SHIPPED["touchline:commentary"] / "README.md").read_text(encoding="utf-8")
+    card = (shipped_bases.TRAINED["touchline:commentary"] / "README.md").read_text(encoding="utf-8")
     stated = re.search(r"F1 on the first (\d+) valid games .* threshold (\.\d+): (\.\d+)", card)
     entry, labels = config["models"]["commentary"], config["labels"]
     assert entry["threshold"] == float(stated[2])

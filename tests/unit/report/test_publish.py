@@ -10,6 +10,7 @@ import yaml
 
 import hub_server
 from touchline.core.problems import InputError
+from touchline.models import shipped_bases
 from touchline.models.words import tcn_weights
 from touchline.report import publish
 
@@ -115,12 +116,12 @@ def test_the_hubs_own_client_uploads_a_private_repository(model, tmp_path):
 
 
 def test_a_published_network_is_loaded_by_its_name(tmp_path):
-    """`weights: hub:user/name` fetches the files of a `tcn`, here of the shipped one."""
-    shipped = tcn_weights.SHIPPED["touchline:commentary"]
+    """`weights: hub:user/name` fetches the files of a model, here of the shipped one."""
+    shipped = shipped_bases.TRAINED["touchline:commentary"]
     files = {name: (shipped / name).read_bytes() for name in tcn_weights.FILES}
     script = (
-        "from touchline.models.words import tcn_weights as t; import sys\n"
-        "print(t.read_description(t.weights_folder(sys.argv[1]), '').outputs)"
+        "from touchline.models.words import tcn; import sys\n"
+        "print(tcn.load({'weights': sys.argv[1]}, None).description.outputs)"
     )
     with hub_server.serve(hub_server.Hub({("me/words", "main"): files})) as hub:
         environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf")}

@@ -1,5 +1,6 @@
 """The plan of a study with a network that is there already: no training, and its files count."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from random_tcn import write_network
 from touchline.core.config import complete
 from touchline.core.problems import InputError
-from touchline.models.words import tcn_weights
+from touchline.models import shipped_bases
+from touchline.models.catalogue import BACKENDS
+from touchline.models.words import linear, tcn_weights
 from touchline.study.plan import Plan
 from touchline.study.reel_plan import Reels
 
@@ -84,8 +87,38 @@ def test_a_wrong_entry_is_a_sentence(tmp_path, change, message):
         study(tmp_path, models={"commentary": change})
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"backend": "linear"}, {"backend": "vlm", "base": "touchline:qwen2-vl"}],
+    ids=lambda other: other["backend"],
+)
+def test_every_model_that_trains_may_be_given(tmp_path, other):
+    """No training, and the files of the folder count; a language model still needs torch."""
+    info = BACKENDS[other["backend"]]
+    for name in info.weight_files:
+        (tmp_path / name).write_text(json.dumps({"actions": ACTIONS, "step_s": 4}))
+    given = other | {"weights": str(tmp_path), "threshold": 0.3}
+    changes = {"models": {"mine": given}, "compare": ["mine"], "samples": {"actions": ACTIONS}}
+    plan, job = study(tmp_path, **changes), SimpleNamespace(model="mine", match="a")
+    assert plan.trained() == []
+    assert len(plan.given_content(job).split()) == len(info.weight_files)
+    assert ("labels" in plan.backend_arguments(job)) == (other["backend"] == "linear")
+    assert plan.environment_name("mine") == ("tables" if other["backend"] == "linear" else "models")
+
+
+def test_zero_shot_with_an_adapter_is_a_contradiction(tmp_path):
+    entry = {"backend": "vlm", "base": "b", "weights": "w", "fine_tune": False}
+    with pytest.raises(InputError, match=r"models\.mine\.fine_tune: True was expected"):
+        study(tmp_path, models={"mine": entry}, compare=["mine"])
+
+
+def test_the_files_that_count_are_those_that_are_read():
+    assert BACKENDS["tcn"].weight_files == tcn_weights.FILES
+    assert BACKENDS["linear"].weight_files == linear.FILES
+
+
 def test_the_shipped_files_are_those_that_are_watched(tmp_path):
     content = study(tmp_path).given_content(JOB)
-    folder = tcn_weights.SHIPPED["touchline:commentary"]
+    folder = shipped_bases.TRAINED["touchline:commentary"]
     assert len(content.split()) == len(tcn_weights.FILES) == 3
     assert all((folder / name).is_file() for name in tcn_weights.FILES)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from touchline.core.problems import InputError
-from touchline.models import backend
+from touchline.models import backend, shipped_bases
 
 
 class BackendInfo(NamedTuple):
@@ -29,6 +29,7 @@ class BackendInfo(NamedTuple):
     joins_models: bool = False  # it answers from the answers of other models, its `parents`
     is_paid: bool = False  # its requests cost money
     answering: tuple[str, ...] = ()  # settings of inference alone: a new value does not train again
+    weight_files: tuple[str, ...] = ()  # of a trained model, which the setting `weights` may name
     training_threads: int = 1  # on a CPU
     environment: str = "tables"
 
@@ -38,17 +39,23 @@ _LANGUAGE_MODEL = BackendInfo(
     logs_steps=True,
     takes_open_questions=True,
     answering=("max_new_tokens", "answers", "ablate"),
+    weight_files=("adapter_model.safetensors", "adapter_config.json"),
     environment="models",
 )
 BACKENDS = {
     "constant": BackendInfo("touchline.models.constant"),
-    "linear": BackendInfo("touchline.models.words.linear", "touchline.models.words.linear_fit"),
+    "linear": BackendInfo(
+        "touchline.models.words.linear",
+        "touchline.models.words.linear_fit",
+        weight_files=("model.safetensors", "model.json"),
+    ),
     "tcn": BackendInfo(
         "touchline.models.words.tcn",
         "touchline.models.words.tcn_fit",
         reads_transcripts=True,
         training_threads=2,
         answering=("length_s",),
+        weight_files=("model.safetensors", "words.json", "model.json"),
         environment="networks",
     ),
     "external": BackendInfo("touchline.models.external", reads_labels=True),
@@ -135,20 +142,24 @@ def weight_files(entry: dict) -> list[Path]:
     """
     if "weights" not in entry:
         return []
-    from touchline.models.words import tcn_weights  # which few studies need to plan
-
-    folder = tcn_weights.weights_folder(entry["weights"])
-    return [folder / name for name in tcn_weights.FILES]
+    files = BACKENDS[entry["backend"]].weight_files
+    folder = shipped_bases.weights_folder(entry["weights"], files)
+    return [folder / name for name in files]
 
 
 def check_actions(entry: dict, actions: list[str], labels: dict[str, str]) -> None:
     """Raise `InputError` for an action that a model with the setting `weights` does not know."""
-    if "weights" in entry:
-        from touchline.models.words import tcn_weights
+    if _has_outputs(entry):
+        from touchline.models.words import tcn_weights  # which few studies need to plan
 
         weights = entry["weights"]
-        folder, remedy = tcn_weights.weights_folder(weights), tcn_weights.remedy_of(weights)
+        folder, remedy = weight_files(entry)[0].parent, shipped_bases.remedy_of(weights)
         tcn_weights.read_description(folder, remedy).check_actions(actions, labels, weights)
+
+
+def _has_outputs(entry: dict) -> bool:
+    """Return whether a model's `weights` have fixed outputs; language models are asked in words."""
+    return "weights" in entry and not BACKENDS[entry["backend"]].takes_open_questions
 
 
 def parents_of(entry: dict) -> list[str]:
@@ -172,7 +183,7 @@ def settings_of(entry: dict, labels: dict[str, str]) -> dict:
     """Return a backend's `settings` from a model's entry and the configuration's `labels`."""
     settings = {key: entry[key] for key in entry if key not in _NOT_OF_BACKEND}
     # The outputs of weights that were trained elsewhere may be labels.
-    reads_labels = BACKENDS[entry["backend"]].reads_labels or "weights" in entry
+    reads_labels = BACKENDS[entry["backend"]].reads_labels or _has_outputs(entry)
     return settings | {"labels": labels} if reads_labels else settings
 
 

@@ -222,10 +222,10 @@ class StudyDefinition:
     def environment_name(self, model: str) -> str:
         """Return the name of a model's environment, one of envs/*.yaml."""
         entry = self.entry(model)
-        if "weights" in entry:  # torch is for training
-            return "tables"
-        # Whatever loads a base needs torch.
-        return "models" if "base" in entry else BACKENDS[entry["backend"]].environment
+        if "base" in entry:  # whatever loads one needs torch
+            return "models"
+        # `networks` is for training.
+        return "tables" if "weights" in entry else BACKENDS[entry["backend"]].environment
 
     def manifests_of(self, matches: list[str]) -> list[str]:
         """Return the manifest of every half of these matches that has a video."""

@@ -153,12 +153,12 @@ def decode(
     The log is complete when the pictures have been iterated over, which raises `VideoError` where
     ffmpeg fails.
     """
-    program = find_ffmpeg()
     command = _command(path, video, rate, height, score_bug, tick_filter, span_s, threads)
     process: subprocess.Popen[bytes] = command.run_async(
-        program, pipe_stdout=True, pipe_stderr=True
+        find_ffmpeg(), pipe_stdout=True, pipe_stderr=True
     )
-    assert process.stdout and process.stderr, "pipes"
+    assert process.stdout is not None, "a pipe"
+    assert process.stderr is not None, "a pipe"
     log = LogReader(process.stderr)
     try:
         yield _pictures(path, process, process.stdout, log, rate), log

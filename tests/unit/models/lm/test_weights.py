@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from lm_cases import copied
 from sliding_bases import sliding_base
 from touchline.core.problems import InputError
-from touchline.models.lm import loader
+from touchline.models.lm import answering, loader
 from touchline.models.lm.merge import merge
 
 WEIGHTS, ADAPTER = "model.safetensors", "adapter_model.safetensors"
@@ -249,3 +249,18 @@ def test_truncated_adapters_and_those_in_a_pickle_are_refused(base, adapter, tmp
 def test_a_rank_of_none_is_refused(base):
     model, _ = load(base)
     refused("lora rank is 0", loader.add_adapter, model, loader.LoraSettings(rank=0), 0)
+
+
+def test_an_adapter_that_is_given_is_loaded_and_a_damaged_one_is_not_to_be_trained_again(
+    base, adapter, tmp_path
+):
+    own = {"base": str(base), "prompt": {"inputs": ["commentary"]}}
+    entry = own | {"weights": str(adapter)}
+    given = answering.load(entry, None, vision=False)
+    trained = answering.load(own, adapter, vision=False)
+    for one, other in zip(given.model.parameters(), trained.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    folder = copied(adapter, tmp_path / "adapter")
+    (folder / ADAPTER).write_bytes(b"short")
+    with pytest.raises(InputError, match=r"truncated.* Copy the folder of the trained model again"):
+        answering.load(entry | {"weights": str(folder)}, None, vision=False)

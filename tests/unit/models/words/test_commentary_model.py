@@ -13,13 +13,14 @@ from goal_commentary import goal_lines
 from project import ROOT
 from touchline.core.schema import COMMENTARY
 from touchline.data.samples import make_samples
+from touchline.models import shipped_bases
 from touchline.models.backend import Match
 from touchline.models.catalogue import settings_of
 from touchline.models.words import tcn, tcn_weights
 from touchline.models.words.features import encode_half, make_window
 from touchline.models.words.tcn_network import Network
 
-FOLDER = tcn_weights.SHIPPED["touchline:commentary"]
+FOLDER = shipped_bases.TRAINED["touchline:commentary"]
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 ENTRY = CONFIG["models"]["commentary"]
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import polars as pl
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from sklearn.feature_extraction import FeatureHasher
 
 from planted import ACTIONS, KEY, PHRASES, f1_of, make_match
@@ -107,3 +107,28 @@ def test_features_are_those_of_scikit_learns_hasher_in_each_window():
 def test_nothing_to_train_on_is_a_sentence(tmp_path):
     with pytest.raises(InputError, match="nothing to train on"):
         linear_fit.fit(iter([]), {}, tmp_path, tmp_path / "checkpoints")
+
+
+def test_a_model_of_another_study_answers_the_same_without_a_training(trained_linear):
+    given = linear.load({"weights": str(trained_linear), "labels": {}}, None)
+    unseen = make_match(99)
+    assert given.answer(unseen).equals(linear.load({}, trained_linear).answer(unseen))
+    with pytest.raises(InputError, match="does not know dribble"):
+        given.answer(unseen._replace(samples=unseen.samples.with_columns(action=pl.lit("dribble"))))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda stored: stored.pop("biases"), "are not those of a linear model of 3 actions"),
+        (lambda stored: stored["biases"].fill(np.nan), ": biases has values that are not finite"),
+        (lambda stored: stored["weights"].fill(np.inf), ": weights has values"),
+    ],
+)
+def test_weights_that_are_not_a_linear_model_are_refused(trained_linear, tmp_path, spoil, message):
+    stored = load_file(trained_linear / "model.safetensors")
+    spoil(stored)
+    save_file(stored, tmp_path / "model.safetensors")
+    (tmp_path / "model.json").write_bytes((trained_linear / "model.json").read_bytes())
+    with pytest.raises(InputError, match=message):
+        linear.load({"weights": str(tmp_path)}, None)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from touchline.core import schema
 from touchline.core.problems import Problem
+from touchline.models import shipped_bases
 from touchline.models.backend import Match
 from touchline.models.lm import loader, shared_prefix
 from touchline.models.lm.distribution.reading import (
@@ -27,9 +28,10 @@ from touchline.models.lm.lm_settings import (
     parse_settings,
     with_frames,
 )
-from touchline.models.lm.loader import LanguageModel
+from touchline.models.lm.loader import ADAPTER_CONFIG, LanguageModel
 from touchline.models.lm.shared_prefix import Decoded, Prefix
 from touchline.models.lm.tokenize import Chunk, Encoder, to_chunk
+from touchline.models.lm.weights import ADAPTER
 from touchline.prompts import answer_parser
 from touchline.prompts.confidence import confidences
 from touchline.video.chunk_store import ChunkStore, UnreadChunk, group_by_chunk, unread_problems
@@ -155,14 +157,20 @@ class Spotter:
 
 
 def load(entry: dict, folder: Path | None, vision: bool) -> Spotter:
-    """Load a base model, with the adapter in `folder` unless that is None (zero-shot)."""
+    """Load a base model, with the adapter in `folder` unless that is None (zero-shot).
+
+    The setting `weights` names an adapter that is there already.
+    """
     settings = parse_settings(entry)
+    if settings.weights is not None:
+        folder = shipped_bases.weights_folder(settings.weights, (ADAPTER, ADAPTER_CONFIG))
     model: LanguageModel
     model, processor = loader.load_base(settings.base, settings.quantize, settings.device, vision)
     encoder = Encoder(model, processor, (), settings.prompt)
     encoder.check_template()
     if folder is not None:
-        model = loader.load_adapter(model, settings.base, folder)
+        remedy = shipped_bases.remedy_of(settings.weights)
+        model = loader.load_adapter(model, settings.base, folder, remedy)
     return Spotter(model, encoder, settings)
 
 

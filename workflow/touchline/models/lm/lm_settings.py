@@ -58,6 +58,7 @@ class LanguageModelSettings:
     """The settings of a language model: its entry in the configuration."""
 
     base: str
+    weights: str | None = None  # an adapter that is there already: a folder, or hub:user/name
     quantize: str | None = None  # nf4 or None
     device: str = "auto"  # auto, cpu, or cuda, which must be available
     fps: float | None = None  # frames per second; None takes all frames of the chunk's file

@@ -30,6 +30,7 @@ from touchline.core.problems import InputError
 from touchline.models import shipped_bases
 from touchline.models.lm import weights
 from touchline.models.lm.attention_masks import check_attention
+from touchline.models.shipped_bases import RETRAIN
 
 # On a CPU with bf16, bitsandbytes logs an error that a package, which would fetch code, is missing.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
@@ -138,18 +139,18 @@ def save_adapter(adapted: PeftModel, base: str, folder: Path) -> None:
     )
 
 
-def load_adapter(model: PreTrainedModel, base: str, folder: Path) -> PeftModel:
+def load_adapter(
+    model: PreTrainedModel, base: str, folder: Path, remedy: str = RETRAIN
+) -> PeftModel:
     """Return the model with the adapter in `folder`.
 
-    Raises `InputError` for one of another base, and for one whose weights are damaged or are not
-    those that its configuration says.
+    Raises `InputError`, with what to do, for one of another base, and for one whose weights are
+    damaged or are not those that its configuration says.
     """
-    trained_on = base_of(folder)
+    trained_on = base_of(folder, remedy)
     if trained_on != base:
         raise InputError(f"{folder}: the adapter was trained on base {trained_on}, not on {base}.")
-    shapes = weights.read_shapes(
-        folder / weights.ADAPTER, "Delete the adapter's folder, and it is trained again."
-    )
+    shapes = weights.read_shapes(folder / weights.ADAPTER, remedy)
     try:
         adapted = PeftModel.from_pretrained(model, str(folder))
     except torch.OutOfMemoryError:
@@ -157,23 +158,22 @@ def load_adapter(model: PreTrainedModel, base: str, folder: Path) -> PeftModel:
     except (OSError, *weights.LOADING_ERRORS) as error:
         raise InputError(
             f"{folder}: the adapter does not fit base {base}, or its weights not its "
-            f"adapter_config.json{_reason(error)}. Delete it; it is trained again."
+            f"adapter_config.json{_reason(error)}. {remedy}"
         ) from error
     weights.check_adapter(folder, adapted, shapes)
     return adapted
 
 
-def base_of(folder: Path) -> str:
+def base_of(folder: Path, remedy: str = RETRAIN) -> str:
     """Return the name of an adapter's base model; raise `InputError` where there is no adapter."""
     try:
         config = PeftConfig.from_pretrained(str(folder))
     except (OSError, *weights.LOADING_ERRORS) as error:
-        raise InputError(f"{folder}: no adapter there. Delete it; it is trained again.") from error
+        raise InputError(f"{folder}: no adapter there. {remedy}") from error
     if config.peft_type != PeftType.LORA or config.task_type not in (None, "CAUSAL_LM"):
         raise InputError(
             f"{folder}: the adapter is of the type {config.peft_type} for the task "
-            f"{config.task_type}; only LORA for CAUSAL_LM is supported. Delete it; it is trained "
-            "again."
+            f"{config.task_type}; only LORA for CAUSAL_LM is supported. {remedy}"
         )
     if config.base_model_name_or_path is None:
         raise InputError(f"{folder}: the adapter's configuration names no base model.")

@@ -6,24 +6,26 @@ model's output is the probability of an event within a step of the step's middle
 `linear_fit` trains it.
 """
 
-import json
 from pathlib import Path
 
 import mmh3
 import numpy as np
 import polars as pl
-from safetensors.numpy import load_file
 
 from touchline.core.intervals import INTERVAL_S
-from touchline.core.problems import Problem
+from touchline.core.problems import InputError, Problem
+from touchline.models import shipped_bases
 from touchline.models.backend import Match, trained_folder
 from touchline.models.check_settings import check_names
 from touchline.models.peaks import suppress, to_predictions
+from touchline.models.words import tcn_weights
 from touchline.models.words.commentary_words import split_halves, timed_words
+from touchline.models.words.tcn_weights import Description
 
 # First and last step of each window, relative to the step that the features are of.
 WINDOWS = ((-4, -2), (-1, -1), (0, 0), (1, 1), (2, 2), (3, 4), (5, 7))
 HASH_SIZE = 2**18
+FILES = (tcn_weights.WEIGHTS, tcn_weights.DESCRIPTION)
 # Chosen on the valid split (benchmarks/README.md).
 DEFAULTS = {"step_s": 4.0, "alpha": 1e-6, "epochs": 5, "seed": 0}
 # Spots below this confidence are dropped; tuned thresholds have not been below .03.
@@ -31,17 +33,27 @@ MIN_CONFIDENCE = 0.01
 
 
 class Linear:
-    """A trained model: its probabilities per step and action are thinned to spots."""
+    """A trained model: its probabilities per step and action are thinned to spots.
+
+    `given` names a model that was not trained in this study, whose actions are then checked.
+    """
 
     def __init__(
-        self, weights: np.ndarray, biases: np.ndarray, actions: list[str], step_s: float
+        self, weights: np.ndarray, biases: np.ndarray, description: Description, given: str | None
     ) -> None:
         self.weights, self.biases = weights, biases  # (actions, features), (actions,)
-        self.actions, self.step_s = actions, step_s
+        self.description, self.given = description, given
+        self.actions, self.step_s = description.outputs, description.step_s
         self.problems: list[Problem] = []
 
     def answer(self, match: Match) -> pl.DataFrame:
-        """Return the predictions; spots of an action are more than `INTERVAL_S` apart."""
+        """Return the predictions; spots of an action are more than `INTERVAL_S` apart.
+
+        Raises `InputError` for an action that a model of another study does not know.
+        """
+        if self.given is not None:
+            asked = match.samples["action"].unique(maintain_order=True).to_list()
+            self.description.check_actions(asked, {}, self.given)
         spots = []
         radius = round(INTERVAL_S / self.step_s)
         for half, lines, end_s in split_halves(match.samples):
@@ -67,14 +79,28 @@ class Linear:
 
 
 def load(settings: dict, folder: Path | None) -> Linear:
-    """Load the model that `linear_fit.fit` wrote; raise `InputError` where there is none."""
-    check_names(settings, DEFAULTS)
-    folder = trained_folder(folder, "model.safetensors")
-    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    weights = load_file(folder / "model.safetensors")
-    return Linear(
-        weights["weights"], weights["biases"], description["actions"], description["step_s"]
-    )
+    """Load the model that `linear_fit.fit` wrote, or the one that the setting `weights` names.
+
+    Raises `InputError` for an unknown setting, and where there is no model or a damaged one.
+    """
+    check_names(settings, [*DEFAULTS, "weights", "labels"])
+    given = settings.get("weights")
+    if given is None:
+        folder = trained_folder(folder, tcn_weights.WEIGHTS)
+    else:
+        folder = shipped_bases.weights_folder(given, FILES)
+    remedy = shipped_bases.remedy_of(given)
+    description = tcn_weights.read_description(folder, remedy)
+    # The bias of an action without any event to train on is minus infinity: it is never answered.
+    stored = tcn_weights.read_weights(folder / tcn_weights.WEIGHTS, remedy, ("biases",))
+    shapes = {name: value.shape for name, value in stored.items()}
+    actions = len(description.outputs)
+    if shapes != {"weights": (actions, len(WINDOWS) * HASH_SIZE), "biases": (actions,)}:
+        raise InputError(
+            f"{folder / tcn_weights.WEIGHTS}: its weights are not those of a linear model of "
+            f"{actions} actions. {remedy}"
+        )
+    return Linear(stored["weights"], stored["biases"], description, given)
 
 
 def step_features(

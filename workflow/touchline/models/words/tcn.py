@@ -15,6 +15,7 @@ from scipy.special import expit
 from touchline.core.intervals import INTERVAL_S
 from touchline.core.problems import Problem
 from touchline.core.schema import fill_predictions
+from touchline.models import shipped_bases
 from touchline.models.backend import Match, trained_folder
 from touchline.models.check_settings import check_names
 from touchline.models.peaks import choose_intervals, event_rates
@@ -96,9 +97,10 @@ def load(settings: dict, folder: Path | None) -> Tcn:
     check_names(settings, [*TRAINING_DEFAULTS, "length_s", "weights", "labels"])
     weights = settings.get("weights")
     if weights is None:
-        folder, remedy = trained_folder(folder, tcn_weights.WEIGHTS), tcn_weights.RETRAIN
+        folder = trained_folder(folder, tcn_weights.WEIGHTS)
     else:
-        folder, remedy = tcn_weights.weights_folder(weights), tcn_weights.remedy_of(weights)
+        folder = shipped_bases.weights_folder(weights, tcn_weights.FILES)
+    remedy = shipped_bases.remedy_of(weights)
     description = tcn_weights.read_description(folder, remedy)
     words = tcn_weights.read_words(folder, remedy)
     networks = tcn_weights.read_networks(folder, len(words), len(description.outputs), remedy)

@@ -5,7 +5,7 @@ a study's `actions`, or SoccerNet's `labels`, which a study maps to its own acti
 bits has a scale for each row beside it, `<name>.scale`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -14,17 +14,12 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from touchline.core.errors import how_to_install
 from touchline.core.problems import InputError, quoted
 from touchline.core.text_files import UnreadableError, read_json
 from touchline.models.words.numpy_network import NumpyNetwork, count_layers, expected_shapes
 
 WEIGHTS, WORDS, DESCRIPTION = FILES = ("model.safetensors", "words.json", "model.json")
 SCALE = ".scale"
-# Models that come with Touchline, by their name in a model's setting `weights`.
-SHIPPED = {"touchline:commentary": Path(__file__).parent / "shipped"}
-HUB = "hub:"  # before the name of a model on the Hugging Face hub
-RETRAIN = "Delete the folder; the model is trained again."
 
 
 @dataclass(frozen=True)
@@ -54,45 +49,6 @@ class Description:
                 f"labels: in the configuration. It knows {', '.join(sorted(filter(None, known)))}. "
                 "Take the others out of samples.actions or the query, or use another model."
             )
-
-
-def weights_folder(weights: str) -> Path:
-    """Return the folder that a model's setting `weights` names: a shipped model's, or any other.
-
-    The files of `hub:user/name` are fetched from the Hugging Face hub, once.
-    """
-    if weights.startswith(HUB):
-        return _fetch(weights.removeprefix(HUB))
-    if weights.startswith("touchline:") and weights not in SHIPPED:
-        raise InputError(f"weights: no {weights} comes with Touchline, but {', '.join(SHIPPED)}.")
-    return SHIPPED.get(weights, Path(weights))
-
-
-def _fetch(name: str) -> Path:
-    """Return the folder with the files of a model of the hub, which is in its client's cache."""
-    try:
-        import httpx2
-        from huggingface_hub import errors as hub
-        from huggingface_hub import hf_hub_download
-    except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} is not installed. {how_to_install('soccernet')}") from error
-    try:
-        paths = [Path(hf_hub_download(name, file)) for file in FILES]
-    except (hub.HfHubHTTPError, hub.LocalEntryNotFoundError, hub.HFValidationError,
-            httpx2.HTTPError) as error:  # fmt: skip
-        reason = quoted((str(error).strip().splitlines() or [type(error).__name__])[0])
-        raise InputError(
-            f"weights: {HUB}{quoted(name)} cannot be had from the hub ({reason}). Correct the name, "
-            "log in with `hf auth login` where it is private, or give a folder."
-        ) from error
-    return paths[0].parent
-
-
-def remedy_of(weights: str) -> str:
-    """Return what to do about damaged files of the setting `weights`."""
-    if weights in SHIPPED:
-        return "Install Touchline again."
-    return "Copy the folder of the trained model again, or correct the setting weights."
 
 
 def read_description(folder: Path, remedy: str) -> Description:
@@ -149,10 +105,11 @@ def read_networks(folder: Path, words: int, outputs: int, remedy: str) -> list[N
     return networks
 
 
-def read_weights(path: Path, remedy: str) -> dict[str, np.ndarray]:
+def read_weights(path: Path, remedy: str, infinite: Collection[str] = ()) -> dict[str, np.ndarray]:
     """Return the weights of a safetensors file by name, as 32-bit numbers.
 
-    Raises `InputError` for a file that cannot be read, and for weights that are not finite.
+    Raises `InputError` for a file that cannot be read, and for weights that are not finite; those
+    named in `infinite` may be infinite.
     """
     try:
         stored = load_file(path)
@@ -167,7 +124,7 @@ def read_weights(path: Path, remedy: str) -> dict[str, np.ndarray]:
             if scale.shape != weight.shape[:1]:
                 raise InputError(f"{path}: {quoted(name)} has not one scale a row. {remedy}")
             weight *= scale.astype(np.float32).reshape(-1, *[1] * (weight.ndim - 1))
-        if not np.isfinite(weight).all():
+        if np.isnan(weight).any() or (name not in infinite and np.isinf(weight).any()):
             raise InputError(f"{path}: {quoted(name)} has values that are not finite. {remedy}")
         weights[name] = weight
     return weights
