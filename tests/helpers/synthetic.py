@@ -4,6 +4,7 @@
 picture flashes in the action's colour when it happens.
 """
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,15 +113,17 @@ def answers(drawn: Drawn, settings: PromptSettings) -> dict[str, str]:
     return texts
 
 
+def batch(encoder: Encoder, world: Spoken | Shown, seed: int, chunks: int) -> dict:
+    """Return a batch of the chunks that are drawn from `seed` on."""
+    packed = []
+    for drawn in (world.draw(number, LEARNING) for number in range(seed, seed + chunks)):
+        prefix, questions = encoder.encode_prompt(drawn.chunk, ACTIONS)
+        target_ids = map(encoder.answer_ids, answers(drawn, encoder.settings).values())
+        packed.append(pack(prefix, list(zip(questions, target_ids, strict=True))))
+    return collate(packed, encoder.tokenizer.pad_token_id)
+
+
 def batches(encoder: Encoder, world: Spoken | Shown, chunks: int) -> Iterator[dict]:
     """Yield batches of new chunks without end."""
-    seed = 10**6
-    while True:
-        packed = []
-        for _ in range(chunks):
-            drawn = world.draw(seed, LEARNING)
-            prefix, questions = encoder.encode_prompt(drawn.chunk, ACTIONS)
-            target_ids = map(encoder.answer_ids, answers(drawn, encoder.settings).values())
-            packed.append(pack(prefix, list(zip(questions, target_ids, strict=True))))
-            seed += 1
-        yield collate(packed, encoder.tokenizer.pad_token_id)
+    for number in itertools.count():
+        yield batch(encoder, world, 10**6 + chunks * number, chunks)
