@@ -1,4 +1,4 @@
-"""Encoding of chunk files: H.264 in Matroska, reproducible to the byte."""
+"""Encoding of chunk files: H.264 in Matroska, reproducible to the byte; copies of them in MP4."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,3 +47,18 @@ def open_encoder(path: Path, fps: Fraction, like: av.VideoFrame) -> Iterator[Enc
 
         yield encode
         file.mux(stream.encode())
+
+
+def copy_to_mp4(chunk: Path, path: Path) -> None:
+    """Copy the pictures of a chunk into an MP4 file, which says how many there are, as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        atomic_file(path) as partial,
+        av.open(local_url(chunk)) as source,
+        av.open(local_url(partial), "w", format="mp4", options={"fflags": "+bitexact"}) as file,
+    ):
+        stream = file.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:  # the last one is empty
+                packet.stream, packet.dts = stream, packet.pts  # there are no B-frames
+                file.mux(packet)

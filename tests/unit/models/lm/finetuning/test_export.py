@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import av
 import polars as pl
 import pytest
 
@@ -15,6 +16,13 @@ from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.models import shipped_bases
 from touchline.models.lm.finetuning import export
+
+
+def pictures(path: Path) -> tuple[list[bytes], int]:
+    """Return the encoded pictures of a video, and how many they are by the file's own account."""
+    with av.open(str(path)) as file:
+        packets = [bytes(packet) for packet in file.demux(video=0) if packet.size]
+        return packets, file.streams.video[0].frames
 
 
 def test_the_training_set_is_exported_as_conversations(manifests, tmp_path):
@@ -34,8 +42,9 @@ def test_the_training_set_is_exported_as_conversations(manifests, tmp_path):
     assert question["value"].startswith("<video>\nCommentary:\n")
     assert question["value"].endswith("Find all the times at which a Foul occurs in this chunk.")
     assert answer["value"] == "A Foul occurs at (00:04, 00:16)."
-    assert sample["video"] == sample["videos"][0]
-    assert Path(sample["video"]).is_file()
+    assert sample["video"] == sample["videos"][0] == "train-videos/a_match/1/001.mp4"
+    copied, counted = pictures(tmp_path / sample["video"])
+    assert (copied, counted) == (pictures(results / "chunks/a_match/001.mkv")[0], len(copied))
     assert sample["system"].startswith("You watch soccer broadcasts")
 
     argv[1] = json.dumps(settings | {"negative_fraction": 0.0})
@@ -72,7 +81,7 @@ def test_a_chunk_with_a_single_frame_is_listed_and_not_exported(manifests, tmp_p
     assert len(json.loads((tmp_path / "train.json").read_text())) == 2 * len(ACTIONS)
 
 
-def test_llamafactory_reads_every_sample_with_its_video(manifests, tmp_path):
+def test_llamafactory_reads_every_sample_with_its_video_and_takes_a_step(manifests, tmp_path):
     """TOUCHLINE_LLAMAFACTORY names a Python that has llamafactory 0.9.5 and transformers 5."""
     python = os.environ.get("TOUCHLINE_LLAMAFACTORY")
     if not python:
@@ -97,3 +106,4 @@ def test_llamafactory_reads_every_sample_with_its_video(manifests, tmp_path):
     assert (read["samples"], read["videos"]) == (len(entries), len(entries))
     expected = [f"{entry['conversations'][1]['value']}<|im_end|>\n" for entry in entries]
     assert read["answers"] == expected
+    assert 0 < read["loss"] < 10

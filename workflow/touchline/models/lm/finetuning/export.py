@@ -6,8 +6,10 @@ REQUIRES results/samples and results/labels of the matches and, where the settin
     video, the manifests of their chunks.
 PRODUCES the JSON that LLaMA-Factory (`formatting: sharegpt` with the columns `conversations`,
     `videos`, `system`) and Qwen's fine-tuning scripts (`conversations`, `video`) read: an entry per
-    sample, with `<video>` where its chunk's video goes. Those tools sample the frames by their own
-    settings. A chunk whose video has a single frame, at a half's end, is listed and left out, since
+    sample, with `<video>` where its chunk's video goes. `<out>-videos/` gets the chunks' videos as MP4,
+    without another encoding: LLaMA-Factory takes the number of frames from the file, and Matroska
+    has none. Their paths are relative to the JSON's folder, so that both move together. Those tools
+    sample the frames by their own settings. A chunk whose video has a single frame, at a half's end, is listed and left out, since
     Qwen's video reader (qwen-vl-utils) refuses it; fit and infer show such a frame twice.
 """
 
@@ -15,6 +17,8 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from tqdm import tqdm
 
 from touchline.core import cli, schema
 from touchline.core.cli import report
@@ -25,14 +29,18 @@ from touchline.models.lm.finetuning.dataset import TrainingItem, select_training
 from touchline.models.lm.lm_settings import LanguageModelSettings, parse_settings, video_sources
 from touchline.prompts import prompt_text
 from touchline.video.chunk_store import ChunkStore, UnreadChunk, unread_problems
+from touchline.video.encoder import copy_to_mp4
 
 FEWEST_FRAMES = 2  # of a video that qwen-vl-utils reads
 
 
 def to_conversations(
-    item: TrainingItem, actions: Sequence[str], videos: ChunkStore, settings: LanguageModelSettings
+    item: TrainingItem, actions: Sequence[str], videos: list[str], settings: LanguageModelSettings
 ) -> Iterator[dict]:
-    """Yield the samples of a chunk as conversations whose instructions list all `actions`."""
+    """Yield the samples of a chunk as conversations whose instructions list all `actions`.
+
+    `videos` are the paths of the chunk's videos.
+    """
     chunk = item.chunk
     prefix = prompt_text.build_prefix(
         chunk.half,
@@ -42,7 +50,6 @@ def to_conversations(
         actions,
         settings.prompt,
     )
-    paths = videos.paths(chunk.half, chunk.chunk, video_sources(settings))
     for action, answer in item.answers.items():
         system, user = prompt_text.add_question(prefix, action)
         yield {
@@ -52,8 +59,8 @@ def to_conversations(
                 {"from": "human", "value": _value(user)},
                 {"from": "gpt", "value": answer},
             ],
-            "videos": paths,
-            "video": paths[0] if len(paths) == 1 else paths,
+            "videos": videos,
+            "video": videos[0] if len(videos) == 1 else videos,
         }
 
 
@@ -77,7 +84,8 @@ def main(argv: list[str]) -> None:
         )
     sources = video_sources(settings)
     entries: list[dict] = []
-    for name in args.matches:
+    folder = f"{args.out.stem}-videos"
+    for name in tqdm(args.matches, desc="exporting", unit="match"):
         samples = schema.read(args.results / f"samples/{name}.parquet", schema.SAMPLES)
         labels = schema.read(args.results / f"labels/{name}.parquet", schema.LABELS)
         videos = ChunkStore(sorted((args.results / "chunks" / name).glob("*.parquet")))
@@ -94,6 +102,10 @@ def main(argv: list[str]) -> None:
                 problem = f"its video has {frames} frame; other tools read {FEWEST_FRAMES} or more."
                 short.append(UnreadChunk(name, half, chunk, problem, "Nothing is to be done."))
             else:
-                entries += to_conversations(item, actions, videos, settings)
+                copies = []
+                for path in map(Path, videos.paths(half, chunk, sources)):
+                    copies.append(f"{folder}/{name}/{half}/{path.stem}.mp4")
+                    copy_to_mp4(path, args.out.parent / copies[-1])
+                entries += to_conversations(item, actions, copies, settings)
         report(unread_problems(short, "export", "Its samples are not exported."))
     write_text(args.out, json.dumps(entries, ensure_ascii=False, indent=1))
