@@ -18,7 +18,7 @@ from touchline.core.problems import InputError
         ({"budget": {"max_usd": 1}, "parameters": {}}, "max_usd needs max_completion_tokens"),
         ({"base": "a-folder"}, "either a model or a base"),
         ({"modle": "o4-mini"}, "no setting modle"),
-        ({"prices": {"input": 1}}, "missing 1 required positional argument: 'output'"),
+        ({"prices": {"input": 1}}, "prices has no output, which is needed"),
         ({"prompt": {"inputs": ["sound"]}}, "give one or both of"),
         ({"api_key_variable": "NOT_SET"}, "the environment variable NOT_SET is not set"),
     ],
