@@ -150,11 +150,14 @@ def test_answers_that_state_nothing_usable_are_a_problem_with_a_remedy(kind):
         assert model.problems == []
 
 
-def test_a_model_without_a_budget_says_so_before_it_is_asked():
+def test_what_an_entry_lacks_is_told_before_it_is_asked():
     priced = {"model": "a-model", "prices": {"input": 1, "output": 1}}
     (note,) = openai_api.load(priced, None).notes()
     assert "has no budget" in note
     assert openai_api.load(priced | {"budget": {"max_requests": 5}}, None).notes() == []
+    video = {"prompt": {"inputs": ["video"]}, "budget": {"max_requests": 5}}
+    (note,) = openai_api.load(priced | video, None).notes()
+    assert "no video.tokens_per_frame" in note
     local = {"model": "a-model", "base_url": "http://localhost:8000/v1"}
     assert openai_api.load(local, None).notes() == []
     assert openai_api.load({"base": "touchline:mistral"}, None).notes() == []

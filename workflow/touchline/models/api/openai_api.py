@@ -97,6 +97,11 @@ class ApiModel:
                 f"{settings.model} has no budget: nothing limits what it may cost. Set "
                 "budget.max_usd or budget.max_requests in its entry."
             )
+        if has_prices and settings.reads_video and settings.video.tokens_per_frame is None:
+            notes.append(
+                f"{settings.model} has no video.tokens_per_frame: tokens of prompts are those of their "
+                "text, and no cost is estimated."
+            )
         return notes
 
     def _answer(self, match: Match, server: Server, answers: Journal) -> pl.DataFrame:
