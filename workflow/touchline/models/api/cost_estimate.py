@@ -105,6 +105,7 @@ def estimate_cost(
     Requests whose keys were in `seen` before count as samples, but cost nothing. The names of the
     prompts' starts are added to `seen` too.
     """
+    journal.apply(journal_db.read_spending)  # a damaged sum stops the job before it asks
     new, costs = [], []
     for request in questions.requests:
         if request.key not in seen:
