@@ -26,7 +26,12 @@ from touchline.core.config import WORKFLOW, complete
 from touchline.evaluation import metrics
 from touchline.jobs import checkpoints, study_lock
 from touchline.study.extras import check_installed
-from touchline.study.job_arguments import checksums, code_of, package_version
+from touchline.study.job_arguments import (
+    checksums,
+    code_of,
+    package_version,
+    state_of_journals,
+)
 from touchline.study.library_internals import allow_braces, lighten_process, lighten_scheduler
 from touchline.study.paths import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES
 from touchline.study.plan import Plan

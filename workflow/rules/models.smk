@@ -123,6 +123,7 @@ rule estimate:
         backend_code=plan.backend_code,
         arguments=plan.backend_arguments,
         data=plan.estimate_arguments,
+        journals=state_of_journals,
     message:
         "What {wildcards.model} would cost"
     shell:

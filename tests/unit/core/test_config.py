@@ -42,3 +42,9 @@ def test_numbers_that_snakemake_passes_as_text_are_numbers():
     assert whole["models"]["qwen2-vl"]["fine_tune"] is False
     with pytest.raises(InputError, match=r"models\.linear\.alpha: 'small'"):
         complete({"models": {"linear": {"alpha": "small"}}})
+
+
+def test_a_number_that_config_passed_as_text_is_told_with_what_to_do():
+    own = {"backend": "openai_api", "model": "a-model", "budget": {"max_requests": "20"}}
+    with pytest.raises(InputError, match=r"max_requests: '20' is not .*--config passes numbers as"):
+        complete({"models": {"own": own}})

@@ -1,6 +1,7 @@
 """Answers about all actions of a chunk: JSON and sentences give the same answers, action by action."""
 
 import json
+import time
 
 import jsonschema
 import pytest
@@ -80,6 +81,17 @@ def test_the_longer_name_counts_where_one_action_is_named_in_another():
     found = read("A Direct free-kick occurs at (37:05, 37:17).", actions=actions)
     assert found["direct_free_kick"][0] == "ok"
     assert found["free_kick"] == ("none", [])
+
+
+def test_the_time_to_read_an_answer_grows_as_its_length():
+    def seconds(repeats: int) -> float:
+        start_s = time.process_time()
+        chunk_answers.parse("Goal Foul " * repeats, ["goal", "foul"], 1, 0.0, 60.0, "half")
+        return time.process_time() - start_s
+
+    seconds(10)
+    few = max(seconds(1000), 0.02)
+    assert seconds(8000) < 24 * few  # 64 times where the time grows as its square
 
 
 def test_the_spans_are_those_of_the_whole_text():

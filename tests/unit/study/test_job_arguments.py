@@ -9,7 +9,13 @@ import pytest
 
 from touchline.core import cli
 from touchline.core.problems import InputError
-from touchline.study.job_arguments import as_inputs, checksums, flags, state_of_others
+from touchline.study.job_arguments import (
+    as_inputs,
+    checksums,
+    flags,
+    state_of_journals,
+    state_of_others,
+)
 
 
 @pytest.mark.parametrize(
@@ -114,3 +120,16 @@ def test_a_pipe_or_a_missing_file_has_no_checksum_and_nobody_waits_for_it(tmp_pa
     os.mkfifo(tmp_path / "pipe")
     text = checksums([tmp_path / "pipe", tmp_path / "none"])
     assert text.count("unreadable") == 2
+
+
+def test_the_state_of_the_journals_changes_when_one_of_them_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert state_of_journals(None) == ""
+    journal = tmp_path / "results/journal/a-model.sqlite"
+    journal.parent.mkdir(parents=True)
+    journal.write_bytes(b"1")
+    before = state_of_journals(None)
+    assert before.startswith("a-model.sqlite:1:")
+    assert state_of_journals(None) == before
+    journal.write_bytes(b"12")
+    assert state_of_journals(None) != before

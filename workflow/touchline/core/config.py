@@ -156,7 +156,13 @@ def _validate(content: Any, schema: str, where: str) -> None:
         raise InputError(f"{where}: {place} is infinite or not a number. Correct it.")
     if error := next(validator(schema).iter_errors(content), None):
         place = ".".join(map(str, error.path))
-        raise InputError(f"{where}: {place}: {error.message}. Correct it.")
+        remedy = "Correct it."
+        if _typed(error.instance, 0) is not error.instance:
+            remedy = (
+                "Inside of a mapping, --config passes numbers as text: give a number, in a file after "
+                "--configfile."
+            )
+        raise InputError(f"{where}: {place}: {error.message}. {remedy}")
 
 
 def _not_finite(content: Any, place: str = "") -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Validation of a model's settings: unknown names and values are user errors."""
 
-from collections.abc import Collection
-from dataclasses import fields
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, fields
+from types import UnionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from touchline.core.problems import InputError
@@ -42,6 +43,23 @@ def check_names(
         )
 
 
+def check_types(
+    settings: "DataclassInstance", types: Mapping[type | UnionType, tuple[str, Collection[str]]]
+) -> None:
+    """Raise `ValueError` for a setting of another type: `types` has their names, after words for it."""
+    for kind, (words, names) in types.items():
+        for name in names:
+            value = getattr(settings, name)
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise ValueError(f"{name} is {value!r:.50}: give {words}.")
+
+
 def _build(kind: type[Instance], values: dict[str, Any], owner: str) -> Instance:
+    if not isinstance(values, dict):
+        raise ValueError(f"{owner} is {values!r:.50}: give a mapping of names to values.")
     check_names(values, [field.name for field in fields(kind)], owner)
+    for field in fields(kind):
+        is_needed = field.default is MISSING and field.default_factory is MISSING
+        if is_needed and field.name not in values:
+            raise ValueError(f"{owner} has no {field.name}, which is needed.")
     return kind(**values)

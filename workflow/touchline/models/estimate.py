@@ -52,7 +52,7 @@ def main(argv: list[str]) -> None:
     cli.report(model.problems)
     for note in model.notes():
         print(note)
-    print(f"{len(by_match)} matches")
+    print(f"{args.out.stem}, {len(by_match)} {'match' if len(by_match) == 1 else 'matches'}")
     kinds = dict.fromkeys(row["questions"] for row in rows)
     for number, kind in enumerate(kinds):
         total = _total([estimates[kind] for estimates in by_match.values()])
@@ -81,5 +81,6 @@ def _total(estimates: list[Estimate]) -> Estimate:
         short_usd=sum_known("short_usd"),
         cached_usd=sum_known("cached_usd"),
         most_usd=sum_known("most_usd"),
-        mean_usd=estimates[0].mean_usd if estimates else None,
+        answered=sum_of("answered"),
+        answered_usd=sum(estimate.answered_usd for estimate in estimates),
     )

@@ -201,3 +201,37 @@ class AnswerDistribution:
         seconds = math.ceil(end_s - start_s)
         second = np.clip((self.times_s - start_s).astype(np.int64), 0, seconds - 1)
         return list(np.bincount(second, self.expected, seconds))
+
+
+class Walk:
+    """The occurrences that an answer states one after the other, as far as another is expected.
+
+    `path` are the moments that are stated so far, by number. `following` (S,) is the probability of
+    each moment as the next one, and `weight` the expected number of events at the last stated moment
+    and those that an interval around it matches: they are one event that was told a little earlier
+    or later. The events at further moments are added to `distribution.expected`.
+    """
+
+    def __init__(self, distribution: AnswerDistribution) -> None:
+        self.distribution = distribution
+        self.path: list[int] = []
+        self.weight = 1.0
+        self.following = distribution.first
+
+    def state(self, moment: int) -> None:
+        """Go on after a moment that is stated next."""
+        times_s = self.distribution.times_s
+        near = np.abs(times_s - times_s[moment]) < max_distance_s(INTERVAL_S)
+        self.path.append(moment)
+        self.weight *= float(self.following[near].sum())
+
+    def continues(self) -> bool:
+        """Return whether another occurrence may be expected often enough to be predicted."""
+        is_last = self.path[-1] + 1 == len(self.distribution.times_s)
+        return self.weight >= MIN_EXPECTED_MATCHES and not is_last
+
+    def expect(self, later: np.ndarray) -> None:
+        """Take the probabilities of the moments after the last stated one as the next one."""
+        self.following = np.zeros(len(self.distribution.times_s))
+        self.following[self.path[-1] + 1 :] = later
+        self.distribution.expected = self.distribution.expected + self.weight * self.following

@@ -116,20 +116,19 @@ def _is_schema(body: str) -> bool:
 def _named(part: str, actions: Sequence[str]) -> list[str]:
     """Return the actions that a part names; the longer name counts where one is in another."""
     found = [
-        (match.start(), match.end(), action)
+        (match.start(), -match.end(), action)
         for action in actions
         for match in _name(action).finditer(part)
     ]
-    return list(
-        dict.fromkeys(
-            action
-            for first, last, action in sorted(found)
-            if not any(
-                other[0] <= first and last <= other[1] and other[1] - other[0] > last - first
-                for other in found
-            )
-        )
-    )
+    named = []
+    start, end = 0, 0  # of the name so far that ends last
+    for first, minus_last, action in sorted(found):
+        last = -minus_last
+        if last > end:
+            start, end = first, last
+        if (first, last) == (start, end):
+            named.append(action)
+    return list(dict.fromkeys(named))
 
 
 @cache

@@ -20,6 +20,7 @@ from touchline.core.digest import digest
 from touchline.core.files import checksum, write_text
 from touchline.core.text_files import UnreadableError, check_regular
 from touchline.models.fit import TRAINING_DATA
+from touchline.study.paths import JOURNALS
 
 LONGEST_SETTING = 8192  # bytes; what is longer goes through a file
 ENVIRONMENTS = WORKFLOW.parent / "envs"
@@ -110,6 +111,12 @@ def state_of_others(paths: Iterable[str]) -> str:
     """Return size and time of the files that a rule cannot have as inputs (see `as_inputs`)."""
     others = [(path, Path(path).stat()) for path in paths if "{" in path]
     return " ".join(f"{path}:{status.st_size}:{status.st_mtime_ns}" for path, status in others)
+
+
+def state_of_journals(wildcards: object) -> str:
+    """Return name, size and time of the paid models' journals: an estimate is of what is not there."""
+    states = [(path.name, path.stat()) for path in sorted(Path().glob(JOURNALS))]
+    return " ".join(f"{name}:{state.st_size}:{state.st_mtime_ns}" for name, state in states)
 
 
 @cache

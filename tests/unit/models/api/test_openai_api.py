@@ -4,9 +4,11 @@ import pytest
 
 from api_jobs import job
 from chat_server import ChatServer, completion
-from questions import ACTIONS, KEY, SAMPLES, answers_of, match, requests_of
+from questions import ACTIONS, KEY, SAMPLES, answers_of, entry, match, requests_of
 from touchline.core import schema
+from touchline.core.problems import NOTED
 from touchline.models import infer
+from touchline.models.api import openai_api
 from touchline.models.api.requests.questions import build_questions
 from touchline.models.api.server import parse_settings
 from touchline.prompts import prompt_text
@@ -128,6 +130,37 @@ def test_a_server_without_usage_or_prices_leaves_cost_empty():
         assert table["prompt_tokens"].null_count() == table["cost_usd"].null_count() == SAMPLES
     with ChatServer() as server:
         assert answers_of(server, prices=None)["cost_usd"].null_count() == SAMPLES
+
+
+def test_answers_that_state_nothing_usable_are_a_problem_with_a_remedy(kind):
+    async def chat(exchange):
+        await exchange.send(completion(exchange.body, text="What a <b>match</b>!"))
+
+    with ChatServer(chat) as server:
+        model = openai_api.load(entry(server), None)
+        model.answer(match())
+        (problem,) = model.problems
+        assert problem.problem.startswith("20 of 20 answers of a-model state nothing usable")
+        assert '(20 unparsable), such as "What a <b>match</b>!"' in problem.problem
+        assert ("answer_format" in problem.remedy) == (kind == "chunk")
+        assert problem.effect == NOTED
+    with ChatServer() as server:
+        model = openai_api.load(entry(server), None)
+        model.answer(match())
+        assert model.problems == []
+
+
+def test_what_an_entry_lacks_is_told_before_it_is_asked():
+    priced = {"model": "a-model", "prices": {"input": 1, "output": 1}}
+    (note,) = openai_api.load(priced, None).notes()
+    assert "has no budget" in note
+    assert openai_api.load(priced | {"budget": {"max_requests": 5}}, None).notes() == []
+    video = {"prompt": {"inputs": ["video"]}, "budget": {"max_requests": 5}}
+    (note,) = openai_api.load(priced | video, None).notes()
+    assert "no video.tokens_per_frame" in note
+    local = {"model": "a-model", "base_url": "http://localhost:8000/v1"}
+    assert openai_api.load(local, None).notes() == []
+    assert openai_api.load({"base": "touchline:mistral"}, None).notes() == []
 
 
 def test_infer_writes_the_table_that_the_model_gives(kind):

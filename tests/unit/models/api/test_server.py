@@ -18,7 +18,13 @@ from touchline.core.problems import InputError
         ({"budget": {"max_usd": 1}, "parameters": {}}, "max_usd needs max_completion_tokens"),
         ({"base": "a-folder"}, "either a model or a base"),
         ({"modle": "o4-mini"}, "no setting modle"),
-        ({"prices": {"input": 1}}, "missing 1 required positional argument: 'output'"),
+        ({"prices": {"input": 1}}, "prices has no output, which is needed"),
+        ({"prices": 5}, "prices is 5: give a mapping"),
+        ({"parameters": [1]}, "parameters is .1.: give a mapping"),
+        ({"timeout_s": "10"}, "timeout_s is '10': give a number of seconds"),
+        ({"batch": "no"}, "batch is 'no': give true or false"),
+        ({"base_url": None}, "base_url is None: give the address"),
+        ({"prompt": ["video"]}, "prompt is .*: give a mapping"),
         ({"prompt": {"inputs": ["sound"]}}, "give one or both of"),
         ({"api_key_variable": "NOT_SET"}, "the environment variable NOT_SET is not set"),
     ],
@@ -28,6 +34,29 @@ def test_bad_settings_are_refused_before_anything_is_asked(settings, said):
         with pytest.raises(InputError, match=said):
             answers_of(server, **settings)
         assert server.asked == []
+
+
+async def _show_a_page(exchange):
+    await exchange.send(b"<!doctype html><title>Welcome</title>")
+
+
+async def _know_no_such_path(exchange):
+    await exchange.fail(404, message="Not Found")
+
+
+async def _compile_no_grammar(exchange):
+    await exchange.fail(400, message="the grammar cannot be compiled")
+
+
+@pytest.mark.parametrize(
+    ("behave", "said"),
+    [(_show_a_page, "not JSON, it starts with '<!doctype html>.*whether base_url is the address"),
+     (_know_no_such_path, r"404 .*ends in /v1, and whether the server has a model of this name"),
+     (_compile_no_grammar, "the grammar cannot be compiled.*set answer_format to sentences")],
+)  # fmt: skip
+def test_what_a_wrong_address_or_format_of_answers_leads_to_is_told_with_a_remedy(behave, said):
+    with ChatServer(behave) as server, pytest.raises(InputError, match=said):
+        answers_of(server, questions="chunk", answer_format="json_schema", retries=0)
 
 
 def test_a_key_that_can_be_no_key_is_not_shown(monkeypatch):

@@ -1,7 +1,6 @@
 """Concurrent requests to a server: within a budget, with retries, each answer stored at once."""
 
 import asyncio
-import json
 import random
 import sqlite3
 import time
@@ -18,6 +17,7 @@ from touchline.models.api.completions import (
     is_refusal,
     is_transient,
     parse_completion,
+    read_body,
     refusal_record,
     retry_after_s,
 )
@@ -124,7 +124,7 @@ class RequestSender:
                 response = await self._client.chat.completions.with_raw_response.create(
                     model=sent["model"], messages=sent["messages"], extra_body=sent
                 )
-                body = json.loads(response.content)
+                body = read_body(response.content)
             record = parse_completion(body, round(time.perf_counter() - start_s, 3))
         except openai.APIStatusError as error:
             if not is_refusal(error):
@@ -215,9 +215,12 @@ def budget_message(settings: ApiSettings, journal: Journal) -> str:
         for name, limit in (("max_usd", budget.max_usd), ("max_requests", budget.max_requests))
         if limit is not None
     ]
+    bound = ""
+    if budget.max_usd is not None:
+        bound = ", whose cost is bounded by the longest answer that the parameters allow"
     return (
-        f"the budget of {settings.model} ({' and '.join(limits)}) has no room for another request, "
-        "whose cost is bounded by the longest answer that the parameters allow. So far there were "
+        f"the budget of {settings.model} ({' and '.join(limits)}) has no room for another "
+        f"request{bound}. So far there were "
         f"{so_far.requests} requests for {so_far.usd:.4f} USD, interrupted ones at their maximum. "
         f"Their answers are kept in {journal.path}: raise the budget and run again to go on."
     )

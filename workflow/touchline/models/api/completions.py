@@ -4,6 +4,7 @@ Nothing here sends a request.
 """
 
 import email.utils
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ class Prices:
 
     Tokens that are read from the server's cache cost as much as other input where `cached` is None,
     and so do those that are written into it where `cache_write` is None. `batch` is the factor by
-    which the Batch API multiplies these prices.
+    which the Batch API multiplies these prices. Prompts of more than `long_prompt` tokens cost twice
+    as much and their answers 1.5 times, as at OpenAI; None where length does not matter.
     """
 
     input: float
@@ -32,10 +34,11 @@ class Prices:
     cached: float | None = None
     batch: float = 0.5
     cache_write: float | None = None
+    long_prompt: int | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value is not None or name not in ("cached", "cache_write"):
+            if value is not None or name not in ("cached", "cache_write", "long_prompt"):
                 check_amount(f"prices.{name}", value)
 
     def usd(
@@ -50,7 +53,10 @@ class Prices:
         write = self.input if self.cache_write is None else self.cache_write
         other_tokens = prompt_tokens - cached_tokens - written_tokens
         prompt = other_tokens * self.input + cached_tokens * cached + written_tokens * write
-        return (prompt + answer_tokens * self.output) / 1e6
+        answer = answer_tokens * self.output
+        if self.long_prompt is not None and prompt_tokens > self.long_prompt:
+            prompt, answer = 2 * prompt, 1.5 * answer
+        return (prompt + answer) / 1e6
 
     def max_usd(self, prompt_tokens: int, answer_tokens: int) -> float:
         """Return the highest price of a request in US dollars, whatever the server caches of it."""
@@ -60,11 +66,32 @@ class Prices:
         )
 
 
+@dataclass(frozen=True)
+class Budget:
+    """Limits on the cost and the requests of all matches together; None is no limit."""
+
+    max_usd: float | None = None
+    max_requests: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_usd is not None:
+            check_amount("budget.max_usd", self.max_usd)
+        if self.max_requests is not None and not is_count(self.max_requests, 0):
+            raise ValueError(
+                f"budget.max_requests is {self.max_requests!r:.50}: give a whole number."
+            )
+
+
 def check_amount(name: str, value: Any) -> None:
     """Raise `ValueError` where a price or a budget in US dollars is none, as NaN is."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (is_number and 0 <= value <= MAX_USD):
         raise ValueError(f"{name} is {value!r:.50}: give a number from 0 to {MAX_USD:g}.")
+
+
+def is_count(value: object, minimum: int) -> bool:
+    """Return whether a value is a whole number that a count of tokens can be."""
+    return type(value) is int and minimum <= value <= MAX_TOKENS
 
 
 def cost_usd(record: dict, prices: Prices | None) -> float | None:
@@ -86,6 +113,18 @@ TOKEN_COUNTS = ("prompt_tokens", "cached_tokens", "written_tokens", "answer_toke
 
 class CompletionError(Exception):
     """The server's response is not a chat completion."""
+
+
+def read_body(content: bytes) -> Any:
+    """Return the JSON of a response; raise `CompletionError` for another text, such as a web page."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        start = content[:100].decode(errors="replace")
+        raise CompletionError(
+            f"the response is not JSON, it starts with {start!r}: see whether base_url is the address "
+            "of an API, which mostly ends in /v1"
+        ) from error
 
 
 def parse_completion(body: Any, seconds: float | None = None) -> dict:

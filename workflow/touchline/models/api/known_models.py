@@ -112,6 +112,6 @@ def notes(base_url: str, model: str | None, has_prices: bool) -> list[str]:
     tense = "shut it down" if known.ends <= datetime.date.today() else "shuts it down"
     others = [name for name in names() if find(base_url, name).ends is None]  # type: ignore[union-attr]
     return [
-        f"{model}: OpenAI {tense} on {known.ends} (its documentation on {checked_on()}). Models "
+        f"{model}: OpenAI {tense} on {known.ends} (its documentation, as quoted on {checked_on()}). Models "
         f"without such a date: {', '.join(others)}."
     ]

@@ -5,8 +5,10 @@ the predictions are made from the journal. With `batch: true`, requests go throu
 """
 
 import asyncio
+import contextlib
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,11 +24,12 @@ from touchline.models.api import batches, journal_tables, known_models, local_se
 from touchline.models.api.ask import RequestSender
 from touchline.models.api.cost_estimate import Estimate, estimate_cost
 from touchline.models.api.journal import Journal
-from touchline.models.api.requests.answers import empty_row, to_rows
+from touchline.models.api.requests.answers import empty_row, to_rows, unusable_answers
 from touchline.models.api.requests.questions import Questions, build_questions
 from touchline.models.api.server import (
     ACTION,
     CHUNK,
+    OPENAI,
     ApiSettings,
     Server,
     journal_path,
@@ -75,20 +78,31 @@ class ApiModel:
             questions = build_questions(match, settings)
             if kind == chosen:
                 self._note_unread(questions)
-            answers = Journal(journal_path(settings))
-            try:
+            with _read_journal(settings) as answers:
                 estimates[kind] = estimate_cost(
                     questions, answers, settings, seen.setdefault(kind, set())
                 )
-            finally:
-                answers.close()
         return estimates
 
     def notes(self) -> list[str]:
         """Return what a user should know of the model before it is asked."""
         settings = self.settings
+        if settings.base:  # it costs nothing
+            return []
         has_prices = settings.prices is not None
-        return known_models.notes(settings.base_url, settings.model, has_prices)
+        notes = known_models.notes(settings.base_url, settings.model, has_prices)
+        has_limit = settings.budget.max_usd is not None or settings.budget.max_requests is not None
+        if not has_limit and (has_prices or settings.base_url == OPENAI):
+            notes.append(
+                f"{settings.model} has no budget: nothing limits what it may cost. Set "
+                "budget.max_usd or budget.max_requests in its entry."
+            )
+        if has_prices and settings.reads_video and settings.video.tokens_per_frame is None:
+            notes.append(
+                f"{settings.model} has no video.tokens_per_frame: tokens of prompts are those of their "
+                "text, and no cost is estimated."
+            )
+        return notes
 
     def _answer(self, match: Match, server: Server, answers: Journal) -> pl.DataFrame:
         settings = server.settings
@@ -113,9 +127,11 @@ class ApiModel:
                 failures = sender.failures
             if failures:
                 self._note_failures(match, questions, failures)
-            return _predictions(match, questions, answers, server)
+            predictions = _predictions(match, questions, answers, server)
         finally:
             answers.close()
+        self.problems += unusable_answers(match.name, self.settings, predictions)
+        return predictions
 
     def _note_unread(self, questions: Questions) -> None:
         self.problems += unread_problems(questions.unread, "infer", "Its samples have no answers.")
@@ -133,6 +149,19 @@ class ApiModel:
             )
         remedy = "To ask them again, delete the match's predictions and run again."
         self.problems.append(Problem(match.name, "infer", f"{problem}.", remedy, ROW_LEFT_OUT))
+
+
+@contextlib.contextmanager
+def _read_journal(settings: ApiSettings) -> Iterator[Journal]:
+    """Open the journal of a model; where there is none yet, an empty one that is not kept."""
+    path = journal_path(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        exists = settings.base is None and path.exists()
+        journal = Journal(path if exists else Path(folder) / "journal.sqlite")
+        try:
+            yield journal
+        finally:
+            journal.close()
 
 
 def load(settings: dict, folder: Path | None) -> ApiModel:

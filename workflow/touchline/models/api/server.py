@@ -14,7 +14,7 @@ import openai
 from touchline.core.problems import InputError
 from touchline.models.api import known_models
 from touchline.models.api.api_key import MIN_PART, STRUCK, read_key, strike_key
-from touchline.models.api.completions import Prices, check_amount
+from touchline.models.api.completions import Budget, Prices, is_count
 from touchline.models.api.http_client import (
     MAX_RESPONSE,
     REFUSED_REDIRECT,
@@ -28,9 +28,8 @@ from touchline.models.api.requests.request import (
     Request,
     check_parameters,
     flatten,
-    is_count,
 )
-from touchline.models.check_settings import build_settings
+from touchline.models.check_settings import build_settings, check_types
 from touchline.prompts.prompt_text import PromptSettings
 
 OPENAI = "https://api.openai.com/v1"
@@ -41,21 +40,14 @@ CHUNK, ACTION = "chunk", "action"
 # Forms of an answer about a chunk; `auto` is resolved by the table of known models.
 AUTO, JSON, SENTENCES = "auto", "json_schema", "sentences"
 
-
-@dataclass(frozen=True)
-class Budget:
-    """Limits on the cost and the requests of all matches together; None is no limit."""
-
-    max_usd: float | None = None
-    max_requests: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_usd is not None:
-            check_amount("budget.max_usd", self.max_usd)
-        if self.max_requests is not None and not is_count(self.max_requests, 0):
-            raise ValueError(
-                f"budget.max_requests is {self.max_requests!r:.50}: give a whole number."
-            )
+_TYPES = {
+    str | None: ("a text, or null", ("model", "base", "api_key_variable")),
+    str: ("the address of a server", ("base_url",)),
+    bool: ("true or false", ("allow_http", "ask_silent", "batch")),
+    dict: ("a mapping of names to values", ("parameters",)),
+    int | float: ("a number of seconds", ("timeout_s",)),
+    int | float | None: ("a number, or null", ("fps",)),
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +74,7 @@ class ApiSettings:
     retries: int = 6  # after the first try
 
     def __post_init__(self) -> None:
+        check_types(self, _TYPES)
         for name, values in (
             ("questions", (CHUNK, ACTION)),
             ("answer_format", (AUTO, JSON, SENTENCES)),
@@ -109,6 +102,11 @@ class ApiSettings:
         if self.answer_format == AUTO:
             return self.known is not None and bool(self.known.structured_outputs)
         return self.answer_format == JSON
+
+    @property
+    def asks_for_json(self) -> bool:
+        """Return whether requests have a JSON schema: those about whole chunks may."""
+        return self.questions == CHUNK and self.as_json
 
     @property
     def reads_video(self) -> bool:
@@ -139,7 +137,9 @@ class ApiSettings:
 
 def parse_settings(entry: dict) -> ApiSettings:
     """Return a model's entry in the configuration as settings; raise `InputError` if invalid."""
-    prompt = {"inputs": ["commentary"], **entry.get("prompt", {})}
+    prompt = entry.get("prompt", {})
+    if isinstance(prompt, dict):
+        prompt = {"inputs": ["commentary"]} | prompt
     settings = build_settings(
         ApiSettings,
         {**entry, "prompt": prompt},
@@ -152,13 +152,14 @@ def parse_settings(entry: dict) -> ApiSettings:
     if settings.batch and settings.base:
         raise InputError("the settings of the model: a base that is served has no batches.")
     sent, known = flatten(settings.parameters), settings.known
-    by_chunk_as_json = settings.questions == CHUNK and settings.as_json
-    if by_chunk_as_json and "response_format" in sent:
+    if settings.asks_for_json and "response_format" in sent:
         raise InputError(
             "the parameter response_format is set by answer_format: remove one of the two."
         )
     if known is not None:
-        known_models.check(known, sent, settings.batch, by_chunk_as_json, settings.reads_video)
+        known_models.check(
+            known, sent, settings.batch, settings.asks_for_json, settings.reads_video
+        )
         if "prices" not in entry:
             settings = replace(settings, prices=Prices(**known.prices))
     if settings.budget.max_usd is not None:
@@ -272,8 +273,13 @@ class Server:
                 "key nor the prompts: write the address that is meant into base_url."
             )
         remedy = "Correct the model's entry in the configuration or the account, and run again."
-        if "response_format" in description or "json_schema" in description:
-            remedy = "Set answer_format to sentences for a server without structured outputs."
+        if error.status_code == 404:
+            remedy = (
+                f"See whether {url} is the address of the API, which mostly ends in /v1, and whether "
+                "the server has a model of this name."
+            )
+        if error.status_code in (400, 422) and self.settings.asks_for_json:
+            remedy += " For a server without structured outputs set answer_format to sentences."
         return (
             f"{url} does not answer for the model {self.settings.model} ({description}). {remedy}"
         )

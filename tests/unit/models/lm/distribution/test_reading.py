@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from synthetic import ACTIONS, HELD_OUT, Spoken
+from touchline.models import peaks
 from touchline.models.lm import loader
-from touchline.models.lm.distribution import reading
 from touchline.models.lm.distribution.answer_set import moments_of
 from touchline.models.lm.distribution.reading import (
     Distribution,
@@ -85,7 +85,7 @@ def test_further_occurrences_are_read_until_none_is_expected(encoder, monkeypatc
     """With a lower limit the passes go on, and expect what the passes before it do and more."""
     (chunk,) = chunks(1)
     few = read(encoder, chunk)
-    monkeypatch.setattr(reading, "MIN_EXPECTED_MATCHES", 1e-4)
+    monkeypatch.setattr(peaks, "MIN_EXPECTED_MATCHES", 1e-4)
     many = read(encoder, chunk)
     assert sum(d.fed_tokens for d in many) > sum(d.fed_tokens for d in few)
     for less, more in zip(few, many, strict=True):

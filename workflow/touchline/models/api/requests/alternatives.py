@@ -14,9 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from touchline.core.intervals import INTERVAL_S
-from touchline.core.iou import max_distance_s
-from touchline.models.peaks import MIN_EXPECTED_MATCHES, AnswerDistribution
+from touchline.models.peaks import AnswerDistribution, Walk
 from touchline.prompts.moments import Moments
 
 
@@ -47,27 +45,25 @@ def tokens_of(record: dict) -> list[Token]:
 
 def read(tokens: Sequence[Token], action: str, moments: Moments) -> AnswerDistribution:
     """Return the distribution over the answers to a question, given the tokens of the answer."""
-    answers = moments.first_answers(action)
-    probabilities, told = _spread(tokens, answers)
+    probabilities, told = _spread(tokens, moments.first_answers(action))
     none, first = float(probabilities[0]), probabilities[1:]
-    expected, weight, chosen = first.copy(), 1.0, []
-    place = None if told in (None, 0) else told - 1
-    following = first
-    while place is not None:
-        near = np.abs(moments.times_s - moments.times_s[place]) < max_distance_s(INTERVAL_S)
-        weight *= float(following[near].sum())
-        chosen.append(place)
-        rest = _after(tokens, moments.answer(action, chosen))
-        if weight < MIN_EXPECTED_MATCHES or not rest or place + 1 == len(moments):
+    distribution = AnswerDistribution(moments.times_s, none, first, first)
+    if not told:  # the denial, or none of the answers alone
+        return distribution
+    walk = Walk(distribution)
+    walk.state(told - 1)
+    while walk.continues():
+        stated = moments.answer(action, walk.path)
+        rest = _after(tokens, stated)
+        if not rest:
             break
-        stated = len(moments.answer(action, chosen))
-        further = [text[stated:] for text in moments.further_answers(action, chosen)[1:]]
-        later, told = _spread(rest, further)
-        following = np.zeros(len(moments))
-        following[place + 1 :] = later
-        expected += weight * following
-        place = None if told is None else place + 1 + told
-    return AnswerDistribution(moments.times_s, none, first, expected)
+        further = moments.further_answers(action, walk.path)[1:]
+        later, told = _spread(rest, [text[len(stated) :] for text in further])
+        walk.expect(later)
+        if told is None:
+            break
+        walk.state(walk.path[-1] + 1 + told)
+    return distribution
 
 
 def _spread(tokens: Sequence[Token], answers: Sequence[str]) -> tuple[np.ndarray, int | None]:

@@ -4,11 +4,14 @@ import math
 from collections.abc import Sequence
 from itertools import accumulate
 
+import polars as pl
+
 from touchline.core import schema
+from touchline.core.problems import NOTED, Problem, quoted
 from touchline.models.api.completions import cost_usd
 from touchline.models.api.requests import alternatives
 from touchline.models.api.requests.questions import Question
-from touchline.models.api.server import ApiSettings
+from touchline.models.api.server import CHUNK, ApiSettings
 from touchline.models.peaks import AnswerDistribution
 from touchline.prompts import answer_parser, chunk_answers
 from touchline.prompts.answer_parser import Answer
@@ -17,6 +20,14 @@ from touchline.prompts.moments import chunk_moments
 
 # Where more probability lies on other texts than the set of answers, the text alone counts.
 MAX_OUTSIDE = 0.5
+# Where a larger share of a match's answers cannot be used, the user is told.
+MAX_UNUSABLE = 0.1
+# What to do about answers of these statuses.
+_REMEDIES = {
+    "unparsable": "Ask a model that follows the instructions",
+    "cut_off": "Raise the limit of tokens among the parameters",
+    "refused": "Ask another model",
+}
 _COUNTS = ("prompt_tokens", "cached_tokens", "answer_tokens")
 
 
@@ -109,3 +120,26 @@ def _confidences(record: dict, answers: Sequence[Answer]) -> dict[tuple[int, int
     ends = list(accumulate(length for length, _ in tokens))
     probabilities = [math.exp(logprob) for _, logprob in tokens]
     return dict(zip(spans, confidences(ends, probabilities, spans), strict=True))
+
+
+def unusable_answers(match: str, settings: ApiSettings, predictions: pl.DataFrame) -> list[Problem]:
+    """Return the problem of a match that many answers are unparsable, cut off or refused."""
+    bad = predictions.filter(
+        pl.col("status").is_in(list(_REMEDIES)), pl.col("intervals").list.len() == 0
+    )
+    asked = predictions.filter(~pl.col("status").is_in(["not_asked", "skipped"])).height
+    if not asked or bad.height <= MAX_UNUSABLE * asked:
+        return []
+    counts = bad["status"].value_counts().sort("count", "status", descending=True).rows()
+    kinds = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts)
+    most, _ = counts[0]
+    example = quoted(bad.filter(status=most)["text"][0] or "")
+    problem = (
+        f"{bad.height} of {asked} answers of {settings.model or settings.base} state nothing usable "
+        f'({kinds}), such as "{example}".'
+    )
+    remedy = _REMEDIES[most]
+    if most == "unparsable" and settings.questions == CHUNK and not settings.as_json:
+        remedy += ", or set answer_format to json_schema where the server has structured outputs"
+    remedy += "; the texts are in the match's predictions, column text."
+    return [Problem(match, "infer", problem, remedy, NOTED)]

@@ -8,7 +8,7 @@ import json
 import math
 from dataclasses import dataclass
 
-from touchline.models.api.completions import MAX_TOKENS
+from touchline.models.api.completions import is_count
 
 # Parameters that limit the length of an answer, for reasoning models and for older servers.
 LIMIT_PARAMETERS = ("max_completion_tokens", "max_tokens")
@@ -129,8 +129,3 @@ def check_parameters(parameters: dict) -> None:
         raise ValueError(
             f"the parameters hold a number that is infinite or none ({error})."
         ) from None
-
-
-def is_count(value: object, minimum: int) -> bool:
-    """Return whether a value is a whole number that a count of tokens can be."""
-    return type(value) is int and minimum <= value <= MAX_TOKENS

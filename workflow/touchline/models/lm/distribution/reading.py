@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from touchline.core.intervals import INTERVAL_S
-from touchline.core.iou import max_distance_s
 from touchline.models.lm.distribution.answer_set import (
     first_answers,
     further_answers,
@@ -27,7 +25,7 @@ from touchline.models.lm.distribution.answer_trie import (
 from touchline.models.lm.loader import LanguageModel
 from touchline.models.lm.shared_prefix import Prefix, prefill
 from touchline.models.lm.tokenize import Chunk, Encoder
-from touchline.models.peaks import MIN_EXPECTED_MATCHES, AnswerDistribution
+from touchline.models.peaks import AnswerDistribution, Walk
 
 
 @dataclass
@@ -92,44 +90,24 @@ def read_distributions(
     return found
 
 
-class _Walk:
-    """The most probable sentences of one question, as far as another occurrence is expected.
+class _Walk(Walk):
+    """The walk along the most probable sentences of a question, by its number."""
 
-    `weight` is the expected number of events at the last stated moment and those that an interval
-    around it matches, which are one event that was told a little earlier or later.
-    """
-
-    def __init__(self, number: int, distribution: Distribution) -> None:
-        self.number, self.distribution = number, distribution
-        self.is_answer = bool(distribution.chosen)  # so far, this is the most probable answer
-        self.path: list[int] = []
-        self.weight = 1.0
-        self._step(distribution.first)
-
-    def continues(self) -> bool:
-        """Return whether another occurrence may be expected often enough to be predicted."""
-        is_last = self.path[-1] + 1 == len(self.distribution.times_s)
-        return self.weight >= MIN_EXPECTED_MATCHES and not is_last
+    def __init__(self, number: int, found: Distribution) -> None:
+        super().__init__(found)
+        self.number, self._found = number, found
+        self._is_answer = bool(found.chosen)  # so far, this is the most probable answer
+        self.state(int(np.argmax(self.following)))
 
     def extend(self, probabilities: np.ndarray, fed_tokens: int) -> None:
         """Take the probabilities of the end and of each later moment as the next one."""
         end, later = probabilities[0], probabilities[1:]
-        following = np.zeros(len(self.distribution.times_s))
-        following[self.path[-1] + 1 :] = later
-        self.distribution.expected = self.distribution.expected + self.weight * following
-        self.distribution.fed_tokens += fed_tokens
-        self.is_answer = self.is_answer and later.sum() > end
-        self._step(following)
-        if self.is_answer:
-            self.distribution.chosen.append(self.path[-1])
-
-    def _step(self, probabilities: np.ndarray) -> None:
-        """Go on after the most probable of the moments, given their probabilities (S,)."""
-        times_s = self.distribution.times_s
-        best = int(np.argmax(probabilities))
-        near = np.abs(times_s - times_s[best]) < max_distance_s(INTERVAL_S)
-        self.path.append(best)
-        self.weight *= float(probabilities[near].sum())
+        self.expect(later)
+        self._found.fed_tokens += fed_tokens
+        self._is_answer = self._is_answer and later.sum() > end
+        self.state(int(np.argmax(self.following)))
+        if self._is_answer:
+            self._found.chosen.append(self.path[-1])
 
 
 def most_probable_text(
