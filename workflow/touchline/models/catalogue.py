@@ -48,7 +48,7 @@ BACKENDS = {
         "touchline.models.words.tcn_fit",
         reads_transcripts=True,
         training_threads=2,
-        answering=("length_s",),
+        answering=("length_s", "grids"),
         environment="networks",
     ),
     "external": BackendInfo("touchline.models.external", reads_labels=True),
