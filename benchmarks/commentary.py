@@ -30,7 +30,7 @@ from touchline.evaluation.matching import answer_intervals, count, pairs, truth_
 from touchline.evaluation.score import Answered, apply_tuned_thresholds
 from touchline.models import constant
 from touchline.models.backend import Match
-from touchline.models.catalogue import load_backend, load_trainer
+from touchline.models.catalogue import load_backend, load_trainer, settings_of
 
 METRICS = CONFIG["metrics"]
 
@@ -134,6 +134,7 @@ def main() -> None:
         "--ceiling", action="store_true", help="hits without a threshold, by action"
     )
     args = parser.parse_args()
+    entry = settings_of(CONFIG["models"][args.backend], CONFIG["labels"])
     backend, heard = load_backend(args.backend), (args.commentary, args.further)
     with tempfile.TemporaryDirectory() as scratch:
         models = args.folder or Path(scratch)
@@ -142,7 +143,7 @@ def main() -> None:
             if not (folder / "model.json").exists():
                 folder.mkdir(parents=True, exist_ok=True)
                 began, before = time.monotonic(), cpu_s()
-                settings = {**CONFIG["models"][args.backend], **args.settings, "seed": seed}
+                settings = {**entry, **args.settings, "seed": seed}
                 load_trainer(args.backend).fit(
                     read_games(args.soccernet, "train", *heard),
                     settings,
@@ -166,7 +167,8 @@ def main() -> None:
             baseline = constant.load({"length_s": length_s}, None)
             print(row("constant baseline", length_s, [counts(*valid, baseline)]))
             trained = [
-                backend.load({"length_s": length_s}, models / str(seed)) for seed in args.seeds
+                backend.load({**entry, **args.settings, "length_s": length_s}, models / str(seed))
+                for seed in args.seeds
             ]
             began = time.process_time()
             scores = [counts(*valid, model) for model in tqdm(trained, desc="answering")]

@@ -24,7 +24,7 @@ from touchline.models.words.features import (
 WINDOW_STEPS = 256
 BATCH_WINDOWS = 16
 DROPOUT, WORD_DROPOUT = 0.2, 0.25
-TRANSCRIPT_DROPOUT = 0.5  # of each of a half's transcripts in a window, where others are left
+TRANSCRIPT_DROPOUT = 0.25  # of each of a half's transcripts in a window, where others are left
 # Muon optimises the matrices of the layers, AdamW all other weights.
 MUON_LEARNING_RATE, MUON_WEIGHT_DECAY, ADAMW_LEARNING_RATE = 5e-3, 0.3, 1e-3
 WARMUP, BETAS = 0.1, (0.9, 0.98)
