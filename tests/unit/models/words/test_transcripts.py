@@ -90,7 +90,9 @@ def test_training_drops_transcripts_but_never_all():
     random = np.random.default_rng(0)
     drawn = [_drop_transcripts(halves, random) for _ in range(1000)]
     assert {len(kept) for kept in drawn} == {1, 2, 3, 4, 5}
-    assert np.mean([len(kept) for kept in drawn]) == pytest.approx(5 * (1 - TRANSCRIPT_DROPOUT), abs=0.2)
+    assert np.mean([len(kept) for kept in drawn]) == pytest.approx(
+        5 * (1 - TRANSCRIPT_DROPOUT), abs=0.2
+    )
     assert {one for kept in drawn for one in kept} == set(halves)
 
 
