@@ -4,10 +4,11 @@
         [--backend tcn] [--settings '{"ensemble_size": 1}'] [--folder DIR]
         [--commentary whisper_v1] [--further whisper_v2 whisper_v3]
 
-With --further, several transcripts are trained on and answered from. DIR is as for `make soccernet`. Trains on the 300 train games with the settings in config.yaml. The
-thresholds for a valid game are tuned on the other folds, as in metrics.csv. The interval is the
-bootstrap's over games, of the mean over the seeds. The constant baseline has answers of equal
-length.
+With --further, several transcripts are trained on and answered from. DIR is as for `make soccernet`.
+Trains on the 300 train games with the settings in config.yaml. The thresholds for a valid game are
+tuned on the other folds, as in metrics.csv. The interval is the bootstrap's over games, of the mean
+over the seeds. The constant baseline has answers of equal length. --ceiling adds how many events are
+hit when every answer counts, by action.
 """
 
 import argparse
@@ -25,11 +26,11 @@ from tqdm import tqdm
 from tables import CONFIG, read_game, read_sheet
 from touchline.data import commentary, matches, sheet
 from touchline.evaluation import bootstrap
-from touchline.evaluation.matching import answer_intervals, count, truth_intervals
+from touchline.evaluation.matching import answer_intervals, count, pairs, truth_intervals
 from touchline.evaluation.score import Answered, apply_tuned_thresholds
 from touchline.models import constant
 from touchline.models.backend import Match
-from touchline.models.catalogue import load_backend, load_trainer
+from touchline.models.catalogue import load_backend, load_trainer, settings_of
 
 METRICS = CONFIG["metrics"]
 
@@ -86,6 +87,30 @@ def row(name: str, length_s: float, scores: list[pl.DataFrame]) -> str:
     return f"| {name} | {length_s:g} s | " + " | ".join(cells) + " |"
 
 
+def ceiling(games: list[Match], truths: pl.DataFrame, models: list) -> pl.DataFrame:
+    """Return the share of events that are hit when every answer counts, by action.
+
+    `by_chance` is the share that the same answers hit in another game. Columns: action, events,
+    answers (for each event), hit, by_chance; means over the models.
+    """
+    others = [game.name for game in games[1:] + games[:1]]
+    swapped = pl.col("match").replace_strict([game.name for game in games], others)
+    tables = []
+    for model in models:
+        answers = pl.concat(answer_intervals(named(game, model.answer(game))) for game in games)
+        hits = [
+            pairs(given, truths).select("action", "truth").unique().group_by("action").len(name)
+            for name, given in (("hit", answers), ("by_chance", answers.with_columns(swapped)))
+        ]
+        counted = truths.group_by("action").len("events")
+        for table in (answers.group_by("action").len("answers"), *hits):
+            counted = counted.join(table, on="action", how="left")
+        tables.append(counted.fill_null(0))
+    total = pl.concat(tables).group_by("action").mean()
+    total = pl.concat([total.sum().with_columns(action=pl.lit("all")), total.sort("action")])
+    return total.with_columns(pl.col("answers", "hit", "by_chance") / pl.col("events"))
+
+
 def cpu_s() -> float:
     """Return the CPU seconds of this process and its children."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -105,7 +130,11 @@ def main() -> None:
     parser.add_argument("--further", nargs="+", default=[], help="versions beside it")
     parser.add_argument("--lengths", type=float, nargs="+", default=[12, 24, 39], help="in seconds")
     parser.add_argument("--folder", type=Path, help="keeps the models here, and uses those there")
+    parser.add_argument(
+        "--ceiling", action="store_true", help="hits without a threshold, by action"
+    )
     args = parser.parse_args()
+    entry = settings_of(CONFIG["models"][args.backend], CONFIG["labels"])
     backend, heard = load_backend(args.backend), (args.commentary, args.further)
     with tempfile.TemporaryDirectory() as scratch:
         models = args.folder or Path(scratch)
@@ -114,7 +143,7 @@ def main() -> None:
             if not (folder / "model.json").exists():
                 folder.mkdir(parents=True, exist_ok=True)
                 began, before = time.monotonic(), cpu_s()
-                settings = {**CONFIG["models"][args.backend], **args.settings, "seed": seed}
+                settings = {**entry, **args.settings, "seed": seed}
                 load_trainer(args.backend).fit(
                     read_games(args.soccernet, "train", *heard),
                     settings,
@@ -138,12 +167,15 @@ def main() -> None:
             baseline = constant.load({"length_s": length_s}, None)
             print(row("constant baseline", length_s, [counts(*valid, baseline)]))
             trained = [
-                backend.load({"length_s": length_s}, models / str(seed)) for seed in args.seeds
+                backend.load({**entry, **args.settings, "length_s": length_s}, models / str(seed))
+                for seed in args.seeds
             ]
             began = time.process_time()
             scores = [counts(*valid, model) for model in tqdm(trained, desc="answering")]
             used_s = (time.process_time() - began) / len(args.seeds) / len(games)
             print(row(args.backend, length_s, scores), flush=True)
+            if args.ceiling:
+                print(ceiling(games, truths, trained).write_csv(float_precision=3), flush=True)
         print(f"\nAnswering and scoring a game took {used_s:.2f} s of one core.")
     peak = max(
         resource.getrusage(who).ru_maxrss

@@ -54,7 +54,7 @@ BACKENDS = {
         "touchline.models.words.tcn_fit",
         reads_transcripts=True,
         training_threads=2,
-        answering=("length_s",),
+        answering=("length_s", "grids"),
         weight_files=("model.safetensors", "words.json", "model.json"),
         environment="networks",
     ),

@@ -65,9 +65,10 @@ def test_in_numpy_it_equals_torch(model):
             torch.from_numpy(window.tokens.astype(np.int64)),
             torch.from_numpy(window.offsets.astype(np.int64)),
             torch.from_numpy(window.position[None]),
+            torch.ones(1),
         )[0].numpy()
     assert len(window.tokens) > 40
-    assert np.abs(model.networks[0].log_odds(half, 2.0) - expected).max() < 1e-4
+    assert np.abs(model.networks[0].log_odds([half], 2.0) - expected).max() < 1e-4
 
 
 def test_card_files_and_configuration_agree():

@@ -46,6 +46,7 @@ def torch_log_odds(network: Network, window: Window) -> np.ndarray:
             torch.from_numpy(window.tokens.astype(np.int64)),
             torch.from_numpy(window.offsets),
             torch.from_numpy(window.position[None]),
+            torch.tensor([float(window.transcripts)]),
         )[0].numpy()
 
 

@@ -1,6 +1,7 @@
 """Several transcripts of a half: the temporal convolutional network hears all of them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,8 @@ from random_tcn import write_network
 from touchline.core import schema
 from touchline.models.words import tcn, tcn_fit
 from touchline.models.words.commentary_words import split_transcripts
+from touchline.models.words.features import encode_half, join_windows, make_window
+from touchline.models.words.tcn_network import TRANSCRIPT_DROPOUT, _drop_transcripts
 
 WORDS = ["ball", "to", "left", "and", "wide", "pass", "him", "net", "down", "ball_to"]
 SMALL = {"channels": 8, "layers": 1, "min_updates": 20, "min_count": 3, "ensemble_size": 1}
@@ -46,12 +49,67 @@ def log_odds(rate):
     return np.log(np.expm1(rate * 2.5))  # of a step of 2 s, within 2.5 s of which an event is
 
 
-def test_an_answer_is_that_of_the_mean_log_odds_of_the_transcripts(model):
+def test_transcripts_are_read_together_in_whatever_order(model):
     first, second, third = (make_match(seed) for seed in (1, 2, 3))
-    alone = [log_odds(rates(model, match)) for match in (first, second, third)]
     together = log_odds(rates(model, heard(first, second, third)))
-    assert together == pytest.approx(np.mean(alone, axis=0), abs=1e-3)
-    assert np.abs(together - alone[0]).max() > 0.1
+    assert log_odds(rates(model, heard(third, first, second))) == pytest.approx(together, abs=1e-3)
+    for match in (first, second, third):
+        assert np.abs(together - log_odds(rates(model, match))).max() > 0.1
+
+
+def test_the_same_transcript_three_times_is_the_transcript(model):
+    match = make_match(1)
+    alone = log_odds(rates(model, match))
+    assert log_odds(rates(model, heard(match, match, match))) == pytest.approx(alone, abs=1e-3)
+
+
+def half_of(match):
+    lines = lines_of(match, 1).filter(half=1)
+    vocabulary = {word: number for number, word in enumerate(WORDS)}
+    return encode_half(1, lines, 600.0, vocabulary, np.zeros((0, 2)))
+
+
+def test_a_joined_window_has_the_words_of_each_step_in_all_transcripts():
+    windows = [make_window(half_of(make_match(seed)), -20.0, 300, 2.0) for seed in (1, 2, 3)]
+    joined = join_windows(windows)
+
+    def words(window):
+        return [sorted(part.tolist()) for part in np.split(window.tokens, window.offsets[1:])]
+
+    expected = [
+        sorted(one + two + three) for one, two, three in zip(*map(words, windows), strict=True)
+    ]
+    assert words(joined) == expected
+    assert joined.position == pytest.approx(np.mean([w.position for w in windows], axis=0))
+    assert joined.transcripts == 3
+    assert join_windows(windows[:1]) is windows[0]
+
+
+def test_training_drops_transcripts_but_never_all():
+    halves = list(range(5))
+    random = np.random.default_rng(0)
+    drawn = [_drop_transcripts(halves, random) for _ in range(1000)]
+    assert {len(kept) for kept in drawn} == {1, 2, 3, 4, 5}
+    assert np.mean([len(kept) for kept in drawn]) == pytest.approx(
+        5 * (1 - TRANSCRIPT_DROPOUT), abs=0.2
+    )
+    assert {one for kept in drawn for one in kept} == set(halves)
+
+
+def test_on_two_grids_an_answer_follows_the_words_by_the_second(tmp_path):
+    model = tcn.load({"grids": 2}, write_network(tmp_path / "net", WORDS, ["goal", "foul"]))
+    (network,) = model.networks
+    network.weights["extra.weight"][:] = 0  # the words alone
+    half = half_of(make_match(1))
+    later = replace(half, token_s=half.token_s + 1)
+    inner = slice(20, -20)  # seconds; outside the half is nothing
+    before, after = (network.log_odds([one], 2.0, grids=2) for one in (half, later))
+    assert len(before) == 600
+    assert np.abs(before[inner] - after[21:-19]).max() < 1e-4
+    coarse = [np.repeat(network.log_odds([one], 2.0), 2, axis=0) for one in (half, later)]
+    assert np.abs(coarse[0][inner] - coarse[1][21:-19]).max() > 0.1
+    curves = model.answer(make_match(1)).filter(action="goal")["rates"]
+    assert {len(curve) for curve in curves} == {60}  # values of a chunk of 60 s
 
 
 def test_a_transcript_that_is_missing_costs_nothing(model):

@@ -1,7 +1,8 @@
 """Inputs and targets of the temporal convolutional network: a half of commentary in time steps.
 
 The inputs of a step are the words and word pairs spoken in it, and features of its position: the
-number of words, whether a line begins or ends, and the time in the half.
+number of words, whether a line begins or ends, and the time in the half. Several transcripts of a
+half are read together: the words of all in the same steps.
 """
 
 from collections import Counter
@@ -41,12 +42,16 @@ class Half:
 
 
 class Window(NamedTuple):
-    """Consecutive steps of a half, as the network reads them."""
+    """Consecutive steps of a half, as the network reads them.
+
+    Of several transcripts the tokens are those of all, and the position features their mean.
+    """
 
     tokens: np.ndarray  # (tokens of all steps,)
     offsets: np.ndarray  # (steps,) index of each step's first token in `tokens`
     position: np.ndarray  # (steps, POSITION_FEATURES)
     inside: np.ndarray  # (steps,) whether a step's middle is in the half
+    transcripts: int = 1  # that the tokens are of
 
 
 def count_words(lines: pl.DataFrame) -> Counter[str]:
@@ -55,7 +60,7 @@ def count_words(lines: pl.DataFrame) -> Counter[str]:
     return Counter(words["word"].to_list()) + Counter(words["pair"].to_list())
 
 
-def build_vocabulary(counts: Counter[str], min_count: int) -> dict[str, int]:
+def build_vocabulary(counts: Counter[str], min_count: float) -> dict[str, int]:
     """Return the index of all words and pairs with `min_count` occurrences, by frequency."""
     kept = sorted((-count, word) for word, count in counts.items() if count >= min_count)
     return {word: number for number, (_, word) in enumerate(kept)}
@@ -115,6 +120,24 @@ def make_window(half: Half, start_s: float, steps: int, step_s: float) -> Window
         bounds[:-1] - bounds[0],
         np.stack(position, axis=1).astype(np.float32),
         inside,
+    )
+
+
+def join_windows(windows: Sequence[Window]) -> Window:
+    """Return the same steps in several transcripts as one window."""
+    if len(windows) == 1:
+        return windows[0]
+    steps = len(windows[0].offsets)
+    counts = [np.diff(window.offsets, append=len(window.tokens)) for window in windows]
+    step = np.concatenate([np.repeat(np.arange(steps), count) for count in counts])
+    order = np.argsort(step, kind="stable")
+    total = np.sum(counts, axis=0)
+    return Window(
+        np.concatenate([window.tokens for window in windows])[order],
+        np.cumsum(total) - total,
+        np.stack([window.position for window in windows]).mean(axis=0),
+        windows[0].inside,
+        len(windows),
     )
 
 

@@ -12,17 +12,19 @@ LSA_WINDOW_S = 6.0  # words in the same window of this length co-occur
 EPSILON = 1e-9
 
 
-def lsa_vectors(halves: Sequence[Half], words: int, width: int) -> np.ndarray:
+def lsa_vectors(halves: Sequence[Sequence[Half]], words: int, width: int) -> np.ndarray:
     """Return a unit vector for every word, similar for words that co-occur: (words, width).
 
     Latent semantic analysis (Deerwester et al., 1990): the first `width` right singular vectors of
-    the binary window-word matrix, whose columns are weighted by inverse document frequency.
+    the binary window-word matrix, whose columns are weighted by inverse document frequency. The
+    transcripts of a half share their windows, so words of several languages co-occur.
     """
     windows, count = [], 0
-    for half in halves:
-        windows.append(count + (half.token_s // LSA_WINDOW_S).astype(np.int64))
-        count = 1 + max([count, *windows[-1][-1:]])
-    tokens = np.concatenate([half.tokens for half in halves])
+    for transcripts in halves:
+        of_half = [count + (one.token_s // LSA_WINDOW_S).astype(np.int64) for one in transcripts]
+        windows += of_half
+        count = 1 + max([count, *(last for numbers in of_half for last in numbers[-1:])])
+    tokens = np.concatenate([one.tokens for transcripts in halves for one in transcripts])
     ones = np.ones(len(tokens), np.float32)
     occurrence = sp.csr_matrix((ones, (np.concatenate(windows), tokens)), shape=(count, words))
     occurrence.data[:] = 1

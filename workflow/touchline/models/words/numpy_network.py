@@ -3,7 +3,7 @@
 It computes what `tcn_network.Network` computes; only training needs gradients. Numbers are 32 bit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.special import erf
@@ -12,6 +12,7 @@ from touchline.models.words.features import (
     POSITION_FEATURES,
     Half,
     Window,
+    join_windows,
     make_window,
 )
 
@@ -37,16 +38,33 @@ class NumpyNetwork:
         if len(spoken):
             embedded = self.weights["words.weight"][window.tokens]  # (words of all steps, channels)
             summed[spoken] = np.add.reduceat(embedded, window.offsets[spoken])
-        x = summed / np.sqrt(1 + counts, dtype=np.float32)[:, None]
+        norms = window.transcripts * np.sqrt(1 + counts / window.transcripts, dtype=np.float32)
+        x = summed / norms[:, None]
         x += self._linear("extra", window.position)  # (T, channels)
         for number in range(self.layers):
             x += self._convolve(f"layers.{number}", x, dilation=2**number)
         return self._linear("out", self._normalise("norm", x))
 
-    def log_odds(self, half: Half, step_s: float) -> np.ndarray:
-        """Return the log-odds of an event near each step of a half: (steps, actions)."""
-        steps = int(np.ceil(half.end_s / step_s))
-        return self(make_window(half, 0.0, steps, step_s))
+    def log_odds(self, transcripts: Sequence[Half], step_s: float, grids: int = 1) -> np.ndarray:
+        """Return the log-odds of an event near each step of a half: (steps * grids, actions).
+
+        They are the mean over `grids` grids of steps, each shifted by `step_s` / `grids` against the
+        one before and interpolated linearly at the middles of steps of `step_s` / `grids`.
+        """
+        steps = int(np.ceil(transcripts[0].end_s / step_s))
+        middles = (np.arange(steps * grids) + 0.5) / grids  # in steps
+        curves = []
+        for grid in range(grids):
+            shift = grid / grids
+            windows = [
+                make_window(one, -shift * step_s, steps + (grid > 0), step_s) for one in transcripts
+            ]
+            found = self(join_windows(windows))
+            if grids == 1:
+                return found
+            at = np.arange(len(found)) + 0.5 - shift
+            curves.append([np.interp(middles, at, of_action) for of_action in found.T])
+        return np.mean(curves, axis=0).T
 
     def _convolve(self, layer: str, x: np.ndarray, dilation: int) -> np.ndarray:  # (T, channels)
         padded = np.pad(self._normalise(f"{layer}.norm", x), ((dilation, dilation), (0, 0)))

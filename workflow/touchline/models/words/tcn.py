@@ -32,16 +32,17 @@ NO_EVENTS = np.zeros((0, 2))
 class Tcn:
     """An ensemble of networks, whose log-odds are averaged; intervals are `length_s` long.
 
+    Each network answers on `grids` grids of steps, shifted against each other, which are averaged.
     `labels` maps the outputs to actions where these are SoccerNet's labels; `weights` names a model
     that was not trained in this study, whose actions are then checked.
     """
 
     def __init__(
         self, networks: list[NumpyNetwork], words: list[str], description: Description,
-        length_s: float, labels: Mapping[str, str], weights: str | None,
+        length_s: float, grids: int, labels: Mapping[str, str], weights: str | None,
     ) -> None:  # fmt: skip
         self.networks, self.description, self.length_s = networks, description, length_s
-        self.labels, self.weights = labels, weights
+        self.grids, self.labels, self.weights = grids, labels, weights
         self.problems: list[Problem] = []
         self.vocabulary = {word: index for index, word in enumerate(words)}
 
@@ -57,7 +58,7 @@ class Tcn:
             choose_intervals(
                 match.samples.filter(half=half),
                 self.event_rates(half, transcripts, end_s),
-                self.description.step_s,
+                self.description.step_s / self.grids,
                 self.length_s,
             )
             for half, transcripts, end_s in split_transcripts(match)
@@ -69,18 +70,18 @@ class Tcn:
     ) -> dict[str, np.ndarray]:
         """Return the expected number of events in each step of a half: action → (steps,).
 
-        The log-odds are the mean over the half's transcripts and over the networks.
-        The rates of several labels that lead to one action are added: the sum of independent
+        Steps are `step_s` / `grids` long. The networks read all transcripts of the half together, and
+        their log-odds are averaged. The rates of several labels that lead to one action are added: the sum of independent
         Poisson processes is one with the sum of their rates.
         """
         step_s = self.description.step_s
-        log_odds = []
-        for lines in transcripts:
-            encoded = encode_half(half, lines, end_s, self.vocabulary, NO_EVENTS)
-            log_odds += [network.log_odds(encoded, step_s) for network in self.networks]
+        heard = [
+            encode_half(half, lines, end_s, self.vocabulary, NO_EVENTS) for lines in transcripts
+        ]
+        log_odds = [network.log_odds(heard, step_s, self.grids) for network in self.networks]
         mean: np.ndarray = np.mean(log_odds, axis=0)  # (steps, outputs)
         rates: dict[str, np.ndarray] = {}
-        outputs = event_rates(expit(mean), step_s).T
+        outputs = event_rates(expit(mean), step_s / self.grids).T
         for action, rate in zip(self.description.actions(self.labels), outputs, strict=True):
             if action is not None:
                 rates[action] = rates[action] + rate if action in rates else rate
@@ -88,13 +89,14 @@ class Tcn:
 
 
 def load(settings: dict, folder: Path | None) -> Tcn:
-    """Load the model that `tcn_fit.fit` wrote; `length_s` is the length of an interval.
+    """Load the model that `tcn_fit.fit` wrote; `length_s` is the length of an interval, `grids` the
+    number of grids of steps that it answers on (default 1).
 
     The setting `weights` names a model that is there already: one that comes with Touchline, or the
     folder of another study's; `labels` is the configuration's mapping of labels to actions.
     Raises `InputError` for an unknown setting, and where there is no model or a damaged one.
     """
-    check_names(settings, [*TRAINING_DEFAULTS, "length_s", "weights", "labels"])
+    check_names(settings, [*TRAINING_DEFAULTS, "length_s", "grids", "weights", "labels"])
     weights = settings.get("weights")
     if weights is None:
         folder = trained_folder(folder, tcn_weights.WEIGHTS)
@@ -106,5 +108,5 @@ def load(settings: dict, folder: Path | None) -> Tcn:
     networks = tcn_weights.read_networks(folder, len(words), len(description.outputs), remedy)
     return Tcn(
         networks, words, description, settings.get("length_s", INTERVAL_S),
-        settings.get("labels", {}), weights,
+        settings.get("grids", 1), settings.get("labels", {}), weights,
     )  # fmt: skip

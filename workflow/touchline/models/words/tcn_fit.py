@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +31,13 @@ from touchline.models.words.tcn_settings import TRAINING_DEFAULTS
 def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path) -> None:
     """Train the ensemble and write `model.safetensors`, `model.json` and `words.json`.
 
-    Of a half with several transcripts, each pass takes one at random.
+    Of a half with several transcripts, each window has some at random, as one.
 
     A finished network is kept in `checkpoints`, so an interrupted training does not repeat it. All
     actions of the labels are learnt, also those of which there is no sample. Raises `InputError`
     for an unknown setting, and where there is nothing to train on.
     """
-    check_names(settings, [*TRAINING_DEFAULTS, "length_s"])
+    check_names(settings, [*TRAINING_DEFAULTS, "length_s", "grids"])
     settings = TRAINING_DEFAULTS | settings
     parts: list[tuple[int, list[pl.DataFrame], float, pl.DataFrame]] = []
     counts: Counter[str] = Counter()
@@ -51,7 +50,9 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
         labelled.update(match.events["action"])
     if not parts:
         raise InputError("the train split has no samples, so there is nothing to train on.")
-    vocabulary, actions = build_vocabulary(counts, settings["min_count"]), sorted(labelled)
+    transcripts_of_half = sum(len(transcripts) for _, transcripts, _, _ in parts) / len(parts)
+    vocabulary = build_vocabulary(counts, settings["min_count"] * transcripts_of_half)
+    actions = sorted(labelled)
     halves = [
         [
             encode_half(half, lines, end_s, vocabulary, index_events(events, half, actions))
@@ -60,7 +61,7 @@ def fit(study: Iterable[Match], settings: dict, folder: Path, checkpoints: Path)
         for half, transcripts, end_s, events in parts
     ]
     del parts, counts
-    vectors = lsa_vectors(list(chain(*halves)), len(vocabulary), settings["channels"])
+    vectors = lsa_vectors(halves, len(vocabulary), settings["channels"])
     weights = _train_all(halves, vectors, len(actions), settings, checkpoints)
     for name, content in (
         ("words", list(vocabulary)),
