@@ -158,7 +158,9 @@ def load(entry: dict, folder: Path | None, vision: bool) -> Spotter:
     """Load a base model, with the adapter in `folder` unless that is None (zero-shot)."""
     settings = parse_settings(entry)
     model: LanguageModel
-    model, processor = loader.load_base(settings.base, settings.quantize, settings.device, vision)
+    model, processor = loader.load_base(
+        settings.base, settings.quantize, settings.device, vision, settings.attention
+    )
     encoder = Encoder(model, processor, (), settings.prompt)
     encoder.check_template()
     if folder is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from touchline.models.check_settings import build_settings
-from touchline.models.lm.loader import LoraSettings
+from touchline.models.lm.loader import ATTENTIONS, AUTO, LoraSettings
 from touchline.models.lm.tokenize import Chunk
 from touchline.prompts.prompt_text import PromptSettings
 from touchline.video.chunk_store import ChunkStore
@@ -60,6 +60,7 @@ class LanguageModelSettings:
     base: str
     quantize: str | None = None  # nf4 or None
     device: str = "auto"  # auto, cpu, or cuda, which must be available
+    attention: str = AUTO  # one of `loader.ATTENTIONS`
     fps: float | None = None  # frames per second; None takes all frames of the chunk's file
     max_new_tokens: int = 128
     ablate: tuple[str, ...] = ()  # inputs that are blanked in inference
@@ -70,9 +71,12 @@ class LanguageModelSettings:
     training: TrainingSettings = field(default_factory=TrainingSettings)
 
     def __post_init__(self) -> None:
-        """Raise ValueError for unknown `answers`, and for a blanked input that prompts lack."""
+        """Raise ValueError for unknown `answers` or `attention`, and for a blanked input that prompts lack."""
         if self.answers not in (DISTRIBUTION, TEXT):
             raise ValueError(f"answers is '{self.answers}'; it may be {DISTRIBUTION} or {TEXT}")
+        if self.attention not in ATTENTIONS:
+            known = ", ".join(ATTENTIONS)
+            raise ValueError(f"attention is '{self.attention}'; it may be {known}")
         object.__setattr__(self, "ablate", tuple(self.ablate))
         if not set(self.ablate) <= set(self.prompt.inputs):
             raise ValueError(

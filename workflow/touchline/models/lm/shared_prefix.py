@@ -24,11 +24,13 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from touchline.models.lm.attention_masks import (
+    BLOCK,
     PADDING,
     PREFIX,
     Attention,
     attention_of,
     branch_mask,
+    branch_spans,
     layer_masks,
 )
 from touchline.models.lm.loader import LanguageModel
@@ -107,7 +109,8 @@ def pack(prefix: Prefix, branches: Sequence[tuple[list[int], list[int]]]) -> Pac
 
 def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Any]:
     """Return the model's inputs for a batch of chunks, padded on the right."""
-    length = max(len(chunk.ids) for chunk in chunks)
+    attention = chunks[0].attention
+    length = padded_length([len(chunk.ids) for chunk in chunks], attention)
 
     def stack(rows: list[Tensor], value: int) -> Tensor:
         return torch.stack(
@@ -118,7 +121,9 @@ def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Any]:
     owner = stack([chunk.owner for chunk in chunks], PADDING)  # (B, L)
     return {
         "input_ids": stack([chunk.ids for chunk in chunks], pad_id),  # (B, L)
-        "attention_mask": layer_masks(branch_mask(owner), owner, chunks[0].attention),
+        "attention_mask": branch_spans(owner)
+        if attention.sparse
+        else layer_masks(branch_mask(owner), owner, attention),
         "position_ids": positions_for_model(positions),
         "labels": stack([chunk.labels for chunk in chunks], IGNORED),  # (B, L)
         **{
@@ -127,6 +132,12 @@ def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Any]:
             if any(name in chunk.vision for chunk in chunks)
         },
     }
+
+
+def padded_length(lengths: Sequence[int], attention: Attention) -> int:
+    """Return the length of a batch: the longest, or the next whole number of blocks."""
+    longest = max(lengths)
+    return longest + -longest % BLOCK if attention.sparse else longest
 
 
 @torch.inference_mode()

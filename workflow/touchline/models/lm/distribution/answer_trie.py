@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from touchline.models.lm.attention_masks import masks_by_layer
+from touchline.models.lm.attention_masks import span_masks, spans
+from touchline.models.lm.distribution.head import token_log_probabilities
 from touchline.models.lm.loader import LanguageModel
 from touchline.models.lm.shared_prefix import Prefix, branch_start, positions_for_model
 
@@ -86,14 +87,15 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 class Forest:
     """The fed tokens (T,) of all questions and their tries, without the prefix.
 
-    `depths` (T,) count from the end of the prefix; `sees` (T, T) is whether a token (row) attends
-    to another one (column): to itself and its ancestors. `rows` has, for each trie, the index of
-    the token that each of its edges starts from.
+    `depths` (T,) count from the end of the prefix; `starts` and `ends` (T,) are the spans that say
+    that a token attends to itself and its ancestors (`attention_masks.spans`). `rows` has, for each
+    trie, the index of the token that each of its edges starts from.
     """
 
     tokens: Tensor
     depths: Tensor
-    sees: Tensor
+    starts: Tensor
+    ends: Tensor
     rows: list[list[int]]
 
 
@@ -110,16 +112,43 @@ def plant(questions: Sequence[Sequence[int]], tries: Sequence[Trie]) -> Forest:
         tokens += trie.tokens
         parents += [root if parent == ROOT else first + parent for parent in trie.parents]
         rows.append([root if node == ROOT else first + node for node, _ in trie.edges])
-    sees = np.eye(len(tokens), dtype=bool)
-    for token, parent in enumerate(parents):
-        if parent != ROOT:
-            sees[token] |= sees[parent]
+    depths, starts, ends = _number(parents)
     return Forest(
         torch.tensor(tokens, dtype=torch.long),
-        torch.from_numpy(sees.sum(axis=1) - 1),
-        torch.from_numpy(sees),
+        torch.from_numpy(depths),
+        torch.from_numpy(starts),
+        torch.from_numpy(ends),
         rows,
     )
+
+
+def _number(parents: Sequence[int]) -> np.ndarray:
+    """Return the depths, and the first numbers of each subtree and after it, depth first: (3, T).
+
+    A parent is an earlier token, or `ROOT`.
+    """
+    sizes = np.ones(len(parents), dtype=np.int64)
+    for token in reversed(range(len(parents))):
+        if parents[token] != ROOT:
+            sizes[parents[token]] += sizes[token]
+    depths, starts = np.zeros((2, len(parents)), dtype=np.int64)
+    free = {ROOT: 0}  # the first number that is not used yet in each token's subtree
+    for token, parent in enumerate(parents):
+        starts[token] = free[parent]
+        free[parent] += sizes[token]
+        free[token] = starts[token] + 1
+        depths[token] = 0 if parent == ROOT else depths[parent] + 1
+    return np.stack([depths, starts, starts + sizes])
+
+
+def prefix_spans(length: int, forest: Forest) -> Tensor:
+    """Return the spans of a prefix of `length` tokens and of the forest after it: (3, P + T)."""
+    prefix, end = torch.arange(length), length + len(forest.tokens)
+    return spans(
+        torch.cat([prefix, length + forest.starts])[None],
+        torch.cat([torch.full_like(prefix, end), length + forest.ends])[None],
+        torch.cat([prefix, length + forest.depths])[None],
+    )[0]
 
 
 def log_probabilities(
@@ -136,26 +165,25 @@ def log_probabilities(
     forest = plant(questions, tries)
     device, length = model.device, len(prefix.ids)
     depths = forest.depths.to(device)
-    mask = torch.nn.functional.pad(forest.sees.to(device), (length, 0), value=True)[None, None]
-    places = torch.cat([torch.arange(length, device=device), length + depths])[None]  # (1, P + T)
+    seen = prefix_spans(length, forest)[None].to(device)  # (1, 3, P + T)
     kept = torch.tensor(sorted({row for rows in forest.rows for row in rows}), device=device)
     index = {row: place for place, row in enumerate(kept.tolist())}
     positions = branch_start(prefix) + depths
     logits = model(
         input_ids=forest.tokens[None].to(device),
-        attention_mask=masks_by_layer(mask, lambda: places, prefix.attention),
+        attention_mask=span_masks(seen, prefix.attention, len(depths)),
         position_ids=positions_for_model(positions.expand(len(prefix.positions), 1, -1)),
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=kept,
     ).logits[0]  # (len(kept), vocabulary)
     cache.crop(-len(depths))
-    logs = logits.float().log_softmax(dim=-1)
     return [
-        logs[
+        token_log_probabilities(
+            logits,
             torch.tensor([index[row] for row in rows], device=device),
             torch.tensor([token for _, token in trie.edges], device=device),
-        ]
+        )
         for rows, trie in zip(forest.rows, tries, strict=True)
     ]
 

@@ -15,7 +15,6 @@ from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.video.frame_reader import VideoError
 
 NO_CHUNK = -1  # a number that pads the last batches, so that all processes have as many
-LAYER_MASKS = "layer_masks"  # key of a batch's attention masks, where a model takes several
 UNREAD = "unread"  # key of the chunks that could not be read, in batches and in the log
 
 
@@ -97,8 +96,6 @@ class Collator:
         batch |= self.collate(
             packed or [self.pack(Example(BLANK, {}))], self.encoder.tokenizer.pad_token_id
         )
-        if isinstance(batch["attention_mask"], dict):
-            batch[LAYER_MASKS] = batch.pop("attention_mask")
         return batch
 
     def _pack(self, example: Example) -> Packed:

@@ -57,7 +57,9 @@ def _train(
     vision: bool,
 ) -> None:
     """Train on the items in this process; the main process writes the adapter."""
-    model, processor = loader.load_base(settings.base, settings.quantize, settings.device, vision)
+    model, processor = loader.load_base(
+        settings.base, settings.quantize, settings.device, vision, settings.attention
+    )
     encoder = Encoder(model, processor, actions, settings.prompt)
     encoder.check_template()
     adapted = loader.add_adapter(model, settings.lora, settings.training.seed)
