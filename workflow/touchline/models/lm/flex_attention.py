@@ -7,7 +7,7 @@ that was loaded with this attention takes `attention_masks.spans` in place of a 
 block masks once for all its layers; without spans it is that of `sdpa` (or `eager`).
 
 The kernel is compiled when it is first used, and again for the second length; then lengths are
-dynamic. torch (2.14) computes it on a CPU without gradients alone.
+dynamic. On a CPU it is not compiled, and torch (2.14) has no gradients of it.
 """
 
 import sys
@@ -28,11 +28,13 @@ from transformers.utils import is_torch_flex_attn_available
 
 from touchline.models.lm.attention_masks import (
     BLOCK,
+    FULL,
     SPARSE_OVER_EAGER,
     SPARSE_OVER_SDPA,
     Attention,
     branch_spans,
     is_spans,
+    span_masks,
 )
 
 if is_torch_flex_attn_available():
@@ -64,26 +66,48 @@ def find_obstacle(
     heads, keys = text.num_attention_heads, getattr(text, "num_key_value_heads", None)
     width = getattr(text, "head_dim", None) or text.hidden_size // heads
     device = torch.device("cuda", torch.cuda.current_device())
+    windows = (None, BLOCK + 9) if getattr(text, "sliding_window", None) else (None,)
     try:
-        _try(device, dtype, heads, keys or heads, width)
+        for window in windows:
+            _try(device, dtype, (heads, keys or heads, keys or heads), width, window)
     except Exception as error:  # of the compiler, the driver or a kernel
         lines = str(error).strip().splitlines() or [""]
         return f"flex attention fails here ({type(error).__name__}: {lines[0][:200].rstrip('.:')})"
     return None
 
 
-def _try(device: torch.device, dtype: torch.dtype, heads: int, keys: int, width: int) -> None:
-    """Take a pass forward and back with heads of this number and width."""
-    length = 3 * BLOCK
-    query, key, value = (
-        torch.zeros(1, n, length, width, device=device, dtype=dtype, requires_grad=True)
-        for n in (heads, keys, keys)
-    )
-    owner = torch.arange(length, device=device)[None] // (2 * BLOCK)
-    mask = block_mask(branch_spans(owner), length)
+def _try(
+    device: torch.device,
+    dtype: torch.dtype,
+    heads: tuple[int, int, int],
+    width: int,
+    window: int | None,
+) -> None:
+    """Compare passes forward and back with those of a dense mask, for three lengths.
+
+    `heads` are the numbers of heads of queries, keys and values. Raises ValueError where the passes
+    differ, and whatever the compiler raises.
+    """
     module = nn.Module().train()
-    output, _ = flex_attention_forward(module, query, key, value, mask, scaling=width**-0.5)
-    output.sum().backward()
+    module.num_key_value_groups = heads[0] // heads[1]  # type: ignore[assignment]
+    attention = Attention({FULL: window})
+    for length in (2 * BLOCK, 3 * BLOCK, 5 * BLOCK):
+        query, key, value = inputs = [
+            torch.randn(2, n, length, width, device=device, dtype=dtype, requires_grad=True)
+            for n in heads
+        ]
+        owner = (torch.arange(length, device=device) - length // 2).clamp(min=0) // 20
+        spans = branch_spans(owner.expand(2, -1))
+        found = []
+        for mask in (block_mask(spans, length, window), span_masks(spans, attention)):
+            output, _ = _over_sdpa(module, query, key, value, mask, scaling=width**-0.5)
+            weights = torch.linspace(-1, 1, output.numel(), device=device).view_as(output)
+            gradients = torch.autograd.grad((output * weights).sum(), inputs)
+            found.append([output, *gradients])
+        for sparse, dense in zip(*found, strict=True):
+            error, scale = (sparse - dense).abs().max(), dense.abs().max()
+            if not error <= 0.03 * scale:  # bfloat16 has three digits
+                raise ValueError(f"it differs from the dense mask by {error:.1e} of {scale:.1e}")
 
 
 def _over_sdpa(
@@ -91,7 +115,7 @@ def _over_sdpa(
 ) -> tuple[Tensor, Tensor | None]:
     """Attend by blocks where the mask is one of blocks, else by SDPA."""
     is_sparse = isinstance(attention_mask, BlockMask)
-    attend = flex_attention_forward if is_sparse else sdpa_attention_forward
+    attend = _by_blocks if is_sparse else sdpa_attention_forward
     return attend(module, query, key, value, attention_mask, **more)
 
 
@@ -100,11 +124,25 @@ def _over_eager(
 ) -> tuple[Tensor, Tensor | None]:
     """Attend by blocks where the mask is one of blocks, else as the model's own file says."""
     if isinstance(attention_mask, BlockMask):
-        return flex_attention_forward(module, query, key, value, attention_mask, **more)
+        return _by_blocks(module, query, key, value, attention_mask, **more)
     attend = sys.modules[type(module).__module__].eager_attention_forward
     outputs: tuple[Tensor, Tensor | None] = attend(
         module, query, key, value, attention_mask, **more
     )
+    return outputs
+
+
+def _by_blocks(
+    module: nn.Module, query: Tensor, *inputs: Any, **more: Any
+) -> tuple[Tensor, Tensor | None]:
+    """Attend by the compiled kernel, or by plain tensor operations on a CPU.
+
+    There, torch 2.14 compiles a kernel that stops where lengths are dynamic and there is a window.
+    """
+    with torch.compiler.set_stance("default" if query.is_cuda else "force_eager"):
+        outputs: tuple[Tensor, Tensor | None] = flex_attention_forward(
+            module, query, *inputs, **more
+        )
     return outputs
 
 
