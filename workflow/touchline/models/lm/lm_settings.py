@@ -64,6 +64,7 @@ class LanguageModelSettings:
     fps: float | None = None  # frames per second; None takes all frames of the chunk's file
     max_new_tokens: int = 128
     ablate: tuple[str, ...] = ()  # inputs that are blanked in inference
+    batch_size: int = 1  # chunks that are answered together
     answers: str = DISTRIBUTION  # or TEXT, which is decoded greedily and parsed
     negative_fraction: float = 1.0  # share of the (chunk, action) pairs without event to train on
     prompt: PromptSettings = field(default_factory=PromptSettings)

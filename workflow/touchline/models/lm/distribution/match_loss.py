@@ -38,9 +38,10 @@ from touchline.models.lm.distribution.answer_trie import (
 from touchline.models.lm.distribution.head import token_log_probabilities
 from touchline.models.lm.shared_prefix import (
     IGNORED,
-    VISION,
     Prefix,
     branch_start,
+    join_vision,
+    pad_right,
     padded_length,
     positions_for_model,
 )
@@ -175,10 +176,6 @@ def collate_tries(chunks: Sequence[PackedTries], pad_id: int) -> dict[str, Any]:
     """
     attention = chunks[0].prefix.attention
     length = padded_length([len(chunk.ids) for chunk in chunks], attention)
-
-    def stack(rows: list[Tensor], value: int) -> Tensor:
-        return torch.stack([pad(row, (0, length - row.shape[-1]), value=value) for row in rows])
-
     seen = pad_spans([chunk.spans for chunk in chunks], length)
     kept = torch.zeros(len(chunks), length, dtype=torch.bool)
     starts = np.cumsum([0, *(len(chunk.rows) for chunk in chunks)]).tolist()
@@ -201,20 +198,14 @@ def collate_tries(chunks: Sequence[PackedTries], pad_id: int) -> dict[str, Any]:
     ]
     edges = torch.tensor(rows, dtype=torch.long).reshape(-1, 2)
     path = torch.tensor(target, dtype=torch.long)
-    positions = stack([chunk.positions for chunk in chunks], 0).transpose(0, 1)  # (A, B, L)
+    positions = pad_right([chunk.positions for chunk in chunks], length).transpose(0, 1)
     return {
-        "input_ids": stack([chunk.ids for chunk in chunks], pad_id),
+        "input_ids": pad_right([chunk.ids for chunk in chunks], length, pad_id),  # (B, L)
         "attention_mask": span_masks(seen, attention),
-        "position_ids": positions_for_model(positions),
+        "position_ids": positions_for_model(positions),  # (A, B, L)
         "labels": pad(edges[path, 1], (1, 0), value=IGNORED)[None],
         TRIES: Loss(kept, edges, path, terms),
-        **{
-            name: torch.cat(
-                [found for chunk in chunks if (found := chunk.prefix.vision.get(name)) is not None]
-            )
-            for name in VISION
-            if any(name in chunk.prefix.vision for chunk in chunks)
-        },
+        **join_vision([chunk.prefix.vision for chunk in chunks]),
     }
 
 
