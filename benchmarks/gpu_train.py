@@ -40,6 +40,7 @@ WAYS = (
     (True, "flex", 1),
     (True, "flex", 2),
     (True, "flex", 4),
+    (True, "flex", 8),
     (True, "sdpa", 4),
 )
 

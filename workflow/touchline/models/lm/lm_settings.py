@@ -15,6 +15,7 @@ from touchline.video.chunk_store import ChunkStore
 DISTRIBUTION, TEXT = "distribution", "text"
 # What is minimised: cross-entropy of the target's tokens, or that the answer does not match.
 TOKENS, MATCH = "tokens", "match"
+AUTO_SIZE = "auto"  # the largest micro-batch that fits
 REPORT_TOOLS = ("tensorboard", "trackio", "wandb")  # each is the name of its package
 
 
@@ -28,7 +29,7 @@ class TrainingSettings:
 
     epochs: int = 1
     batch_size: int = 8
-    micro_batch_size: int = 1
+    micro_batch_size: int | str = 1  # or `AUTO_SIZE`
     processes: int = 1
     learning_rate: float = 1e-4
     warmup_ratio: float = 0.03  # share of the steps with a linear warm-up; then a cosine decay
@@ -43,14 +44,22 @@ class TrainingSettings:
     report_to: tuple[str, ...] = ()  # of `REPORT_TOOLS`
 
     def __post_init__(self) -> None:
-        """Raise ValueError for an unknown objective or tool, or a weight that is none."""
+        """Raise ValueError for an unknown objective, tool or size, or a weight that is none."""
         object.__setattr__(self, "report_to", tuple(self.report_to))
+        if isinstance(self.micro_batch_size, str) and self.micro_batch_size != AUTO_SIZE:
+            given = self.micro_batch_size
+            raise ValueError(f"micro_batch_size is '{given}'; it may be a number or {AUTO_SIZE}")
         if unknown := set(self.report_to) - set(REPORT_TOOLS):
             raise ValueError(f"report_to: {sorted(unknown)}; there are {', '.join(REPORT_TOOLS)}")
         if self.objective not in (TOKENS, MATCH):
             raise ValueError(f"objective is '{self.objective}'; it may be {TOKENS} or {MATCH}")
         if not 0 <= self.match_weight <= 1:
             raise ValueError(f"match_weight is {self.match_weight}; it is between 0 and 1")
+
+    @property
+    def chunks_in_pass(self) -> int:
+        """`micro_batch_size`, where it is a number; raise ValueError for `AUTO_SIZE`."""
+        return int(self.micro_batch_size)
 
 
 @dataclass(frozen=True)

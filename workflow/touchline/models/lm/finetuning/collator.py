@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch.utils.data import get_worker_info
@@ -52,6 +52,21 @@ class Examples(Protocol):
     def skip(self, number: int, problem: str, remedy: str) -> None:
         """Record a chunk that was not trained on, since `[]` raised `VideoError`."""
         ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A training set that knows about how long its chunks are without reading them."""
+
+    def size(self, number: int) -> float:
+        """Return a number that grows with the tokens of a chunk."""
+        ...
+
+
+def sort_steps(chunks: list[int], batch_size: int, size: Callable[[int], float]) -> list[int]:
+    """Return chunks sorted by their size within each step, so that passes have little padding."""
+    steps = (chunks[start : start + batch_size] for start in range(0, len(chunks), batch_size))
+    return [number for step in steps for number in sorted(step, key=size)]
 
 
 def training_order(chunks: int, epochs: int, seed: int) -> list[int]:

@@ -38,6 +38,8 @@ from touchline.models.lm.finetuning.collator import (
     UNREAD,
     Collator,
     Examples,
+    Measured,
+    sort_steps,
     training_order,
 )
 from touchline.models.lm.finetuning.library_internals import TrainerInternals
@@ -137,8 +139,10 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
     ) -> None:
         self.examples, self.settings, self.folder, self.stop = examples, settings, folder, stop
         self.chunks = training_order(len(examples), settings.epochs, settings.seed)
+        if isinstance(examples, Measured) and settings.chunks_in_pass > 1:
+            self.chunks = sort_steps(self.chunks, settings.batch_size, examples.size)
         # All processes need the same number of batches, for which accelerate would repeat chunks.
-        missing = -len(self.chunks) % (settings.micro_batch_size * settings.processes)
+        missing = -len(self.chunks) % (settings.chunks_in_pass * settings.processes)
         super().__init__(
             model,
             args=training_arguments(settings, len(self.chunks), folder / WRITING, name),
