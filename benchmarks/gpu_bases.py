@@ -173,7 +173,6 @@ class Results:
 
     def __init__(self, out: Path, limit_s: float) -> None:
         self.out, self.end_s = out, time.monotonic() + limit_s
-        self.longest_s = 0.0
         self.rows: list[dict] = []
         self.versions = {
             "card": card(),
@@ -181,14 +180,13 @@ class Results:
             "transformers": transformers.__version__,
         }
 
+    def left_s(self) -> float:
+        """Return the time until the limit."""
+        return self.end_s - time.monotonic()
+
     def measure(self, name: dict, run: Any) -> None:
-        """Add the figures of `run`, or why there are none; an earlier one says how long it takes."""
-        began_s = time.monotonic()
-        if began_s + self.longest_s > self.end_s:
-            figures = {"not measured": "no time left"}
-        else:
-            figures = run()
-        self.longest_s = max(self.longest_s, time.monotonic() - began_s)
+        """Add the figures of `run`, or that no time is left for it."""
+        figures = run() if self.left_s() > 0 else {"not measured": "no time left"}
         self.rows.append(name | figures)
         self.out.write_text(json.dumps(self.versions | {"results": self.rows}, indent=2))
         print(json.dumps(name | figures), flush=True)

@@ -125,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=["2b", "7b"])
     parser.add_argument("--chunks", type=int, default=24)
-    parser.add_argument("--minutes", type=float, default=8, help="no way begins that may end later")
+    parser.add_argument("--minutes", type=float, default=8, help="after which no way begins")
     parser.add_argument("--out", type=Path, default=Path("gpu_infer.json"))
     args = parser.parse_args()
     results = Results(args.out, 60 * args.minutes)

@@ -180,6 +180,18 @@ def test_block_masks_show_what_the_dense_mask_shows(window):
     assert mask.sparsity() > 0
 
 
+def test_a_model_with_an_adapter_takes_spans_too(tmp_path):
+    """PEFT calls the forward pass of the whole model without its hooks."""
+    base, losses = text_base(tmp_path, "LlamaConfig", "LlamaForCausalLM"), []
+    for attention in ("sdpa", "flex"):
+        model, tokenizer = loader.load_base(str(base), None, "cpu", False, attention)
+        encoder = Encoder(model, tokenizer, ASKED, PromptSettings(inputs=("commentary",)))
+        adapted = loader.add_adapter(model, loader.LoraSettings(rank=2), seed=0).eval()
+        with torch.no_grad():
+            losses.append(float(label_loss(adapted, two_chunks(encoder))))
+    assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
 def test_what_flex_attention_cannot_do_is_said(tmp_path):
     dropout = text_base(
         tmp_path / "dropout", "LlamaConfig", "LlamaForCausalLM", attention_dropout=0.1

@@ -11,6 +11,7 @@ dynamic. On a CPU it is not compiled, and torch (2.14) has no gradients of it.
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -91,9 +92,12 @@ def _try(
     module = nn.Module().train()
     module.num_key_value_groups = heads[0] // heads[1]  # type: ignore[assignment]
     attention = Attention({FULL: window})
+    generator = torch.Generator(device).manual_seed(0)
     for length in (2 * BLOCK, 3 * BLOCK, 5 * BLOCK):
         query, key, value = inputs = [
-            torch.randn(2, n, length, width, device=device, dtype=dtype, requires_grad=True)
+            torch.randn(
+                2, n, length, width, generator=generator, device=device, dtype=dtype
+            ).requires_grad_()
             for n in heads
         ]
         owner = (torch.arange(length, device=device) - length // 2).clamp(min=0) // 20
@@ -139,11 +143,11 @@ def _by_blocks(
 
     There, torch 2.14 compiles a kernel that stops where lengths are dynamic and there is a window.
     """
-    with torch.compiler.set_stance("default" if query.is_cuda else "force_eager"):
-        outputs: tuple[Tensor, Tensor | None] = flex_attention_forward(
-            module, query, *inputs, **more
-        )
-    return outputs
+    attend: Callable[..., tuple[Tensor, Tensor | None]] = flex_attention_forward
+    if query.is_cuda:
+        return attend(module, query, *inputs, **more)
+    with torch.compiler.set_stance("force_eager"):
+        return attend(module, query, *inputs, **more)
 
 
 def take_spans(model: PreTrainedModel, attention: Attention) -> None:

@@ -42,8 +42,8 @@ def kept_logits(model: nn.Module, inputs: Mapping[str, Any], kept: Tensor) -> Te
 def token_log_probabilities(logits: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
     """Return the log-probability of each token (E,) in its row of the logits (N, V), in float32.
 
-    The normalisation is computed for `PIECE` rows at a time, and again in the backward pass, so no
-    copy of all logits in float32 is kept.
+    The normalisation is computed for `PIECE` rows at a time, and again in the backward pass, so the
+    exponentials of all logits are never in memory together.
     """
     pieces = [
         checkpoint(_log_normalisers, piece, use_reentrant=False, preserve_rng_state=False)
