@@ -185,9 +185,8 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
     ) -> Any:
         """Return the loss of a batch: the cross-entropy of its labels, or `match_loss.Loss`.
 
-        Both are sums divided by the number of target tokens in the whole step, which is that of all
-        processes, over which the gradients are averaged. Unlike TRL's loss on a CPU, they take no
-        other token through the head.
+        Both are sums divided by the number of target tokens in the step of all processes, over which
+        the gradients are averaged.
         """
         batch = dict(inputs)
         labels = batch["labels"]
