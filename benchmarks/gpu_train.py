@@ -1,10 +1,11 @@
-"""Training throughput of Qwen2-VL-2B: the production path on its architecture with random weights.
+"""Training throughput on a GPU: the production path on true architectures with random weights.
 
-    python benchmarks/gpu_train.py [--steps 6] [--chunks-per-step 8] [--size 2b]
+    python benchmarks/gpu_train.py [--size 2b] [--steps 5] [--chunks-per-step 8] [--minutes 8]
 
 NF4 + LoRA by `touchline.models.lm.finetuning.trainer` on chunks of 60 frames of 224 × 398 px with
-seven questions, once with the shared prefix and once with one sample per sequence. `--size tiny` is
-a trial on a CPU.
+seven questions: one sample per sequence, the shared prefix with a dense mask and with block-sparse
+attention, and more chunks in a pass. Prints a table, and writes it to `--out` as JSON after each way.
+`--size tiny` is a trial on a CPU, where torch trains with the dense mask alone.
 """
 
 import argparse
@@ -12,30 +13,36 @@ import json
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import torch
-import transformers
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-from prefix import ACTIONS, WORDS, make_chunk
-from touchline.demo import tiny_models
+from gpu_bases import SIZES, Operations, Results, count_operations, make_base, share_of_peak
+from prefix import ACTIONS, make_chunk
+from touchline.core.problems import InputError
 from touchline.models.lm import loader
+from touchline.models.lm.attention_masks import branch_spans, span_masks
+from touchline.models.lm.distribution.head import label_loss
 from touchline.models.lm.finetuning import trainer
-from touchline.models.lm.finetuning.collator import UNREAD, Collator, Example
+from touchline.models.lm.finetuning.collator import Example
 from touchline.models.lm.lm_settings import TrainingSettings
+from touchline.models.lm.shared_prefix import collate, pack
 from touchline.models.lm.tokenize import Encoder
-from touchline.prompts.prompt_text import PromptSettings, format_question, format_system_prompt
+from touchline.prompts.prompt_text import PromptSettings
 
-# Dense bfloat16 TFLOP/s (a multiply-add is two operations), from the data sheets.
-PEAK_TFLOPS = {"H100": 989, "H200": 989, "A100": 312, "L40S": 362, "A40": 150}
+ANSWER = "A Foul occurs at (00:12, 00:24)."
 
-# torch's counter has no formula for attention on CPUs.
-ON_CPU = {
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: (
-        lambda query, key, value, *_, **__: sdpa_flop_count(query, key, value)
-    )
-}
+# Whether questions share a prefix, the attention, and how many sequences go through a pass.
+WAYS = (
+    (True, "sdpa", 1),
+    (True, "flex", 1),
+    (True, "flex", 2),
+    (True, "flex", 4),
+    (True, "flex", 8),
+    (True, "sdpa", 4),
+    (False, "sdpa", 1),
+)
 
 
 class Chunks:
@@ -50,8 +57,7 @@ class Chunks:
         return len(self.actions)
 
     def __getitem__(self, number: int) -> Example:
-        answer = "A Foul occurs at (00:12, 00:24)."
-        return Example(self.chunk, dict.fromkeys(self.actions[number], answer))
+        return Example(self.chunk, dict.fromkeys(self.actions[number], ANSWER))
 
     def name(self, number: int) -> str:
         return str(number)
@@ -60,141 +66,97 @@ class Chunks:
         return len(self.actions[number])
 
 
-def make_base(folder: Path, size: str) -> None:
-    """Write Qwen2-VL-2B-Instruct's architecture with random weights, or a tiny one."""
-    texts = [
-        format_system_prompt(ACTIONS, PromptSettings()),
-        *map(format_question, ACTIONS),
-        " ".join(WORDS),
-    ]
-    if size == "tiny":
-        tiny_models.make(folder, "qwen2_vl", texts)
-        return
-    tokenizer = tiny_models.make_tokenizer(texts, vocabulary=1000)
-    config = transformers.Qwen2VLConfig(
-        text_config={
-            "vocab_size": 151936,
-            "hidden_size": 1536,
-            "intermediate_size": 8960,
-            "num_hidden_layers": 28,
-            "num_attention_heads": 12,
-            "num_key_value_heads": 2,
-            "max_position_embeddings": 32768,
-            "bos_token_id": None,
-            "eos_token_id": tokenizer.eos_token_id,
-            "pad_token_id": tokenizer.pad_token_id,
-            "rope_parameters": {
-                "rope_type": "default",
-                "rope_theta": 1e6,
-                "mrope_section": [16, 24, 24],
-            },
-        },
-        vision_config={"depth": 32, "embed_dim": 1280, "hidden_size": 1536, "num_heads": 16},
-        tie_word_embeddings=True,
-        dtype=torch.bfloat16,
-        **tiny_models.vision_ids(tokenizer),
-    )
-    with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-        model = transformers.AutoModelForImageTextToText.from_config(config, dtype=torch.bfloat16)
-    model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.save_pretrained(folder)
-    tiny_models.make_processor("qwen2_vl", tokenizer).save_pretrained(folder)
-
-
-def count(folder: Path, frames: int) -> dict[str, float]:
-    """Return the tera-operations of one training sequence, for each way to make it.
-
-    Recomputation by gradient checkpointing does not count. The backward pass of a frozen layer
-    costs as much as its forward pass (the gradient of its input alone), that of attention twice as
-    much. The vision tower has no backward pass, since no trained weight precedes it.
-    """
-    model, processor = loader.load_base(str(folder), None, "auto", vision=True)
+def count(folder: Path, frames: int) -> dict[str, tuple[int, Operations]]:
+    """Return the tokens and the operations of one training sequence, for each way to make it."""
+    model, processor = loader.load_base(str(folder), None, "auto", True, "sdpa")
     encoder = Encoder(model, processor, ACTIONS, PromptSettings())
-    operations = {}
-    for way in ("separate", "shared"):
-        batch = Collator(encoder, Chunks(1, way == "shared", frames))([{"chunk": 0}])
-        del batch[UNREAD]
-        batch = {name: value.to(model.device) for name, value in batch.items()}
-        with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=ON_CPU) as counter:
-            model(**batch)
-        everything, tower = (
-            counter.get_flop_counts()[name]
-            for name in ("Global", f"{type(model).__name__}.model.visual")
-        )
-        attention = sum(
-            flops - tower.get(operation, 0)
-            for operation, flops in everything.items()
-            if "attention" in str(operation)
-        )
-        language = sum(everything.values()) - sum(tower.values())
-        operations[way] = (sum(tower.values()) + 2 * language + attention) / 1e12
-    return operations
+    prefix, questions = encoder.encode_prompt(make_chunk(frames, 398, 224), ACTIONS)
+    branches = [(question, encoder.answer_ids(ANSWER)) for question in questions]
+    counted = {}
+    for way, asked in (("separate", branches[:1]), ("shared", branches)):
+        packed = pack(prefix, asked)
+        pairs = int(span_masks(branch_spans(packed.owner[None]), packed.attention).sum())
+        batch = {
+            name: value.to(model.device) for name, value in collate([packed], pad_id=0).items()
+        }
+        operations = count_operations(model, partial(label_loss, model, batch), pairs)
+        counted[way] = len(packed.ids), operations
+    return counted
 
 
-def measure(folder: Path, shared: bool, args: argparse.Namespace) -> dict:
+def measure(args: argparse.Namespace) -> dict:
     """Train some steps and return the medians of all but the first two."""
-    model, processor = loader.load_base(str(folder), "nf4", "auto", vision=True)
-    encoder = Encoder(model, processor, ACTIONS, PromptSettings())
-    adapted = loader.add_adapter(model, loader.LoraSettings(), seed=0)
+    shared, attention, at_once = args.way
     per_step = args.chunks_per_step * (1 if shared else len(ACTIONS))
     examples = Chunks(args.steps * args.chunks_per_step, shared, args.frames)
-    prefix, questions = encoder.encode_prompt(examples.chunk, examples.actions[0])
-    branch = len(questions[0]) + len(encoder.answer_ids(examples[0].answers[ACTIONS[0]]))
-    with tempfile.TemporaryDirectory() as checkpoints:
-        schedule = TrainingSettings(batch_size=per_step, save_steps=10**6)
-        log = trainer.train(adapted, encoder, examples, schedule, Path(checkpoints))
+    schedule = TrainingSettings(
+        batch_size=per_step, micro_batch_size=min(at_once, per_step), save_steps=10**6
+    )
+    try:
+        model, processor = loader.load_base(str(args.folder), "nf4", "auto", True, attention)
+        encoder = Encoder(model, processor, ACTIONS, PromptSettings())
+        adapted = loader.add_adapter(model, loader.LoraSettings(), seed=0)
+        with tempfile.TemporaryDirectory() as checkpoints:
+            log = trainer.train(adapted, encoder, examples, schedule, Path(checkpoints))
+    except torch.OutOfMemoryError:
+        return {"not measured": "out of memory"}
+    except InputError as error:
+        return {"not measured": str(error)}
     late = log[2:]
-    samples_per_s = late["samples_per_s"].median()
-    tokens = len(prefix.ids) + branch * len(questions)
+    sequences_per_s = late["samples_per_s"].median() / examples.questions(0)
+    tokens, operations = args.counted["shared" if shared else "separate"]
+    per_s = sequences_per_s * Operations(*operations).training
     return {
+        "samples/s": late["samples_per_s"].median(),
+        "tokens/s": sequences_per_s * tokens,
         "tokens of a sequence": tokens,
-        "samples/s": samples_per_s,
-        "sequences/s": samples_per_s / len(questions),
-        "tokens/s": samples_per_s / len(questions) * tokens,
-        "data wait, share of a step": late["data_wait"].median(),
         "peak memory, MiB": late["peak_mib"].max(),
+        "data wait, share": late["data_wait"].median(),
+        "tera-operations/s": per_s,
+        "share of peak": share_of_peak(per_s),
     }
 
 
 def main() -> None:
-    """Measure both ways in processes of their own and print the table."""
+    """Measure each way in a process of its own, print the table and write it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", choices=("2b", "tiny"), default="2b")
-    parser.add_argument("--steps", type=int, default=6, help="3 or more: two are not counted")
+    parser.add_argument("--size", choices=SIZES, default="2b")
+    parser.add_argument("--steps", type=int, default=5, help="3 or more: two are not counted")
     parser.add_argument("--chunks-per-step", type=int, default=8)
     parser.add_argument("--frames", type=int, default=60)
-    parser.add_argument("--way", choices=("shared", "separate", "count"), help=argparse.SUPPRESS)
+    parser.add_argument("--minutes", type=float, default=8, help="after which nothing is measured")
+    parser.add_argument("--out", type=Path, default=Path("gpu_train.json"))
+    parser.add_argument("--way", type=json.loads, help=argparse.SUPPRESS)
+    parser.add_argument("--counted", type=json.loads, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.steps < 3:
         parser.error("--steps: 3 or more, since the first two are not counted")
-    if args.way == "count":
-        print(json.dumps(count(args.folder, args.frames)))
-        return
     if args.way:
-        print(json.dumps(measure(args.folder, args.way == "shared", args)))
+        work = count(args.folder, args.frames) if args.way == "count" else measure(args)
+        print(json.dumps(work))
         return
+    results = Results(args.out, 60 * args.minutes)
     with tempfile.TemporaryDirectory() as folder:
         make_base(Path(folder), args.size)
-        results = {}
-        for way in ("count", "separate", "shared"):
-            command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]
-            run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
-            results[way] = json.loads(run.stdout.splitlines()[-1])
-    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    peak = next((peak for name, peak in PEAK_TFLOPS.items() if name in card), None)
-    for way, operations in results.pop("count").items():
-        figures = results[way]
-        figures["tera-operations of a sequence"] = operations
-        figures["tera-operations/s"] = operations * figures["sequences/s"]
-        share = figures["tera-operations/s"] / peak if peak else float("nan")
-        figures["share of the card's peak"] = share
-    print(f"{card}, torch {torch.__version__}, transformers {transformers.__version__}")
-    print(f"{'':32}{'separate':>12}{'shared':>12}{'ratio':>8}")
-    for name, shared in results["shared"].items():
-        separate = results["separate"][name]
-        ratio = shared / separate if separate else float("nan")
-        print(f"{name:32}{separate:12.3f}{shared:12.3f}{ratio:8.2f}")
+        command = [sys.executable, *sys.argv, "--folder", folder]
+
+        def run(way: object, counted: dict) -> dict:
+            more = ["--way", json.dumps(way), "--counted", json.dumps(counted)]
+            try:
+                done = subprocess.run(
+                    [*command, *more], stdout=subprocess.PIPE, check=True, timeout=results.left_s()
+                )
+            except subprocess.TimeoutExpired:
+                return {"not measured": "no time left"}
+            return dict(json.loads(done.stdout.splitlines()[-1]))
+
+        counted = run("count", {})
+        for shared, attention, at_once in WAYS:
+            name = {"size": args.size, "prefix": "shared" if shared else "separate"}
+            name |= {"attention": attention, "sequences in a pass": at_once}
+            results.measure(name, partial(run, (shared, attention, at_once), counted))
+    results.print_table()
 
 
 if __name__ == "__main__":

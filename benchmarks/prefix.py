@@ -3,11 +3,15 @@
     python benchmarks/prefix.py [--family qwen2_vl] [--hidden 256] [--layers 4] [--words 16]
     python benchmarks/prefix.py --family mistral --words 9
     python benchmarks/prefix.py --answers [--rounds 5]
+    python benchmarks/prefix.py --head
 
 A chunk of 60 frames of 224 × 398 px and 15 lines of commentary (mistral: the commentary alone),
 seven questions, a model with random weights. The median minute of SoccerNet-Echoes' English
 commentary has 15 lines and 129 words. Both ways use the same code on the same GPU or CPU, in turn,
 in processes of their own; they differ only in the number of questions in a sequence.
+
+With `--head`, the peak memory of a training step with a vocabulary of 151,936 entries: with the logits
+of all tokens, as the model's own loss makes them, and of those before a label alone, as training does.
 
 With `--answers`, the prefix alone, the distribution over all answers to the seven questions after
 it, and their text decoded after it take turns in one process; the figures are medians of CPU time.
@@ -27,9 +31,10 @@ import torch
 
 from touchline.demo import tiny_models
 from touchline.models.lm import loader
+from touchline.models.lm.distribution.head import label_loss
 from touchline.models.lm.distribution.reading import read_distributions
 from touchline.models.lm.finetuning.trainer import peak_mib
-from touchline.models.lm.shared_prefix import collate, decode_answers, pack, prefill
+from touchline.models.lm.shared_prefix import IGNORED, collate, decode_answers, pack, prefill
 from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.prompts.prompt_text import PromptSettings, format_question, format_system_prompt
 
@@ -60,6 +65,9 @@ WORDS = [
     "a",
     "while",
 ]
+
+
+VOCABULARY = 151_936  # entries of Qwen2-VL's
 
 
 def make_chunk(frames: int, width: int, height: int, words: int = 16) -> Chunk:
@@ -95,7 +103,8 @@ def measure(way: str, folder: Path, chunk: Chunk, steps: int, tokens: int) -> di
                 [pack(prefix, [(question_ids, answer_ids) for question_ids in group])], 0
             )
             batch = {name: value.to(model.device) for name, value in batch.items()}
-            (model(**batch).loss / len(groups)).backward()
+            tokens = len(group) * len(answer_ids)
+            (label_loss(model, batch) / tokens / len(groups)).backward()
         optimiser.step()
         optimiser.zero_grad()
 
@@ -116,6 +125,32 @@ def measure(way: str, folder: Path, chunk: Chunk, steps: int, tokens: int) -> di
         "training_samples_per_s": len(questions) / training_s,
         "training_peak_mib": trained_mib,
         "inference_samples_per_s": len(questions) / (time.perf_counter() - began),
+    }
+
+
+def measure_head(way: str, folder: Path, chunk: Chunk) -> dict:
+    """Take the passes of a step that trains the language model's layers, and return the peak."""
+    model, processor = loader.load_base(str(folder), None, "auto", vision=True)
+    model.resize_token_embeddings(VOCABULARY, mean_resizing=False)
+    for name, weight in model.named_parameters():
+        weight.requires_grad_("language_model.layers" in name)
+    encoder = Encoder(model, processor, ACTIONS, PromptSettings())
+    prefix, questions = encoder.encode_prompt(chunk, ACTIONS)
+    answer_ids = encoder.answer_ids("A Foul occurs at (00:12, 00:24).")
+    batch = collate([pack(prefix, [(question, answer_ids) for question in questions])], 0)
+    batch = {name: value.to(model.device) for name, value in batch.items()}
+    loaded_mib, began = peak_mib(), time.process_time()
+    loss = model(**batch).loss if way == "all" else label_loss(model, batch)
+    loss.backward()
+    _wait()
+    tokens, labels = batch["labels"].numel(), int((batch["labels"] != IGNORED).sum())
+    return {
+        "prefix_tokens": len(prefix.ids),
+        "tokens": tokens,
+        "rows of logits": tokens if way == "all" else labels,
+        "peak memory, MiB": peak_mib(),
+        "before the passes, MiB": loaded_mib,
+        "CPU s": time.process_time() - began,
     }
 
 
@@ -178,12 +213,18 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=16, help="in a line (%(default)s)")
     parser.add_argument("--answers", action="store_true", help="compare the two ways to answer")
     parser.add_argument("--rounds", type=int, default=5, help="of --answers (%(default)s)")
-    parser.add_argument("--way", choices=("shared", "separate"), help=argparse.SUPPRESS)
+    parser.add_argument("--head", action="store_true", help="compare the logits that are made")
+    parser.add_argument(
+        "--way", choices=("shared", "separate", "all", "labels"), help=argparse.SUPPRESS
+    )
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     chunk = make_chunk(60, 398, 224, args.words)
     if args.family == "mistral":
         chunk = replace(chunk, frames={}, frame_s=[])
+    if args.way and args.head:
+        print(json.dumps(measure_head(args.way, args.folder, chunk)))
+        return
     if args.way:
         print(json.dumps(measure(args.way, args.folder, chunk, args.steps, args.tokens)))
         return
@@ -197,19 +238,20 @@ def main() -> None:
         if args.answers:
             print_answers(time_answers(Path(folder), chunk, args.rounds, args.tokens))
             return
+        ways = ("all", "labels") if args.head else ("separate", "shared")
         results = {}
-        for way in ("separate", "shared"):
+        for way in ways:
             command = [sys.executable, *sys.argv, "--way", way, "--folder", folder]
             run = subprocess.run(command, stdout=subprocess.PIPE, check=True)
             results[way] = json.loads(run.stdout.splitlines()[-1])
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     threads = torch.get_num_threads()
     print(f"{args.family}, hidden {args.hidden}, {args.layers} layers, {device}, {threads} threads")
-    print(f"prefix {results['shared']['prefix_tokens']} tokens, {len(ACTIONS)} questions")
-    print(f"{'':26}{'separate':>10}{'shared':>10}{'ratio':>8}")
-    for name in list(results["shared"])[1:]:
-        separate, shared = results["separate"][name], results["shared"][name]
-        print(f"{name:26}{separate:10.2f}{shared:10.2f}{shared / separate:8.2f}")
+    first, second = (results[way] for way in ways)
+    print(f"prefix {second['prefix_tokens']} tokens, {len(ACTIONS)} questions")
+    print(f"{'':26}{ways[0]:>10}{ways[1]:>10}{'ratio':>8}")
+    for name in list(second)[1:]:
+        print(f"{name:26}{first[name]:10.2f}{second[name]:10.2f}{second[name] / first[name]:8.2f}")
 
 
 if __name__ == "__main__":

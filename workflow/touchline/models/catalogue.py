@@ -38,7 +38,7 @@ _LANGUAGE_MODEL = BackendInfo(
     "",
     logs_steps=True,
     takes_open_questions=True,
-    answering=("max_new_tokens", "answers", "ablate"),
+    answering=("max_new_tokens", "answers", "ablate", "batch_size"),
     weight_files=("adapter_model.safetensors", "adapter_config.json"),
     environment="models",
 )

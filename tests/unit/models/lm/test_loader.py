@@ -41,7 +41,9 @@ def test_a_setting_that_needs_a_gpu_is_refused_without_one(tiny):
 
 
 def test_settings_that_do_not_exist_are_refused(tiny):
-    refused(entry(tiny, quantise="nf4"), "no setting quantise; it has ablate, answers, base")
+    refused(
+        entry(tiny, quantise="nf4"), "no setting quantise; it has ablate, answers, attention, base"
+    )
     refused(entry(tiny, training={"steps": 3}), "training has no setting steps")
     refused(entry(tiny, quantize="int3"), "quantize is 'int3'")
     refused(entry(tiny, prompt={"clock": "wall"}), "no clock 'wall'")

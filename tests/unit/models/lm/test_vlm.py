@@ -48,6 +48,28 @@ def test_the_distribution_of_random_weights_lies_outside_of_the_answers(tiny, ma
     assert answered.filter(chunk=2)["outside"].to_list() == [None] * len(ACTIONS)
 
 
+@pytest.mark.parametrize("answers", ["distribution", "text"])
+def test_answers_do_not_depend_on_the_batch(tiny, manifests, answers):
+    """With a chunk that cannot be read, and a last batch that is not full."""
+    asked = samples(4)  # the fourth was never cut
+    found, outside = [], []
+    for batch_size in (1, 3):
+        model = vlm.load(entry(tiny, answers=answers, batch_size=batch_size), None)
+        table = model.answer(Match("a_match", asked, manifests=manifests))
+        assert (table.filter(pl.col("chunk") < 2)["seconds"] > 0).all()
+        assert model.wait_s > 0
+        found.append(table.drop("seconds", "rates", "outside"))
+        outside.append(table["outside"].to_list())
+        assert "chunk 2–3: no video of it was made" in str(model.problems[0])
+    assert found[0].equals(found[1])
+    assert [value is None for value in outside[0]] == [value is None for value in outside[1]]
+    assert _known(outside[0]) == pytest.approx(_known(outside[1]), abs=1e-5)
+
+
+def _known(values: list[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
 def test_frames_reach_the_model_at_their_own_rate_and_are_not_sampled_again(tmp_path, manifests):
     """Seven frames at 1 per second are four pairs; Qwen3-VL's processor would take 2 per second."""
     tiny_base(tmp_path, "qwen3_vl")
@@ -70,9 +92,9 @@ def test_a_blanked_input_does_not_reach_the_model(tiny, manifests):
     inputs = {}
     for ablate in ((), ("video",), ("commentary",)):
         model = vlm.load(entry(tiny, ablate=ablate), None)
-        encode, seen = model.encoder.encode_prompt, inputs.setdefault(ablate, [])
-        model.encoder.encode_prompt = lambda chunk, actions, encode=encode, seen=seen: (
-            seen.append(chunk) or encode(chunk, actions)
+        encode, seen = model.encoder.tokenize_prompt, inputs.setdefault(ablate, [])
+        model.encoder.tokenize_prompt = lambda chunk, prompt, encode=encode, seen=seen: (
+            seen.append(chunk) or encode(chunk, prompt)
         )
         model.answer(Match("a_match", asked, manifests=manifests))
     for shown, dark, mute in zip(*inputs.values(), strict=True):

@@ -3,12 +3,16 @@
 A layer with sliding-window attention sees the last tokens of a sequence alone (Gemma 2 and 3,
 Mistral with `sliding_window`, Qwen2 with `use_sliding_window`). In a shared-prefix sequence the
 distance between two tokens is that in the separate sequence of their branch, so the window is
-applied to places there, not to indices in the row. Shapes: B chunks, L tokens of a sequence.
+applied to places there, not to indices in the row.
+
+All branches and tries after a prefix form one tree of tokens, in which a token attends to itself and
+its ancestors. Numbered depth first, they are the tokens in whose subtree it lies, so three numbers a
+token say the whole mask: its `spans`. Shapes: B chunks, L tokens of a sequence.
 """
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -18,6 +22,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from touchline.core.problems import InputError
 
 PREFIX, PADDING = 0, -1  # owners of tokens; branches are 1, 2, …
+BLOCK = 128  # tokens; sequences with sparse attention are padded to a multiple of it
+# Implementations with sparse attention, for families that otherwise use SDPA or their own code.
+SPARSE_OVER_SDPA, SPARSE_OVER_EAGER = "shared_prefix_sdpa", "shared_prefix_eager"
 FULL, SLIDING = "full_attention", "sliding_attention"  # transformers' names of kinds of layers
 
 Mask = Tensor | dict[str, Tensor]  # a mask for each kind of layer, where a model has several
@@ -27,11 +34,13 @@ Mask = Tensor | dict[str, Tensor]  # a mask for each kind of layer, where a mode
 class Attention:
     """How a model attends: the `windows` of its kinds of layers in tokens, None without a window.
 
-    `additive`: its attention adds the mask to the scores, and so takes no Boolean one.
+    `additive`: its attention adds the mask to the scores, and so takes no Boolean one. `sparse`: it
+    takes spans in place of a mask (`flex_attention`).
     """
 
     windows: Mapping[str, int | None] = field(default_factory=lambda: {FULL: None})
     additive: bool = False
+    sparse: bool = False
 
 
 def attention_of(model: PreTrainedModel) -> Attention:
@@ -44,7 +53,12 @@ def attention_of(model: PreTrainedModel) -> Attention:
         has_window = window and hasattr(code, "create_sliding_window_causal_mask")
         kinds = [SLIDING if has_window else FULL]
     windows = {kind: window if kind == SLIDING else None for kind in sorted(set(kinds))}
-    return Attention(windows, model.config._attn_implementation == "eager")
+    implementation = model.config._attn_implementation
+    return Attention(
+        windows,
+        additive=implementation in ("eager", SPARSE_OVER_EAGER),
+        sparse=implementation in (SPARSE_OVER_SDPA, SPARSE_OVER_EAGER),
+    )
 
 
 def check_attention(base: str, config: PreTrainedConfig, model: type[PreTrainedModel]) -> None:
@@ -129,6 +143,56 @@ def sequence_places(owner: Tensor) -> Tensor:
         places += own * (own.cumsum(dim=1) - 1)
     prefix = (owner == PREFIX).sum(dim=1, keepdim=True)
     return places + (owner != PREFIX) * prefix
+
+
+def spans(starts: Tensor, ends: Tensor, places: Tensor) -> Tensor:
+    """Return how tokens see each other: (B, 3, L), of three tensors (B, L).
+
+    `starts` numbers the tokens of a sequence, and a token attends to those with start <= its own
+    start < end. `places` are the indices in the separate sequence, which windows count.
+    """
+    return torch.stack([starts, ends, places], dim=1).int()
+
+
+def is_spans(mask: object) -> bool:
+    """Return whether a model's attention mask is one of `spans`: other masks have 2 or 4 axes."""
+    return isinstance(mask, Tensor) and mask.ndim == 3
+
+
+def pad_spans(rows: Sequence[Tensor], length: int) -> Tensor:
+    """Return spans (3, any length) as one tensor (B, 3, length); padding attends to itself alone."""
+    index = torch.arange(length)
+    padded = torch.stack([index, index + 1, torch.zeros_like(index)]).int()
+    return torch.stack([torch.cat([row, padded[:, row.shape[1] :]], dim=1) for row in rows])
+
+
+def branch_spans(owner: Tensor) -> Tensor:
+    """Return the spans of sequences of a prefix, branches after it and padding: (B, 3, L).
+
+    They say what `branch_mask` does, but that padding attends to itself alone.
+    """
+    starts = torch.arange(owner.shape[1], device=owner.device).expand_as(owner)
+    ends = starts + 1
+    for number in owner.unique().tolist():
+        if number != PADDING:
+            own = (owner != PADDING) if number == PREFIX else (owner == number)
+            last = (own * starts).amax(dim=1, keepdim=True)
+            ends = torch.where(owner == number, last + 1, ends)
+    return spans(starts, ends, sequence_places(owner))
+
+
+def span_masks(spans: Tensor, attention: Attention, last: int | None = None) -> Mask:
+    """Return what a model takes as the mask of the last `last` tokens (by default all) of `spans`.
+
+    That is the spans themselves for a model with sparse attention, or one dense mask, or one for
+    each of its kinds of layers.
+    """
+    if attention.sparse:
+        return spans
+    starts, ends, places = spans.unbind(1)
+    queries = starts[:, -(last or spans.shape[2]) :, None]
+    mask = (starts[:, None] <= queries) & (queries < ends[:, None])
+    return masks_by_layer(mask[:, None], lambda: places, attention)
 
 
 def _to_additive(mask: Tensor) -> Tensor:

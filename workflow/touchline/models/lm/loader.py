@@ -3,16 +3,18 @@
 import json
 import logging
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftConfig, PeftModel, PeftType, get_peft_model
 from torch import nn
 from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -28,8 +30,8 @@ from transformers import (
 from touchline.core.files import write_text
 from touchline.core.problems import InputError
 from touchline.models import shipped_bases
-from touchline.models.lm import weights
-from touchline.models.lm.attention_masks import check_attention
+from touchline.models.lm import flex_attention, weights
+from touchline.models.lm.attention_masks import attention_of, check_attention
 from touchline.models.shipped_bases import RETRAIN
 
 # On a CPU with bf16, bitsandbytes logs an error that a package, which would fetch code, is missing.
@@ -38,6 +40,9 @@ logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 LanguageModel = PreTrainedModel | PeftModel  # with and without an adapter
 
 VISION_FAMILIES = ("qwen2_vl", "qwen2_5_vl", "qwen3_vl")
+
+# How attention is computed: `auto` is flex on a GPU, and SDPA with a dense mask elsewhere.
+AUTO, SDPA, FLEX = ATTENTIONS = ("auto", "sdpa", "flex")
 
 # The linear layers of a transformer block, which all families give the same names.
 LORA_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -63,22 +68,24 @@ MIN_VOCABULARY = 256  # a byte-level tokenizer has at least a token for each byt
 
 
 def load_base(
-    base: str, quantize: str | None, device: str, vision: bool
+    base: str, quantize: str | None, device: str, vision: bool, attention: str = AUTO
 ) -> tuple[PreTrainedModel, ProcessorMixin | PreTrainedTokenizerBase]:
     """Load a base model and its processor (its tokenizer for a text model).
 
     `base` is a folder, a name on the model hub or a base of the package (`shipped_bases`),
-    `quantize` is `nf4` or None, `device` is `auto`, `cpu` or `cuda`. Raises `InputError` for values
-    that cannot be loaded.
+    `quantize` is `nf4` or None, `device` is `auto`, `cpu` or `cuda`, and `attention` one of
+    `ATTENTIONS`. Raises `InputError` for values that cannot be loaded.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device is cuda, but torch finds no GPU here: use auto or cpu, or a GPU.")
     gpu = device != "cpu" and torch.cuda.is_available()
-    implementation = _check_family(base, read_config(base), vision)
+    config = read_config(base)
+    family = _check_family(base, config, vision)
     folder = shipped_bases.locate(base)
     processor = _processor(base, folder, vision)
     dtype = torch.bfloat16 if gpu and torch.cuda.is_bf16_supported() else torch.float32
     quantization = _quantization(quantize, dtype)
+    implementation = _implementation(attention, config, family, gpu, dtype)
     weights.check_base_files(folder)
     kind = AutoModelForImageTextToText if vision else AutoModelForCausalLM
     try:
@@ -99,6 +106,8 @@ def load_base(
         raise InputError(f"base {base}: transformers cannot load it{_reason(error)}.") from error
     model, loading = loaded
     weights.check_loaded(base, loading)
+    if (attends := attention_of(model)).sparse:
+        flex_attention.take_spans(model, attends)
     return model, processor
 
 
@@ -193,21 +202,44 @@ def read_config(base: str) -> PreTrainedConfig:
         ) from error
 
 
-def _check_family(base: str, config: PreTrainedConfig, vision: bool) -> str:
-    """Return the attention implementation of a base; raise `InputError` for another family."""
+def _implementation(
+    attention: str,
+    config: PreTrainedConfig,
+    family: type[PreTrainedModel],
+    gpu: bool,
+    dtype: torch.dtype,
+) -> str:
+    """Return transformers' name of the attention that a base is loaded with.
+
+    Raises `InputError` for `flex` where there is none.
+    """
+    dense = "sdpa" if family._supports_sdpa else "eager"
+    if attention == SDPA or (attention == AUTO and not gpu):
+        return dense
+    if not (obstacle := flex_attention.find_obstacle(config, family, gpu, dtype)):
+        return flex_attention.choose(dense)
+    if attention == FLEX:
+        raise InputError(f"attention is flex, but {obstacle}: use auto or sdpa.")
+    print(f"attention is sdpa with a dense mask, since {obstacle}.", file=sys.stderr)
+    return dense
+
+
+def _check_family(base: str, config: PreTrainedConfig, vision: bool) -> type[PreTrainedModel]:
+    """Return the class of a base; raise `InputError` for a family that is not supported."""
     family = config.model_type
     if vision and family not in VISION_FAMILIES:
         known = ", ".join(VISION_FAMILIES)
         raise InputError(f"base {base}: its family is {family}; this backend knows {known}.")
     if vision:
-        return "sdpa"
+        seeing: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
+        return cast(type[PreTrainedModel], seeing)
     if family in VISION_FAMILIES:
         raise InputError(f"base {base}: its family is {family}, which is for the backend vlm.")
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
         raise InputError(f"base {base}: its family, {family}, does not generate text.")
     model: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
     check_attention(base, config, model)
-    return "sdpa" if model._supports_sdpa else "eager"
+    return cast(type[PreTrainedModel], model)
 
 
 def _processor(base: str, folder: str, vision: bool) -> ProcessorMixin | PreTrainedTokenizerBase:

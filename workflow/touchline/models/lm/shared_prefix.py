@@ -24,11 +24,13 @@ from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel
 
 from touchline.models.lm.attention_masks import (
+    BLOCK,
     PADDING,
     PREFIX,
     Attention,
     attention_of,
     branch_mask,
+    branch_spans,
     layer_masks,
 )
 from touchline.models.lm.loader import LanguageModel
@@ -107,26 +109,25 @@ def pack(prefix: Prefix, branches: Sequence[tuple[list[int], list[int]]]) -> Pac
 
 def collate(chunks: Sequence[Packed], pad_id: int) -> dict[str, Any]:
     """Return the model's inputs for a batch of chunks, padded on the right."""
-    length = max(len(chunk.ids) for chunk in chunks)
-
-    def stack(rows: list[Tensor], value: int) -> Tensor:
-        return torch.stack(
-            [torch.nn.functional.pad(row, (0, length - row.shape[-1]), value=value) for row in rows]
-        )
-
-    positions = stack([chunk.positions for chunk in chunks], 0).transpose(0, 1)  # (A, B, L)
-    owner = stack([chunk.owner for chunk in chunks], PADDING)  # (B, L)
+    attention = chunks[0].attention
+    length = padded_length([len(chunk.ids) for chunk in chunks], attention)
+    positions = pad_right([chunk.positions for chunk in chunks], length).transpose(0, 1)
+    owner = pad_right([chunk.owner for chunk in chunks], length, PADDING)  # (B, L)
     return {
-        "input_ids": stack([chunk.ids for chunk in chunks], pad_id),  # (B, L)
-        "attention_mask": layer_masks(branch_mask(owner), owner, chunks[0].attention),
-        "position_ids": positions_for_model(positions),
-        "labels": stack([chunk.labels for chunk in chunks], IGNORED),  # (B, L)
-        **{
-            name: torch.cat([chunk.vision[name] for chunk in chunks if name in chunk.vision])
-            for name in VISION
-            if any(name in chunk.vision for chunk in chunks)
-        },
+        "input_ids": pad_right([chunk.ids for chunk in chunks], length, pad_id),  # (B, L)
+        "attention_mask": branch_spans(owner)
+        if attention.sparse
+        else layer_masks(branch_mask(owner), owner, attention),
+        "position_ids": positions_for_model(positions),  # (A, B, L)
+        "labels": pad_right([chunk.labels for chunk in chunks], length, IGNORED),  # (B, L)
+        **join_vision([chunk.vision for chunk in chunks]),
     }
+
+
+def padded_length(lengths: Sequence[int], attention: Attention) -> int:
+    """Return the length of a batch: the longest, or the next whole number of blocks."""
+    longest = max(lengths)
+    return longest + -longest % BLOCK if attention.sparse else longest
 
 
 @torch.inference_mode()
@@ -190,18 +191,41 @@ def _append(answer: Decoded, token: int, probability: float, stop_ids: Collectio
     return True
 
 
-def prefill(model: LanguageModel, prefix: Prefix) -> DynamicCache:
-    """Return the key-value cache of the prefix."""
+def prefill(model: LanguageModel, *prefixes: Prefix) -> DynamicCache:
+    """Return the key-value cache of one prefix, or of several that are padded on the right.
+
+    Causal attention alone keeps the padding from the tokens before it.
+    """
     cache = DynamicCache()
+    positions = pad_right([prefix.positions for prefix in prefixes]).transpose(0, 1)  # (A, B, P)
     model(
-        input_ids=prefix.ids[None].to(model.device),
-        position_ids=positions_for_model(prefix.positions[:, None].to(model.device)),
+        input_ids=pad_right([prefix.ids for prefix in prefixes]).to(model.device),
+        position_ids=positions_for_model(positions.to(model.device)),
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
-        **{name: value.to(model.device) for name, value in prefix.vision.items()},
+        **{
+            name: value.to(model.device)
+            for name, value in join_vision([prefix.vision for prefix in prefixes]).items()
+        },
     )
     return cache
+
+
+def pad_right(rows: Sequence[Tensor], length: int | None = None, value: int = 0) -> Tensor:
+    """Return rows (…, any length) as one tensor (rows, …, length), by default of the longest."""
+    length = length or max(row.shape[-1] for row in rows)
+    pad = torch.nn.functional.pad
+    return torch.stack([pad(row, (0, length - row.shape[-1]), value=value) for row in rows])
+
+
+def join_vision(inputs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the vision inputs of several chunks as those of a batch."""
+    return {
+        name: torch.cat([one[name] for one in inputs if name in one])
+        for name in VISION
+        if any(name in one for one in inputs)
+    }
 
 
 def branch_start(prefix: Prefix) -> int:

@@ -60,6 +60,15 @@ def to_chunk(match: str, row: dict) -> Chunk:
     return Chunk(match, row["half"], row["chunk"], row["start_s"], row["end_s"], row["lines"])
 
 
+@dataclass(frozen=True)
+class RenderedPrompt:
+    """The prompts of a chunk as text: their common `head`, and the question and end of each."""
+
+    head: str
+    tails: list[str]
+    messages: list[dict]
+
+
 class Encoder:
     """Tokenises the prompts of one model.
 
@@ -97,11 +106,25 @@ class Encoder:
         Raises `InputError` for a chat template that writes the prefix differently per question,
         leaves out a part of the prompt, fails or does not end.
         """
+        return self.tokenize_prompt(chunk, self.render_prompt(chunk, actions))
+
+    def render_prompt(self, chunk: Chunk, actions: Sequence[str]) -> RenderedPrompt:
+        """Return the prompts as text. The time of a template is limited in the main thread alone.
+
+        Raises `InputError` as `encode_prompt` does.
+        """
         messages = self._messages(chunk, chunk.frame_s)
         heads, tails = zip(*(self._split(messages, action) for action in actions), strict=True)
         if len(set(heads)) > 1:
             raise self._template_error("writes a chunk's prefix differently per question")
-        return self._prefix(heads[0], messages, chunk), [self.tokenize(tail) for tail in tails]
+        return RenderedPrompt(heads[0], list(tails), messages)
+
+    def tokenize_prompt(
+        self, chunk: Chunk, prompt: RenderedPrompt
+    ) -> tuple[Prefix, list[list[int]]]:
+        """Return the prefix and the questions of rendered prompts, as `encode_prompt` does."""
+        prefix = self._prefix(prompt.head, prompt.messages, chunk)
+        return prefix, [self.tokenize(tail) for tail in prompt.tails]
 
     def answer_ids(self, text: str) -> list[int]:
         """Return the token ids of an answer, with the stop token."""

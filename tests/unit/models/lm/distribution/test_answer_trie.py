@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from chunks import ACTIONS, chunk, tiny_base
+from chunks import ACTIONS, LINES, chunk, tiny_base
 from sliding_bases import WINDOW, sliding_base
 from touchline.core.clock import CLOCKS
 from touchline.demo.tiny_models import FAMILIES
@@ -17,6 +17,8 @@ from touchline.models.lm.distribution.answer_trie import (
     build_trie,
     cut_where_decided,
     log_probabilities,
+    log_probabilities_of_chunks,
+    plant,
 )
 from touchline.models.lm.shared_prefix import Prefix, collate, decode_answers, pack, prefill
 from touchline.models.lm.tokenize import Chunk, Encoder
@@ -90,6 +92,37 @@ def test_questions_together_have_the_probabilities_that_each_has_alone(encoder):
     for number, logs in enumerate(together(encoder, prefix, questions, answers)):
         (single,) = together(encoder, prefix, [questions[number]], [answers[number]])
         assert logs == pytest.approx(single, rel=1e-5, abs=1e-5)
+
+
+def test_chunks_of_a_batch_have_the_probabilities_that_each_has_alone(encoder):
+    """Prefixes and tries of different lengths, also of a chunk that is asked nothing."""
+    rows = []
+    for number in range(3):
+        place = replace(shown(1, 60.0 * number, 20.0 - 4 * number), lines=LINES[:number])
+        prefix, questions = encoder.encode_prompt(place, ASKED)
+        moments, asked = moments_of(place, encoder), questions[: (2, 0, 1)[number]]
+        tries = [
+            build_trie(cut_where_decided(first_answers(encoder, action, moments)))
+            for action, _ in zip(ASKED, asked, strict=False)
+        ]
+        rows.append((prefix, plant(asked, tries), tries))
+    prefixes, forests, tries = map(list, zip(*rows, strict=True))
+    with torch.no_grad():
+        cache = prefill(encoder.model, *prefixes)
+        together = log_probabilities_of_chunks(encoder.model, prefixes, cache, forests, tries)
+        assert cache.get_seq_length() == max(len(prefix.ids) for prefix in prefixes)
+        assert [len(logs) for logs in together] == [2, 0, 1]
+        for number in (0, 2):
+            cache = prefill(encoder.model, prefixes[number])
+            (alone,) = log_probabilities_of_chunks(
+                encoder.model,
+                prefixes[number : number + 1],
+                cache,
+                [forests[number]],
+                [tries[number]],
+            )
+            for actual, expected in zip(together[number], alone, strict=True):
+                assert torch.allclose(actual, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_the_most_probable_path_is_the_greedily_decoded_text(encoder):

@@ -170,20 +170,20 @@ def test_a_model_that_is_certain_of_a_right_start_has_no_loss(encoder):
     """The logits are replaced by ones in which some matching answer of each question is certain."""
     batch = collate_tries([pack_tries(encoder, shown(), EVENTS_S)], 0)
     loss_of = batch[TRIES]
-    logits = torch.zeros(1, len(loss_of.kept), len(encoder.tokenizer) + 64)
+    logits = torch.zeros(int(loss_of.kept.sum()), len(encoder.tokenizer) + 64)
     for edge in reversed(loss_of.paths.tolist()):
-        _, place, token = loss_of.rows[edge].tolist()
-        logits[0, place] = 0
-        logits[0, place, token] = 100
+        row, token = loss_of.rows[edge].tolist()
+        logits[row] = 0
+        logits[row, token] = 100
     for weight in (0.0, 0.5, 1.0):
         assert float(loss_of(logits, weight)) == pytest.approx(0, abs=1e-5)
     for term in loss_of.terms:  # certain of another start that matches: right, but not the target
         if len(term) > 3:
             for path in term[:1].tolist():
                 for edge in [edge for edge in path if edge >= 0]:
-                    _, place, token = loss_of.rows[edge].tolist()
-                    logits[0, place] = 0
-                    logits[0, place, token] = 100
+                    row, token = loss_of.rows[edge].tolist()
+                    logits[row] = 0
+                    logits[row, token] = 100
     assert float(loss_of(logits, 1.0)) == pytest.approx(0, abs=1e-5)
     assert float(loss_of(logits, 0.0)) > 90
     assert float(loss_of(-logits, 1.0)) > 90

@@ -11,8 +11,10 @@ from touchline.models import peaks
 from touchline.models.lm import loader
 from touchline.models.lm.distribution.answer_set import moments_of
 from touchline.models.lm.distribution.reading import (
+    Asked,
     Distribution,
     most_probable_text,
+    read_chunks,
     read_distributions,
 )
 from touchline.models.lm.shared_prefix import collate, decode_answers, pack
@@ -146,3 +148,23 @@ def test_questions_about_one_chunk_do_not_change_each_other(encoder):
         assert found.none == pytest.approx(single.none, abs=1e-5)
         assert found.expected == pytest.approx(single.expected, abs=1e-5)
         assert replace(found).chosen == single.chosen
+
+
+def test_a_batch_of_chunks_reads_what_each_chunk_alone_does(encoder):
+    """Chunks of different lengths, of which some are asked for further occurrences."""
+    asked = []
+    for number, chunk in enumerate(chunks(4)):
+        shown = replace(chunk, lines=chunk.lines[number:])
+        actions = ACTIONS[: 1 + number % 3]
+        asked.append(Asked(shown, actions, *encoder.encode_prompt(shown, actions)))
+    assert len({len(one.prefix.ids) for one in asked}) > 2
+    together = read_chunks(encoder.model, encoder, asked)
+    passes = set()
+    for one, found in zip(asked, together, strict=True):
+        (alone,) = read_chunks(encoder.model, encoder, [one])
+        for actual, expected in zip(found, alone, strict=True):
+            assert actual.none == pytest.approx(expected.none, abs=1e-5)
+            assert actual.expected == pytest.approx(expected.expected, abs=1e-5)
+            assert (actual.chosen, actual.fed_tokens) == (expected.chosen, expected.fed_tokens)
+            passes.add(expected.fed_tokens > 60)
+    assert passes == {False, True}

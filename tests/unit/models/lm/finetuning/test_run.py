@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
-from chunks import ACTIONS, labels, samples
+from chunks import ACTIONS, LINES, labels, samples
 from lm_cases import entry
 from sliding_bases import sliding_base
 from touchline.core import schema
@@ -17,8 +17,16 @@ from touchline.core.problems import InputError
 from touchline.jobs import slurm
 from touchline.models.backend import Match
 from touchline.models.lm import causal_lm
-from touchline.models.lm.finetuning import causal_lm_fit, collator, dataset, vlm_fit
+from touchline.models.lm.finetuning import (
+    causal_lm_fit,
+    collator,
+    dataset,
+    micro_batches,
+    trainer,
+    vlm_fit,
+)
 from touchline.models.lm.shared_prefix import collate, pack
+from touchline.models.lm.tokenize import Chunk
 
 
 @pytest.fixture
@@ -163,6 +171,61 @@ def test_training_for_match_does_not_depend_on_the_micro_batch_and_lowers_the_lo
     two, _ = match_run(sliding, tmp_path / "two", micro_batch_size=2, **faster)
     assert one["loss"][:4].to_list() == pytest.approx(two["loss"][:4].to_list(), rel=2e-3)
     assert two["loss"][-1] < 0.8 * two["loss"][0]
+
+
+def test_auto_is_the_largest_micro_batch_that_fits(sliding, tmp_path, monkeypatch, capfd):
+    """Memory runs out in the second step; the training goes on from its checkpoint with half."""
+    settings = {"batch_size": 2, "save_steps": 1, "micro_batch_size": "auto"}
+    alone, _ = match_run(sliding, tmp_path / "alone", **settings)
+    assert "micro_batch_size is auto: 1 in a pass" in capfd.readouterr().err  # without a GPU
+    one, _ = match_run(sliding, tmp_path / "one", **(settings | {"micro_batch_size": 1}))
+    exact = ["step", "loss", "grad_norm"]
+    assert alone.select(exact).equals(one.select(exact))
+
+    passes = []
+
+    def limited(model, batch):
+        passes.append(len(batch["input_ids"]))
+        if len(passes) > 1 and passes[-1] > 1:
+            raise torch.OutOfMemoryError
+        return whole(model, batch)
+
+    whole = trainer.label_loss
+    monkeypatch.setattr(trainer, "label_loss", limited)
+    micro_batches.keep(tmp_path / "auto/checkpoints", 2)  # as a GPU would begin
+    halved, _ = match_run(sliding, tmp_path / "auto", objective="tokens", **settings)
+    said = capfd.readouterr().err
+    assert "out of memory with 2 chunks in a pass, so 1 are tried." in said
+    assert "resuming from" in said
+    assert passes[:2] == [2, 2]
+    assert set(passes[2:]) == {1}
+    monkeypatch.setattr(trainer, "label_loss", whole)
+    expected, _ = match_run(
+        sliding, tmp_path / "all", objective="tokens", **(settings | {"micro_batch_size": 1})
+    )
+    assert halved["loss"].to_list() == pytest.approx(expected["loss"].to_list(), rel=1e-4)
+    assert (tmp_path / "auto/checkpoints/micro_batch_size").read_text() == "1"
+
+
+def test_a_micro_batch_of_one_that_does_not_fit_is_an_error(sliding, tmp_path, monkeypatch):
+    def fail(*_):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(trainer, "label_loss", fail)
+    with pytest.raises(torch.OutOfMemoryError):
+        match_run(sliding, tmp_path, objective="tokens", micro_batch_size="auto")
+
+
+def test_the_chunks_of_a_step_are_passed_in_the_order_of_their_length():
+    sizes = {0: 5.0, 1: 1.0, 2: 9.0, 3: 2.0, 4: 7.0}
+    assert collator.sort_steps([4, 1, 0, 3, 2], 3, sizes.__getitem__) == [1, 0, 4, 3, 2]
+    few, many = (
+        dataset.TrainingItem(Chunk("a_match", 1, 0, 0.0, 60.0, LINES[:lines]), {"goal": "No."})
+        for lines in (1, 2)
+    )
+    shown = dataset.TrainingSet([few, many], lambda chunk: chunk)
+    assert isinstance(shown, collator.Measured)
+    assert shown.size(0) < shown.size(1)
 
 
 def test_training_for_match_resumes_exactly(sliding, tmp_path, monkeypatch):

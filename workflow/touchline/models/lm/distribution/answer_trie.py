@@ -3,7 +3,7 @@
 The inner nodes of a question's trie are fed side by side, with those of the other questions, after
 the cached prefix. A node sees the prefix, its question and its ancestors alone, and its position is
 that in the separate sequence, so its outputs are those of that sequence. Shapes: E edges of a trie,
-T fed tokens of all questions, P tokens of the prefix.
+T fed tokens of all questions, P tokens of the prefix, B chunks.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,15 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from touchline.models.lm.attention_masks import masks_by_layer
+from touchline.models.lm.attention_masks import pad_spans, span_masks, spans
+from touchline.models.lm.distribution.head import token_log_probabilities
 from touchline.models.lm.loader import LanguageModel
-from touchline.models.lm.shared_prefix import Prefix, branch_start, positions_for_model
+from touchline.models.lm.shared_prefix import (
+    Prefix,
+    branch_start,
+    pad_right,
+    positions_for_model,
+)
 
 ROOT = -1  # the node before the first token of every answer: the end of the question
 
@@ -86,14 +92,15 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 class Forest:
     """The fed tokens (T,) of all questions and their tries, without the prefix.
 
-    `depths` (T,) count from the end of the prefix; `sees` (T, T) is whether a token (row) attends
-    to another one (column): to itself and its ancestors. `rows` has, for each trie, the index of
-    the token that each of its edges starts from.
+    `depths` (T,) count from the end of the prefix; `starts` and `ends` (T,) are the spans that say
+    that a token attends to itself and its ancestors (`attention_masks.spans`). `rows` has, for each
+    trie, the index of the token that each of its edges starts from.
     """
 
     tokens: Tensor
     depths: Tensor
-    sees: Tensor
+    starts: Tensor
+    ends: Tensor
     rows: list[list[int]]
 
 
@@ -110,16 +117,48 @@ def plant(questions: Sequence[Sequence[int]], tries: Sequence[Trie]) -> Forest:
         tokens += trie.tokens
         parents += [root if parent == ROOT else first + parent for parent in trie.parents]
         rows.append([root if node == ROOT else first + node for node, _ in trie.edges])
-    sees = np.eye(len(tokens), dtype=bool)
-    for token, parent in enumerate(parents):
-        if parent != ROOT:
-            sees[token] |= sees[parent]
+    depths, starts, ends = _number(parents)
     return Forest(
         torch.tensor(tokens, dtype=torch.long),
-        torch.from_numpy(sees.sum(axis=1) - 1),
-        torch.from_numpy(sees),
+        torch.from_numpy(depths),
+        torch.from_numpy(starts),
+        torch.from_numpy(ends),
         rows,
     )
+
+
+def _number(parents: Sequence[int]) -> np.ndarray:
+    """Return the depths, and the first numbers of each subtree and after it, depth first: (3, T).
+
+    A parent is an earlier token, or `ROOT`.
+    """
+    sizes = np.ones(len(parents), dtype=np.int64)
+    for token in reversed(range(len(parents))):
+        if parents[token] != ROOT:
+            sizes[parents[token]] += sizes[token]
+    depths, starts = np.zeros((2, len(parents)), dtype=np.int64)
+    free = {ROOT: 0}  # the first number that is not used yet in each token's subtree
+    for token, parent in enumerate(parents):
+        starts[token] = free[parent]
+        free[parent] += sizes[token]
+        free[token] = starts[token] + 1
+        depths[token] = 0 if parent == ROOT else depths[parent] + 1
+    return np.stack([depths, starts, starts + sizes])
+
+
+def prefix_spans(length: int, forest: Forest, padded: int | None = None) -> Tensor:
+    """Return the spans of a prefix and of the forest after it: (3, P + T).
+
+    The prefix of `length` tokens may be padded, to P = `padded`; nothing sees its padding.
+    """
+    padded = padded or length
+    index = torch.arange(padded)
+    end = padded + len(forest.tokens)
+    return spans(
+        torch.cat([index, padded + forest.starts])[None],
+        torch.cat([torch.where(index < length, end, 0), padded + forest.ends])[None],
+        torch.cat([index, length + forest.depths])[None],
+    )[0]
 
 
 def log_probabilities(
@@ -133,31 +172,58 @@ def log_probabilities(
 
     `cache` holds the prefix, and does so again afterwards.
     """
-    forest = plant(questions, tries)
-    device, length = model.device, len(prefix.ids)
-    depths = forest.depths.to(device)
-    mask = torch.nn.functional.pad(forest.sees.to(device), (length, 0), value=True)[None, None]
-    places = torch.cat([torch.arange(length, device=device), length + depths])[None]  # (1, P + T)
-    kept = torch.tensor(sorted({row for rows in forest.rows for row in rows}), device=device)
-    index = {row: place for place, row in enumerate(kept.tolist())}
-    positions = branch_start(prefix) + depths
+    return log_probabilities_of_chunks(model, [prefix], cache, [plant(questions, tries)], [tries])[
+        0
+    ]
+
+
+def log_probabilities_of_chunks(
+    model: LanguageModel,
+    prefixes: Sequence[Prefix],
+    cache: DynamicCache,
+    forests: Sequence[Forest],
+    tries: Sequence[Sequence[Trie]],
+) -> list[list[Tensor]]:
+    """Return the same for each chunk of a batch, in one pass; a forest may be empty.
+
+    `cache` is that of `shared_prefix.prefill` for all prefixes.
+    """
+    device, attention = model.device, prefixes[0].attention
+    lengths = [len(prefix.ids) for prefix in prefixes]
+    cached, fed = max(lengths), max(len(forest.tokens) for forest in forests)
+    seen = pad_spans(
+        [prefix_spans(*pair, cached) for pair in zip(lengths, forests, strict=True)], cached + fed
+    )
+    kept = torch.zeros(len(forests), fed, dtype=torch.bool)
+    for number, forest in enumerate(forests):
+        kept[number, [row for rows in forest.rows for row in rows]] = True
+    row_of = kept.flatten().cumsum(0).view(kept.shape) - 1  # the row of the logits of each token
+    positions = pad_right(
+        [
+            (branch_start(prefix) + forest.depths).expand(len(prefix.positions), -1)
+            for prefix, forest in zip(prefixes, forests, strict=True)
+        ],
+        fed,
+    ).transpose(0, 1)  # (A, B, T)
     logits = model(
-        input_ids=forest.tokens[None].to(device),
-        attention_mask=masks_by_layer(mask, lambda: places, prefix.attention),
-        position_ids=positions_for_model(positions.expand(len(prefix.positions), 1, -1)),
+        input_ids=pad_right([forest.tokens for forest in forests], fed).to(device),
+        attention_mask=span_masks(seen.to(device), attention, fed),
+        position_ids=positions_for_model(positions.to(device)),
         past_key_values=cache,
         use_cache=True,
-        logits_to_keep=kept,
-    ).logits[0]  # (len(kept), vocabulary)
-    cache.crop(-len(depths))
-    logs = logits.float().log_softmax(dim=-1)
-    return [
-        logs[
-            torch.tensor([index[row] for row in rows], device=device),
-            torch.tensor([token for _, token in trie.edges], device=device),
-        ]
-        for rows, trie in zip(forest.rows, tries, strict=True)
+        logits_to_keep=kept.to(device),
+    ).logits  # (kept, vocabulary)
+    cache.crop(-fed)
+    edges = [
+        (row_of[number, rows], torch.tensor([token for _, token in trie.edges]))
+        for number, (forest, of_chunk) in enumerate(zip(forests, tries, strict=True))
+        for rows, trie in zip(forest.rows, of_chunk, strict=True)
     ]
+    logs = token_log_probabilities(
+        logits, *(torch.cat(parts).to(device) for parts in zip(*edges, strict=True))
+    )
+    parts = iter(logs.split([len(rows) for rows, _ in edges]))
+    return [[next(parts) for _ in of_chunk] for of_chunk in tries]
 
 
 def answer_logs(trie: Trie, edges: np.ndarray, start: int = 0) -> np.ndarray:

@@ -22,7 +22,7 @@ from torch.nn.functional import pad
 
 from touchline.core.intervals import INTERVAL_S
 from touchline.core.iou import max_distance_s
-from touchline.models.lm.attention_masks import masks_by_layer
+from touchline.models.lm.attention_masks import pad_spans, span_masks
 from touchline.models.lm.distribution.answer_set import (
     first_answers,
     further_answers,
@@ -33,12 +33,16 @@ from touchline.models.lm.distribution.answer_trie import (
     build_trie,
     cut_where_decided,
     plant,
+    prefix_spans,
 )
+from touchline.models.lm.distribution.head import token_log_probabilities
 from touchline.models.lm.shared_prefix import (
     IGNORED,
-    VISION,
     Prefix,
     branch_start,
+    join_vision,
+    pad_right,
+    padded_length,
     positions_for_model,
 )
 from touchline.models.lm.tokenize import Chunk, Encoder
@@ -91,7 +95,7 @@ def _matching(moments: Moments, event_s: float) -> list[int]:
 
 @dataclass(frozen=True)
 class PackedTries:
-    """A chunk's sequence of prefix, questions and tries: ids, places (L,), sees (L, L).
+    """A chunk's sequence of prefix, questions and tries: ids (L,), spans (3, L).
 
     `rows` and `tokens` (E,) are the index that each edge starts from and its token; `paths` are the
     targets' and `terms` those of the loss, as edges of the chunk.
@@ -100,8 +104,7 @@ class PackedTries:
     prefix: Prefix
     ids: Tensor
     positions: Tensor
-    places: Tensor
-    sees: Tensor
+    spans: Tensor
     rows: list[int]
     tokens: list[int]
     paths: list[list[int]]
@@ -117,16 +120,14 @@ def pack_tries(
     moments = moments_of(chunk, encoder)
     targets = [make_target(encoder, action, moments, events_s[action]) for action in actions]
     forest = plant(questions[: len(actions)], [target.trie for target in targets])
-    length, fed = len(prefix.ids), len(forest.tokens)
-    sees = torch.ones(length + fed, length + fed, dtype=torch.bool).tril()
-    sees[length:, length:] = forest.sees
+    length = len(prefix.ids)
     positions = (branch_start(prefix) + forest.depths).expand(len(prefix.positions), -1)
     packed = PackedTries(
         prefix,
         torch.cat([prefix.ids, forest.tokens]),
         torch.cat([prefix.positions, positions], dim=1),
-        torch.cat([torch.arange(length), length + forest.depths]),
-        sees, [], [], [], [],
+        prefix_spans(length, forest),
+        [], [], [], [],
     )  # fmt: skip
     for rows, target in zip(forest.rows, targets, strict=True):
         before = len(packed.rows)
@@ -144,10 +145,10 @@ TRIES = "tries"  # key of a batch's `Loss`
 
 @dataclass(frozen=True)
 class Loss:
-    """How the loss of a batch is computed from the logits of the sequence places `kept`.
+    """How the loss of a batch is computed from the logits of its tokens `kept` (B, L).
 
-    `rows` (E, 3) are chunk, index in `kept` and token of each edge. `paths` (E of all targets) and
-    `terms`, one (paths, longest) each, are edges; -1 pads them.
+    `rows` (E, 2) are the row of the logits, and the token, of each edge. `paths` (E of all targets)
+    and `terms`, one (paths, longest) each, are edges; -1 pads them.
     """
 
     kept: Tensor
@@ -156,10 +157,8 @@ class Loss:
     terms: list[Tensor]
 
     def __call__(self, logits: Tensor, match_weight: float) -> Tensor:
-        """Return the sum of the losses of all questions in nats; `logits` (B, len(kept), V)."""
-        chunk, place, token = self.rows.to(logits.device).unbind(1)
-        scores = logits[chunk, place].float()  # (E, V)
-        logs = scores.gather(1, token[:, None])[:, 0] - scores.logsumexp(dim=1)
+        """Return the sum of the losses of all questions in nats, given the logits (kept, V)."""
+        logs = token_log_probabilities(logits, *self.rows.to(logits.device).unbind(1))  # (E,)
         by_tokens = -logs[self.paths.to(logits.device)].sum()
         padded = torch.cat([logs, logs.new_zeros(1)])  # the edge -1 is certain
         matches = [
@@ -175,25 +174,17 @@ def collate_tries(chunks: Sequence[PackedTries], pad_id: int) -> dict[str, Any]:
     `labels` (1, 1 + T) are the targets' tokens, by whose number the trainer divides the loss; it
     counts from the second place, as the first token of a sequence has no loss.
     """
-    length = max(len(chunk.ids) for chunk in chunks)
-
-    def stack(rows: list[Tensor], value: int) -> Tensor:
-        return torch.stack([pad(row, (0, length - row.shape[-1]), value=value) for row in rows])
-
-    mask = torch.zeros(len(chunks), 1, length, length, dtype=torch.bool)
-    for number, chunk in enumerate(chunks):
-        own, shared = len(chunk.ids), len(chunk.prefix.ids)
-        mask[number, 0, :own, :own] = chunk.sees
-        mask[number, 0, own:, :shared] = True  # a row that sees nothing has no softmax
-    places = stack([chunk.places for chunk in chunks], 0)
-    kept = sorted({row for chunk in chunks for row in chunk.rows}) or [0]
-    index = {row: place for place, row in enumerate(kept)}
+    attention = chunks[0].prefix.attention
+    length = padded_length([len(chunk.ids) for chunk in chunks], attention)
+    seen = pad_spans([chunk.spans for chunk in chunks], length)
+    kept = torch.zeros(len(chunks), length, dtype=torch.bool)
     starts = np.cumsum([0, *(len(chunk.rows) for chunk in chunks)]).tolist()
-    rows = [
-        (number, index[row], token)
-        for number, chunk in enumerate(chunks)
-        for row, token in zip(chunk.rows, chunk.tokens, strict=True)
-    ]
+    rows: list[tuple[int, int]] = []
+    for number, chunk in enumerate(chunks):
+        places_kept, row_of = np.unique(np.array(chunk.rows, dtype=int), return_inverse=True)
+        before = int(kept.sum())  # rows of the logits of earlier chunks
+        kept[number, places_kept] = True
+        rows += zip((before + row_of).tolist(), chunk.tokens, strict=True)
     target = [
         start + edge
         for start, chunk in zip(starts, chunks, strict=False)
@@ -205,22 +196,16 @@ def collate_tries(chunks: Sequence[PackedTries], pad_id: int) -> dict[str, Any]:
         for start, chunk in zip(starts, chunks, strict=False)
         for paths in chunk.terms
     ]
-    edges = torch.tensor(rows, dtype=torch.long).reshape(-1, 3)
+    edges = torch.tensor(rows, dtype=torch.long).reshape(-1, 2)
     path = torch.tensor(target, dtype=torch.long)
-    positions = stack([chunk.positions for chunk in chunks], 0).transpose(0, 1)  # (A, B, L)
+    positions = pad_right([chunk.positions for chunk in chunks], length).transpose(0, 1)
     return {
-        "input_ids": stack([chunk.ids for chunk in chunks], pad_id),
-        "attention_mask": masks_by_layer(mask, lambda: places, chunks[0].prefix.attention),
-        "position_ids": positions_for_model(positions),
-        "labels": pad(edges[path, 2], (1, 0), value=IGNORED)[None],
-        TRIES: Loss(torch.tensor(kept), edges, path, terms),
-        **{
-            name: torch.cat(
-                [found for chunk in chunks if (found := chunk.prefix.vision.get(name)) is not None]
-            )
-            for name in VISION
-            if any(name in chunk.prefix.vision for chunk in chunks)
-        },
+        "input_ids": pad_right([chunk.ids for chunk in chunks], length, pad_id),  # (B, L)
+        "attention_mask": span_masks(seen, attention),
+        "position_ids": positions_for_model(positions),  # (A, B, L)
+        "labels": pad(edges[path, 1], (1, 0), value=IGNORED)[None],
+        TRIES: Loss(kept, edges, path, terms),
+        **join_vision([chunk.prefix.vision for chunk in chunks]),
     }
 
 

@@ -17,15 +17,18 @@ from touchline.models.lm.distribution.answer_set import (
     moments_of,
 )
 from touchline.models.lm.distribution.answer_trie import (
+    Trie,
     answer_logs,
     build_trie,
     cut_where_decided,
-    log_probabilities,
+    log_probabilities_of_chunks,
+    plant,
 )
 from touchline.models.lm.loader import LanguageModel
 from touchline.models.lm.shared_prefix import Prefix, prefill
 from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.models.peaks import AnswerDistribution, Walk
+from touchline.prompts.moments import Moments
 
 
 @dataclass
@@ -40,7 +43,16 @@ class Distribution(AnswerDistribution):
     fed_tokens: int = 0
 
 
-@torch.inference_mode()
+@dataclass(frozen=True)
+class Asked:
+    """A chunk and the questions about it: the result of `Encoder.encode_prompt`."""
+
+    chunk: Chunk
+    actions: Sequence[str]
+    prefix: Prefix
+    questions: Sequence[list[int]]
+
+
 def read_distributions(
     model: LanguageModel,
     encoder: Encoder,
@@ -53,41 +65,78 @@ def read_distributions(
 
     `prefix` and `questions` are those of `Encoder.encode_prompt` for the chunk and the actions.
     """
-    cache = prefill(model, prefix)
-    moments = moments_of(chunk, encoder)
-    tries = [
-        build_trie(cut_where_decided(first_answers(encoder, action, moments))) for action in actions
-    ]
-    found = []
-    logs = log_probabilities(model, prefix, cache, questions, tries)
-    for question, trie, edges in zip(questions, tries, logs, strict=True):
-        none, *first = np.exp(answer_logs(trie, edges.double().cpu().numpy()))
-        found.append(
-            Distribution(
-                moments.times_s,
-                float(none),
-                np.array(first),
-                np.array(first),
-                [int(np.argmax(first))] if sum(first) > none else [],
-                len(question) + len(trie.tokens),
-            )
-        )
-    walks = [_Walk(number, found[number]) for number in range(len(found))]
-    while walks := [walk for walk in walks if walk.continues()]:
-        tries = [
-            build_trie(
-                cut_where_decided(
-                    further_answers(encoder, actions[walk.number], moments, walk.path)
-                )
-            )
-            for walk in walks
+    return read_chunks(model, encoder, [Asked(chunk, actions, prefix, questions)])[0]
+
+
+@torch.inference_mode()
+def read_chunks(
+    model: LanguageModel, encoder: Encoder, batch: Sequence[Asked]
+) -> list[list[Distribution]]:
+    """Return the same for each chunk of a batch; every pass is one for all chunks."""
+    prefixes = [asked.prefix for asked in batch]
+    cache = prefill(model, *prefixes)
+    moments = [moments_of(asked.chunk, encoder) for asked in batch]
+
+    def read(
+        questions: list[list[list[int]]], answers: list[list[list[list[int]]]]
+    ) -> list[list[tuple[Trie, np.ndarray]]]:
+        """Return each question's trie of answers and the log-probabilities of its edges."""
+        tries = [[build_trie(cut_where_decided(rows)) for rows in given] for given in answers]
+        forests = [plant(*pair) for pair in zip(questions, tries, strict=True)]
+        logs = log_probabilities_of_chunks(model, prefixes, cache, forests, tries)
+        return [
+            [(trie, edges.double().cpu().numpy()) for trie, edges in zip(*pair, strict=True)]
+            for pair in zip(tries, logs, strict=True)
         ]
-        asked = [questions[walk.number] for walk in walks]
-        logs = log_probabilities(model, prefix, cache, asked, tries)
-        for walk, trie, edges in zip(walks, tries, logs, strict=True):
-            given = answer_logs(trie, edges.double().cpu().numpy(), trie.stem)
-            walk.extend(np.exp(given), len(questions[walk.number]) + len(trie.tokens))
+
+    first = read(
+        [list(asked.questions) for asked in batch],
+        [
+            [first_answers(encoder, action, times) for action in asked.actions]
+            for asked, times in zip(batch, moments, strict=True)
+        ],
+    )
+    found = [
+        [
+            _first(times, len(question), trie, edges)
+            for question, (trie, edges) in zip(asked.questions, given, strict=True)
+        ]
+        for asked, times, given in zip(batch, moments, first, strict=True)
+    ]
+    walks = [[_Walk(*pair) for pair in enumerate(of_chunk)] for of_chunk in found]
+    while any(walks := [[walk for walk in going if walk.continues()] for going in walks]):
+        further = read(
+            [
+                [list(asked.questions[walk.number]) for walk in going]
+                for asked, going in zip(batch, walks, strict=True)
+            ],
+            [
+                [
+                    further_answers(encoder, asked.actions[walk.number], times, walk.path)
+                    for walk in going
+                ]
+                for asked, times, going in zip(batch, moments, walks, strict=True)
+            ],
+        )
+        for asked, going, given in zip(batch, walks, further, strict=True):
+            for walk, (trie, edges) in zip(going, given, strict=True):
+                logs = answer_logs(trie, edges, trie.stem)
+                fed = len(asked.questions[walk.number]) + len(trie.tokens)
+                walk.extend(np.exp(logs), fed)
     return found
+
+
+def _first(moments: Moments, question: int, trie: Trie, edges: np.ndarray) -> Distribution:
+    """Return what is known of a question of so many tokens after the first pass."""
+    none, *first = np.exp(answer_logs(trie, edges))
+    return Distribution(
+        moments.times_s,
+        float(none),
+        np.array(first),
+        np.array(first),
+        [int(np.argmax(first))] if sum(first) > none else [],
+        question + len(trie.tokens),
+    )
 
 
 class _Walk(Walk):

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch.utils.data import get_worker_info
@@ -15,7 +15,6 @@ from touchline.models.lm.tokenize import Chunk, Encoder
 from touchline.video.frame_reader import VideoError
 
 NO_CHUNK = -1  # a number that pads the last batches, so that all processes have as many
-LAYER_MASKS = "layer_masks"  # key of a batch's attention masks, where a model takes several
 UNREAD = "unread"  # key of the chunks that could not be read, in batches and in the log
 
 
@@ -53,6 +52,21 @@ class Examples(Protocol):
     def skip(self, number: int, problem: str, remedy: str) -> None:
         """Record a chunk that was not trained on, since `[]` raised `VideoError`."""
         ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A training set that knows about how long its chunks are without reading them."""
+
+    def size(self, number: int) -> float:
+        """Return a number that grows with the tokens of a chunk."""
+        ...
+
+
+def sort_steps(chunks: list[int], batch_size: int, size: Callable[[int], float]) -> list[int]:
+    """Return chunks sorted by their size within each step, so that passes have little padding."""
+    steps = (chunks[start : start + batch_size] for start in range(0, len(chunks), batch_size))
+    return [number for step in steps for number in sorted(step, key=size)]
 
 
 def training_order(chunks: int, epochs: int, seed: int) -> list[int]:
@@ -97,8 +111,6 @@ class Collator:
         batch |= self.collate(
             packed or [self.pack(Example(BLANK, {}))], self.encoder.tokenizer.pad_token_id
         )
-        if isinstance(batch["attention_mask"], dict):
-            batch[LAYER_MASKS] = batch.pop("attention_mask")
         return batch
 
     def _pack(self, example: Example) -> Packed:

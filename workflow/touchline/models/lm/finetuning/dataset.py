@@ -50,6 +50,13 @@ class TrainingSet:
         """Return the number of questions about a chunk."""
         return len(self.items[number].answers)
 
+    def size(self, number: int) -> float:
+        """Return about how many tokens a chunk has: 70 a second of video, 4 characters each."""
+        item = self.items[number]
+        text = sum(len(line["text"]) for line in item.chunk.lines)
+        answers = sum(map(len, item.answers.values()))
+        return 70 * (item.chunk.end_s - item.chunk.start_s) + (text + answers) / 4
+
     def skip(self, number: int, problem: str, remedy: str) -> None:
         """Record a chunk that could not be read."""
         chunk = self.items[number].chunk

@@ -69,21 +69,6 @@ class TrainerInternals(Trainer):
             if weight.requires_grad:
                 weight.data = weight.data.float()
 
-    def pass_layer_masks(self, key: str) -> None:
-        """Give the model what a batch has under `key` as its attention mask.
-
-        TRL's loss counts the tokens of `attention_mask` in the batch, and takes no mask for each
-        kind of layer there; without that key it counts position ids.
-        """
-
-        def rename(_: nn.Module, args: tuple, batch: dict[str, Any]) -> tuple[tuple, dict]:
-            if key in batch:
-                batch = {**batch, "attention_mask": batch[key]}
-                del batch[key]
-            return args, batch
-
-        self.trained_model().register_forward_pre_hook(rename, with_kwargs=True)
-
     def trained_model(self) -> nn.Module:
         """Return the model, which the trainer declares as optional."""
         assert self.model is not None

@@ -1,13 +1,16 @@
 """Fine-tuning from the matches of the train split to the written adapter."""
 
+import gc
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import torch
+
 from touchline.core import schema
 from touchline.models.backend import Match
 from touchline.models.lm import loader
-from touchline.models.lm.finetuning import distributed, trainer
+from touchline.models.lm.finetuning import distributed, micro_batches, trainer
 from touchline.models.lm.finetuning.dataset import TrainingItem, TrainingSet, select_training_items
 from touchline.models.lm.finetuning.reports import report_folder
 from touchline.models.lm.lm_settings import (
@@ -57,13 +60,26 @@ def _train(
     vision: bool,
 ) -> None:
     """Train on the items in this process; the main process writes the adapter."""
-    model, processor = loader.load_base(settings.base, settings.quantize, settings.device, vision)
-    encoder = Encoder(model, processor, actions, settings.prompt)
-    encoder.check_template()
-    adapted = loader.add_adapter(model, settings.lora, settings.training.seed)
     examples = TrainingSet(items, lambda chunk: with_frames(chunk, videos[chunk.match], settings))
     reports = report_folder(folder, checkpoints.name)
-    log = trainer.train(adapted, encoder, examples, settings.training, checkpoints, reports=reports)
+    while True:
+        schedule = micro_batches.settle(settings.training, checkpoints)
+        model, processor = loader.load_base(
+            settings.base, settings.quantize, settings.device, vision, settings.attention
+        )
+        encoder = Encoder(model, processor, actions, settings.prompt)
+        encoder.check_template()
+        adapted = loader.add_adapter(model, settings.lora, settings.training.seed)
+        try:
+            log = trainer.train(adapted, encoder, examples, schedule, checkpoints, reports=reports)
+            break
+        except torch.OutOfMemoryError:
+            if not micro_batches.halve(settings.training, schedule.chunks_in_pass, checkpoints):
+                raise
+        # All is made again, as in another run, since the trainer changes the model's methods.
+        del model, processor, encoder, adapted
+        gc.collect()
+        torch.cuda.empty_cache()
     if not trainer.is_main_process():
         return
     loader.save_adapter(adapted, settings.base, folder)

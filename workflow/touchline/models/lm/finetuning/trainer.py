@@ -29,14 +29,17 @@ from touchline.core.problems import InputError
 from touchline.core.schema import LOG
 from touchline.jobs import attempts, checkpoints, slurm
 from touchline.jobs.unfinished import Unfinished
+from touchline.models.lm.attention_masks import attention_of
+from touchline.models.lm.distribution.head import kept_logits, label_loss
 from touchline.models.lm.distribution.match_loss import TRIES
 from touchline.models.lm.finetuning.callbacks import Progress, StepRecorder, StopInTime
 from touchline.models.lm.finetuning.collator import (
-    LAYER_MASKS,
     NO_CHUNK,
     UNREAD,
     Collator,
     Examples,
+    Measured,
+    sort_steps,
     training_order,
 )
 from touchline.models.lm.finetuning.library_internals import TrainerInternals
@@ -44,6 +47,7 @@ from touchline.models.lm.finetuning.reports import make_callbacks
 from touchline.models.lm.finetuning.training_args import training_arguments
 from touchline.models.lm.lm_settings import TrainingSettings
 from touchline.models.lm.loader import LanguageModel
+from touchline.models.lm.shared_prefix import IGNORED
 from touchline.models.lm.tokenize import Encoder
 
 WRITING = "writing"  # folder of a checkpoint until it is complete
@@ -68,6 +72,10 @@ def train(
     """
     if not len(examples):
         raise InputError("the train split has no samples, so there is nothing to train on.")
+    if attention_of(encoder.model).sparse and encoder.model.device.type == "cpu":
+        raise InputError(
+            "attention is flex, with which torch trains on a GPU alone: use auto or sdpa."
+        )
     if time_budget_s is None:
         time_budget_s = slurm.time_budget_s()
     folder.mkdir(parents=True, exist_ok=True)
@@ -131,8 +139,10 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
     ) -> None:
         self.examples, self.settings, self.folder, self.stop = examples, settings, folder, stop
         self.chunks = training_order(len(examples), settings.epochs, settings.seed)
+        if isinstance(examples, Measured) and settings.chunks_in_pass > 1:
+            self.chunks = sort_steps(self.chunks, settings.batch_size, examples.size)
         # All processes need the same number of batches, for which accelerate would repeat chunks.
-        missing = -len(self.chunks) % (settings.micro_batch_size * settings.processes)
+        missing = -len(self.chunks) % (settings.chunks_in_pass * settings.processes)
         super().__init__(
             model,
             args=training_arguments(settings, len(self.chunks), folder / WRITING, name),
@@ -142,7 +152,6 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
             callbacks=[stop, Progress(), StepRecorder(folder)],
         )
         self.remove_callback(PrinterCallback)
-        self.pass_layer_masks(LAYER_MASKS)
         self.normalise_loss_by_tokens()
         self.restore_adapter_precision()
         self._logged_step, self._wait_s = 0, 0.0
@@ -174,20 +183,24 @@ class PrefixTrainer(TrainerInternals, SFTTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """Return the loss of a batch: TRL's cross-entropy, or that of `distribution.match_loss`.
+        """Return the loss of a batch: the cross-entropy of its labels, or `match_loss.Loss`.
 
-        Both are sums divided by the number of target tokens in the whole step, which is that of all
-        processes, over which the gradients are averaged.
+        Both are sums divided by the number of target tokens in the step of all processes, over which
+        the gradients are averaged.
         """
-        if TRIES not in inputs:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         batch = dict(inputs)
-        loss_of, labels = batch.pop(TRIES), batch.pop("labels")
-        outputs = model(**batch, logits_to_keep=loss_of.kept.to(labels.device))
-        tokens = labels.numel() - 1 if num_items_in_batch is None else num_items_in_batch
-        loss = loss_of(outputs.logits, self.settings.match_weight) / max(int(tokens), 1)
-        loss = loss * self.accelerator.num_processes
-        return (loss, outputs) if return_outputs else loss
+        labels = batch["labels"]
+        if TRIES in batch:
+            loss_of, _ = batch.pop(TRIES), batch.pop("labels")
+            logits = kept_logits(model, batch, loss_of.kept.to(labels.device))
+            loss = loss_of(logits, self.settings.match_weight)
+        else:
+            loss = label_loss(model, batch)
+        tokens = (labels[:, 1:] != IGNORED).sum()
+        if num_items_in_batch is not None:
+            tokens = torch.as_tensor(num_items_in_batch)
+        loss = loss / tokens.clamp(min=1).to(loss.device) * self.accelerator.num_processes
+        return (loss, {}) if return_outputs else loss
 
     def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
         """Run the forward and backward pass of a micro-batch, unless the training is to stop."""

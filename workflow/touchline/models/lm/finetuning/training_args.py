@@ -20,7 +20,7 @@ def training_arguments(
 
     Raises `InputError` where the chunks of a step do not divide evenly among passes and processes.
     """
-    per_pass = settings.micro_batch_size * settings.processes
+    per_pass = settings.chunks_in_pass * settings.processes
     accumulation, rest = divmod(settings.batch_size, per_pass)
     if rest or not accumulation:
         raise InputError(
@@ -32,7 +32,7 @@ def training_arguments(
     return SFTConfig(
         output_dir=str(folder),
         num_train_epochs=1,  # the order of the chunks contains the epochs
-        per_device_train_batch_size=settings.micro_batch_size,
+        per_device_train_batch_size=settings.chunks_in_pass,
         gradient_accumulation_steps=accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type="cosine",
