@@ -89,3 +89,19 @@ def test_an_edit_that_times_do_not_show_is_seen(study):
     study.edit(labels, '"position": "', '"position": "1')
     os.utime(labels, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert study.plan()["labels"] == 1
+
+
+def test_what_a_failed_run_left_old_is_made_again(study):
+    """The job that failed has lost its output, and the tables are still there."""
+    module = study.library / "models/words/linear.py"
+    code = module.read_text()
+    module.write_text(f"{code}\nraise RuntimeError('broken')\n")
+    failed = study.snakemake("--keep-going", check=False)
+    assert failed.returncode
+    assert (study.folder / "demo/results/metrics.csv").exists()
+    module.write_text(code)
+    plan = study.plan("results/metrics.csv")
+    assert plan["infer"] > 0
+    assert (plan["score"], plan["metrics"]) == (1, 1)
+    study.snakemake("results/metrics.csv")
+    assert study.plan("results/metrics.csv") == {}

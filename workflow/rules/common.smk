@@ -24,7 +24,7 @@ from snakemake.settings.types import DeploymentMethod
 
 from touchline.core.config import WORKFLOW, complete
 from touchline.evaluation import metrics
-from touchline.jobs import checkpoints, study_lock
+from touchline.jobs import checkpoints, left_old, study_lock
 from touchline.study.extras import check_installed
 from touchline.study.job_arguments import (
     checksums,
@@ -32,7 +32,12 @@ from touchline.study.job_arguments import (
     package_version,
     state_of_journals,
 )
-from touchline.study.library_internals import allow_braces, lighten_process, lighten_scheduler
+from touchline.study.library_internals import (
+    allow_braces,
+    lighten_process,
+    lighten_scheduler,
+    make_again,
+)
 from touchline.study.paths import COMMENTARY, LABELS, LOSS, PREDICTIONS, SAMPLES
 from touchline.study.plan import Plan
 from touchline.study.reel_plan import Reels

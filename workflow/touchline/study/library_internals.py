@@ -1,13 +1,14 @@
-"""What of Snakemake 9.27 is not public: folders whose path has braces, and its own CPU time."""
+"""What of Snakemake 9.27 is not public: paths with braces, files to make again, its own CPU time."""
 
 import gc
 import os
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from functools import cache
 from itertools import islice
 from typing import Any
 
-from snakemake import benchmark, common, rules  # type: ignore[import-untyped]  # no type information
+import snakemake.workflow  # type: ignore[import-untyped]  # no type information
+from snakemake import benchmark, common, dag, rules
 from snakemake.persistence.file import FilePersistence  # type: ignore[import-untyped]  # no type information
 
 
@@ -25,6 +26,21 @@ def allow_braces(workflow: Any, folder: str) -> None:
     if "{" in os.getcwd():
         relative = property(lambda _: ".snakemake/locks", lambda _, path: None)
         FilePersistence._lockdir = relative
+
+
+def make_again(files: Collection[str]) -> None:
+    """Let Snakemake make these files again where its targets need them.
+
+    `--forcerun` would make targets of them.
+    """
+    if not files or snakemake.workflow.DAG.__module__ != dag.__name__:
+        return
+
+    class Graph(dag.DAG):  # the class is Snakemake's
+        def __init__(self, *arguments: Any, forcefiles: Collection[str], **options: Any) -> None:
+            super().__init__(*arguments, forcefiles={*forcefiles, *files}, **options)
+
+    snakemake.workflow.DAG = Graph
 
 
 # Looks at the queue after which the ready jobs are put in order again; few are at every look.
