@@ -41,8 +41,9 @@ def test_a_table_that_is_gone_cut_or_no_table_is_an_input_error(table, read, dam
     elif damage != "gone":
         contents = {"empty": b"", "cut": content[: len(content) // 2], "text": b"match,half\n"}
         table.write_bytes(contents[damage])
+    remedy = "Make it, or correct the path" if damage == "gone" else "Delete it"
     with pytest.raises(
-        InputError, match=r"labels\.parquet: not a readable Parquet file \(.*Delete"
+        InputError, match=rf"labels\.parquet: not a readable Parquet file \(.*{remedy}"
     ):
         read(table)
 

@@ -274,6 +274,16 @@ def test_frames_are_those_after_the_stride(folder):
         ),
         ("a.csv", f"video,label,frame,score,fps\n{GAME}/1,Goal,1,7,2\n", "confidence 7.0"),
         ("missing.json", None, "No such file"),
+        (
+            "a.json",
+            json.dumps([{"video": f"{GAME}/1", "events": []}] * 2),
+            f"is half 1 of {MATCH}, which the file has already",
+        ),
+        (
+            "a.csv",
+            f"video,label,frame,score,fps\n{GAME}/1,Goal,1,0.5,2\n{GAME}/half1,Goal,1,0.5,2\n",
+            "row 3: .* which the file has already",
+        ),
     ],
 )
 def test_a_damaged_list_of_frames_is_an_input_error(folder, name, content, text):
@@ -281,3 +291,21 @@ def test_a_damaged_list_of_frames_is_an_input_error(folder, name, content, text)
         (folder / name).write_text(content)
     with pytest.raises(InputError, match=text):
         _answers(folder / name)
+
+
+def test_samples_of_a_half_that_the_files_lack_are_skipped(folder):
+    event = {"label": "Goal", "frame": 10, "score": 0.9}
+    videos = [{"video": f"{GAME}/half1", "fps": 2.0, "events": [event]}]
+    (folder / "list.json").write_text(json.dumps(videos))
+    halves = publish(folder / "halves", [entry()])
+    (halves / GAME / spotting_json.FILE).rename(halves / GAME / f"1_{spotting_json.FILE}")
+    rows = f"video,label,frame,score,fps\n{GAME}/1,Goal,10,0.9,2\n"
+    (folder / "rows.csv").write_text(rows)  # a half may have no rows
+    samples = schema.read(folder / "samples.parquet", schema.SAMPLES)
+    for name, skipped in (("list.json", [2]), ("halves", [2]), ("rows.csv", [])):
+        settings = {"path": str(folder / name), "labels": small_study.LABELS}
+        model = external.load(settings, None)
+        answers = model.answer(Match(MATCH, samples))
+        assert answers.filter(status="skipped")["half"].unique().to_list() == skipped
+        assert (answers["status"] == "ok").any()
+        assert [problem.half for problem in model.problems] == skipped

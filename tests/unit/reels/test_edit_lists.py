@@ -1,9 +1,10 @@
 """Lists of a reel: read back by the tools that they are for, they are the same clips."""
 
 import csv
+import os
 from fractions import Fraction
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 from xml.etree import ElementTree
 
 import opentimelineio as otio
@@ -110,6 +111,17 @@ def test_a_moved_folder_still_links_to_its_videos(tmp_path):
     urls = {clip.media_reference.target_url for clip in timeline.find_clips()}
     urls |= {file for file, _, _ in fcpxml_spans(folder / "reel.fcpxml")}
     assert {(folder / unquote(url)).resolve() for url in urls} == {tmp_path / "moved/half 1.mkv"}
+
+
+def test_file_names_of_every_kind_are_linked(tmp_path):
+    name = os.fsdecode(b"a\x01\x1b <b> & %20 \xff\n.mkv")  # with what is not UTF-8
+    edit_lists.write_lists(
+        tmp_path, "\x01 \udcff", entries(Fraction(25), tmp_path / name), 25.0, True
+    )
+    clip = next(iter(otio.adapters.read_from_file(str(tmp_path / "reel.otio")).find_clips()))
+    root = ElementTree.parse(tmp_path / "reel.fcpxml").getroot()
+    urls = {clip.media_reference.target_url, *(asset.get("src") for asset in root.iter("asset"))}
+    assert [os.fsdecode(unquote_to_bytes(url)) for url in urls] == [f"./{name}"]
 
 
 def test_a_clip_without_video_is_a_gap_in_final_cut_pro_xml(tmp_path):

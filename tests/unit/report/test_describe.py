@@ -37,5 +37,19 @@ def test_a_file_of_other_origin_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="has no description of its columns"):
         describe.describe(str(tmp_path / "other.parquet"))
     (tmp_path / "text.parquet").write_text("a,b\n")
-    with pytest.raises(InputError, match="not a readable Parquet file"):
+    with pytest.raises(InputError, match="is no Parquet file"):
         describe.describe(str(tmp_path / "text.parquet"))
+
+
+def test_a_damaged_or_foreign_description_is_never_a_traceback(tmp_path):
+    for number, entry in enumerate(('"x"', "[]", '{"a": 3}', "{", '{"a": {"unit": 5}}')):
+        path = tmp_path / f"{number}.parquet"
+        metadata = {schema.COLUMNS_KEY: entry}
+        pl.DataFrame({"a": [1]}).write_parquet(path, metadata=metadata)
+        if number == 4:
+            assert "\na       int64  5" in describe.describe(str(path))
+        else:
+            with pytest.raises(InputError, match="its description is damaged"):
+                describe.describe(str(path))
+    with pytest.raises(InputError, match="it is a folder, not a file"):
+        describe.describe(str(tmp_path))

@@ -57,12 +57,48 @@ def test_a_dry_run_writes_weights_and_a_card_with_scores_and_baseline(model, tmp
     assert '"seed": 3' in body
     assert "- commit of the code: abc" in body
     assert "- numpy 2.4" in body
+    entry = yaml.safe_load(body.partition("```yaml")[2].partition("```")[0])
+    given = {"backend": "vlm", "weights": "hub:me/linear", "base": "org/base"}
+    assert entry == {"models": {"linear": given}}
 
 
 def test_a_model_that_was_not_scored_says_so(model, tmp_path):
     (tmp_path / "results/metrics.csv").unlink()
     publish.main([str(model), "--to", "me/linear", "--dry-run", str(tmp_path / "out")])
     assert "has not been scored" in (tmp_path / "out/README.md").read_text()
+
+
+def test_a_dry_run_never_replaces_a_folder(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine")
+    for out in ("mine", "."):
+        with pytest.raises(InputError, match="is there already"):
+            publish.main([str(model), "--to", "me/linear", "--dry-run", out])
+    assert (tmp_path / "mine/notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("models/linear/trained_on.json", '{"settings": 5}', "has no settings"),
+        ("models/linear/trained_on.json", '{"settings": {}, "backend": "fused"}', "joins the answers"),
+        ("metrics.csv", "model,action\n", "is no table of scores"),
+        ("metrics.csv", "", "is no table of scores"),
+        ("provenance.json", '{"made": []}', "is no record of provenance"),
+    ],
+)  # fmt: skip
+def test_a_damaged_study_is_an_input_error(model, tmp_path, name, content, text):
+    (tmp_path / "results" / name).write_text(content)
+    with pytest.raises(InputError, match=text):
+        publish.main([str(model), "--to", "me/linear", "--dry-run", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("videos", [5, None, [5]])
+def test_samples_of_another_form_are_an_input_error(tmp_path, videos):
+    (tmp_path / "x.json").write_text(json.dumps([{"conversations": [], "videos": videos}]))
+    with pytest.raises(InputError, match="is no training set"):
+        publish.main([str(tmp_path / "x.json"), "--to", "a/b", "--dry-run", str(tmp_path / "out")])
 
 
 def _exported(path):

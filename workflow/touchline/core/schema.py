@@ -155,9 +155,10 @@ def _readable(path: Path | str) -> Iterator[None]:
         reason = "it is damaged"
     else:
         return
-    raise InputError(
-        f"{path}: not a readable Parquet file ({reason}). Delete it; it is made again."
+    remedy = (
+        "Delete it; it is made again." if Path(path).exists() else "Make it, or correct the path."
     )
+    raise InputError(f"{path}: not a readable Parquet file ({reason}). {remedy}")
 
 
 def is_set_aside(path: Path | str) -> bool:

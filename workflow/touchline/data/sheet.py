@@ -187,11 +187,7 @@ def main(argv: list[str]) -> None:
     if (args.soccernet is None) == (args.osl is None):
         parser.error("give either --soccernet or --osl")
     if args.osl:
-        sheets = [
-            read_osl(path, args.media, args.out.parent / "osl", args.split) for path in args.osl
-        ]
-        rows = pl.concat(table for table, _ in sheets)
-        _write(args.out, rows, [problem for _, problems in sheets for problem in problems])
+        _write(args.out, *read_osl(args.osl, args.media, args.out.parent / "osl", args.split))
         return
     if args.every < 1:
         parser.error("--every takes a number of 1 or more")

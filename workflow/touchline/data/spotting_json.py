@@ -82,6 +82,12 @@ def find_files(path: Path, match: str) -> list[str]:
     )
 
 
+def halves_of(path: Path, match: str) -> set[int] | None:
+    """Return the halves that a match's files have, each one; None for a file of a whole match."""
+    halves = [_half_of(name) for name in find_files(path, match)]
+    return None if None in halves else {half for half in halves if half}
+
+
 def has_files(path: Path, matches: Iterable[str]) -> bool:
     """Say whether a folder or a zip archive has a file for each of these matches.
 

@@ -31,12 +31,15 @@ class External:
     def answer(self, match: Match) -> pl.DataFrame:
         """Return the file's spots as intervals, without those of other actions or in no chunk.
 
+        The samples of a half that the file lacks are skipped, and it is listed as a problem.
         Raises `InputError` where the match has no valid file, or the file has no known label.
         """
         if frame_lists.is_list(self.path):
             spots = frame_lists.read_spots(self.path, match.name, self.fps)
+            halves = frame_lists.halves_of(self.path, match.name, self.fps)
         else:
             spots = spotting_json.read_spots(self.path, match.name)
+            halves = spotting_json.halves_of(self.path, match.name)
         sampled = match.samples["action"].unique().to_list()
         # Touchline's own exports write the action's name for an action that pools several labels.
         action_of = {actions.action_name(action): action for action in sampled} | self.labels
@@ -55,7 +58,19 @@ class External:
             )  # fmt: skip
         self._note_spots_past_the_end(match, spots)
         action = pl.col("label").replace_strict(action_of, default=None, return_dtype=pl.String)
-        return to_predictions(match.samples, spots.with_columns(action=action).drop_nulls("action"))
+        answers = to_predictions(
+            match.samples, spots.with_columns(action=action).drop_nulls("action")
+        )
+        missing = [] if halves is None else sorted(set(answers["half"]) - halves)
+        for half in missing:
+            self.problems.append(
+                Problem(
+                    match.name, "infer", f"has no video of half {half}, whose events count as missed.",
+                    "Add the answers to it.", NOTED, half, str(self.path),
+                )
+            )  # fmt: skip
+        status = pl.when(pl.col("half").is_in(missing)).then(pl.lit("skipped"))
+        return answers.with_columns(status=status.otherwise("status"))
 
     def _note_spots_past_the_end(self, match: Match, spots: pl.DataFrame) -> None:
         """Note how many spots are in no chunk, as those of a whole half beside a part of its video.

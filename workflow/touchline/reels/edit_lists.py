@@ -23,6 +23,7 @@ from opentimelineio.opentime import (  # type: ignore[import-untyped]  # no type
 )
 
 from touchline.core.files import write_text
+from touchline.core.problems import printable
 from touchline.reels.clips import Clip
 from touchline.reels.lists.entry import EditEntry
 from touchline.reels.lists.fcpxml import to_fcpxml
@@ -66,7 +67,7 @@ def write_lists(
     folder: Path, title: str, entries: Sequence[EditEntry], rate: float, sound: bool
 ) -> None:
     """Write every list of a reel into a folder; a reel without clips has lists without entries."""
-    title = " ".join(title.split())
+    title = printable(" ".join(title.split()))
     urls = {str(entry.video): relative_url(entry.video, folder) for entry in entries if entry.video}
     timeline = to_timeline(title, entries, rate, sound, urls)
     write_text(folder / "reel.otio", otio.adapters.write_to_string(timeline, "otio_json"))
@@ -83,7 +84,8 @@ def write_lists(
 def relative_url(video: Path, folder: Path) -> str:
     """Return the URL of a video relative to a list in `folder` (RFC 3986, a relative reference)."""
     path = os.path.relpath(video.absolute(), folder.absolute())
-    return quote(path if path.startswith(os.pardir) else f"{os.curdir}/{path}")
+    path = path if path.startswith(os.pardir) else f"{os.curdir}/{path}"
+    return quote(os.fsencode(path))  # a name that is not UTF-8 too
 
 
 def timecode(time_s: float, rate: float) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 
 from touchline.core import schema
-from touchline.core.problems import InputError, printable
+from touchline.core.problems import InputError, printable, quoted
+from touchline.core.text_files import UnreadableError, check_regular
 
 _SHOWN_PROBLEMS = 20
 
@@ -17,7 +18,16 @@ def describe(path: str) -> str:
 
     Raises `InputError` for a file that is no Parquet file, or not one of Touchline.
     """
-    entries = schema.read_metadata(path)
+    try:
+        check_regular(path)
+        entries = pl.read_parquet_metadata(path)
+    except UnreadableError as error:
+        raise InputError(f"{path}: cannot be read ({error}). Name a Parquet file.") from error
+    except (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise InputError(
+            f"{path}: is no Parquet file, or a damaged one. Only Touchline's .parquet files say what "
+            "their columns are; docs/outputs.md describes the other files."
+        ) from error
     if schema.COLUMNS_KEY not in entries:
         raise InputError(
             f"{path}: has no description of its columns. It was not written by Touchline, or by a "
@@ -27,10 +37,10 @@ def describe(path: str) -> str:
         about = json.loads(entries[schema.COLUMNS_KEY])
         rows = [
             (
-                name,
+                quoted(name),
                 kind,
-                about.get(name, {}).get("unit", ""),
-                about.get(name, {}).get("description", ""),
+                quoted(about.get(name, {}).get("unit", "")),
+                printable(str(about.get(name, {}).get("description", ""))).replace("\n", "\\n"),
             )
             for name, kind in _fields(pl.Schema(pl.read_parquet_schema(path)))
         ]

@@ -7,7 +7,7 @@ REQUIRES the folder of a model that a study trained, and for the card the study'
     or the JSON of `touchline export`.
 PRODUCES a private repository of the hub (`--public`: a public one): the weights, with a card that says
     the base, data, settings, scores beside the baseline, and provenance; of a training set the
-    samples without videos. `--dry-run` writes the same files into a folder, and sends nothing.
+    samples without videos. `--dry-run` writes the same files into a new folder, and sends nothing.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from touchline.core.problems import InputError, quoted
 from touchline.core.schema import ALL, read_csv
 from touchline.core.text_files import UnreadableError, read_json
 from touchline.evaluation.table_format import format_interval, format_number
+from touchline.models.shipped_bases import HUB
 
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors")
 # Files of a model's folder that belong to its repository; the others are about the machine.
@@ -49,30 +50,40 @@ _PACKAGES = (
     "scikit-learn",
     "polars",
 )
+# Settings with which an adapter is asked as it was trained.
+_ASKED_WITH = ("base", "quantize", "fps", "prompt")
 _NAME = re.compile(r"(?:[\w.-]{1,96}/)?[\w.-]{1,96}")
 
 
-def write_model(folder: Path, out: Path, results: Path) -> None:
-    """Write the files of a model's repository, with its card, into the folder `out`.
+def write_model(folder: Path, out: Path, results: Path, name: str) -> None:
+    """Write the files of a model's repository `name`, with its card, into the folder `out`.
 
-    `results` are those of the model's study. Raises `InputError` for a folder without a model.
+    `results` are those of the model's study. Raises `InputError` for a folder without a model, and
+    for a model that joins others.
     """
     if not any((folder / name).is_file() for name in WEIGHTS):
         raise InputError(
             f"{folder}: has no weights ({' or '.join(WEIGHTS)}). Name a trained model."
         )
     made_from = _read(folder / "trained_on.json")
-    for name in FILES:
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, out / name)
-    write_text(out / "README.md", model_card(folder.name, made_from, results))
+    if not isinstance(made_from.get("settings"), dict):
+        raise InputError(f"{folder / 'trained_on.json'}: has no settings. Train the model again.")
+    if made_from.get("backend") == "fused":
+        raise InputError(
+            f"{folder}: joins the answers of other models, and is fitted in seconds where they are. "
+            "Publish those."
+        )
+    for file in FILES:
+        if (folder / file).is_file():
+            shutil.copyfile(folder / file, out / file)
+    write_text(out / "README.md", model_card(folder.name, made_from, results, name))
 
 
-def model_card(model: str, made_from: dict, results: Path) -> str:
+def model_card(model: str, made_from: dict, results: Path, name: str) -> str:
     """Return the card of a model; `made_from` is the content of its trained_on.json."""
-    settings = made_from.get("settings", {})
+    settings = made_from["settings"]
     base, backend = settings.get("base"), made_from.get("backend")
-    matches = made_from.get("matches", [])
+    matches = made_from.get("matches") or []
     front: dict[str, Any] = {"library_name": "peft" if base else "touchline"}
     if isinstance(base, str) and _NAME.fullmatch(base) and "/" in base:
         front["base_model"] = base
@@ -84,10 +95,23 @@ def model_card(model: str, made_from: dict, results: Path) -> str:
         f"`{backend}`" + (f" on the base `{base}`." if base else ".") + "\n",
         f"## Data\n\nIt was trained on {len(matches)} matches, which `trained_on.json` lists.\n",
         _scores(model, results),
+        _use(model, backend, settings, name),
         f"## Settings\n\n```json\n{json.dumps(settings, indent=1, ensure_ascii=False)}\n```\n",
         _provenance(model, results),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _use(model: str, backend: object, settings: dict, name: str) -> str:
+    """Return the section with the entry of a study's configuration that answers with the model."""
+    given = {"backend": backend, "weights": f"{HUB}{name}"}
+    given |= {key: settings[key] for key in _ASKED_WITH if key in settings}
+    entry = yaml.safe_dump({"models": {model: given}}, sort_keys=False)
+    return (
+        "## Use\n\nThis entry of a study's configuration answers with the model, asked as it was "
+        "trained. Give it a `threshold` too: a confidence from which an answer counts, or `tuned`.\n\n"
+        f"```yaml\n{entry}```\n"
+    )
 
 
 def _scores(model: str, results: Path) -> str:
@@ -95,8 +119,15 @@ def _scores(model: str, results: Path) -> str:
     path = results / "metrics.csv"
     if not path.is_file():
         return "## Scores\n\nThis model has not been scored where it was published from.\n"
-    table = read_csv(path).filter(protocol="full", matching="many")
-    rows = table.filter(pl.col("model").is_in([model, BASELINE]))
+    columns = ["action", "model", "events", "precision", "recall", "f1", "f1_low", "f1_high"]
+    try:
+        table = read_csv(path).filter(protocol="full", matching="many").select(columns)
+        rows = table.filter(pl.col("model").is_in([model, BASELINE]))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = quoted((str(error).splitlines() or ["it is empty"])[0])
+        raise InputError(
+            f"{path}: is no table of scores ({reason}). Make it again: snakemake {path}"
+        ) from error
     if rows.filter(model=model).is_empty():
         return "## Scores\n\nThis model has not been scored where it was published from.\n"
     rows = rows.sort(pl.col("action") != ALL, "action", pl.col("model") != model)
@@ -122,20 +153,24 @@ def _provenance(model: str, results: Path) -> str:
     if not path.is_file():
         return ""
     record = _read(path)
-    made = record.get("made", {}).get(f"results/models/{model}", {})
+    packages, jobs = record.get("packages"), record.get("made")
+    if not isinstance(packages, dict) or not isinstance(jobs, dict):
+        raise InputError(f"{path}: is no record of provenance. Make it again: snakemake {path}")
+    made = jobs.get(f"results/models/{model}", {})
     lines = [f"- commit of the code: {record.get('commit') or 'not known'}"]
     lines += [f"- Python {record.get('python')}"]
     lines += [f"- made {made['ended']} by the rule {made['rule']}"] if made else []
-    versions = record.get("packages", {})
-    lines += [f"- {name} {versions[name]}" for name in _PACKAGES if name in versions]
+    lines += [f"- {name} {packages[name]}" for name in _PACKAGES if name in packages]
     return "## Provenance\n\n" + "\n".join(lines) + "\n"
 
 
 def write_dataset(path: Path, out: Path) -> None:
     """Write the files of a training set's repository: its samples without videos, and a card."""
     samples = _read(path, list)
+    if not samples:
+        raise InputError(f"{path}: has no samples. Export some.")
     for sample in samples:
-        if not isinstance(sample, dict) or "conversations" not in sample:
+        if not _is_sample(sample):
             raise InputError(f"{path}: is no training set of `touchline export`. Name its --out.")
         # Local paths are nobody else's: a chunk is named by match, half and file.
         videos = ["/".join(Path(video).parts[-3:]) for video in sample.get("videos", [])]
@@ -156,14 +191,25 @@ def write_dataset(path: Path, out: Path) -> None:
     )
 
 
+def _is_sample(sample: Any) -> bool:
+    """Say whether a value has the form of a sample that `touchline export` writes."""
+    if not isinstance(sample, dict) or "conversations" not in sample:
+        return False
+    videos = sample.get("videos", [])
+    return isinstance(videos, list) and all(isinstance(video, str) for video in videos)
+
+
 def _read(path: Path, kind: type = dict) -> Any:
     """Return the content of a JSON file; raise `InputError` for none, or one of another kind."""
     try:
         content = read_json(path)
     except UnreadableError as error:
-        raise InputError(f"{path}: cannot be read ({error}). Name a trained model.") from error
+        raise InputError(
+            f"{path}: cannot be read ({error}). Name the folder of a trained model, or the JSON of "
+            "`touchline export`."
+        ) from error
     if not isinstance(content, kind):
-        raise InputError(f"{path}: is not what Touchline writes there. Make it again.")
+        raise InputError(f"{path}: is not what Touchline writes. Name a file that it wrote.")
     return content
 
 
@@ -203,17 +249,22 @@ def main(argv: list[str]) -> None:
         "--results", type=Path, metavar="DIR", help="of the study (around the model)"
     )
     parser.add_argument("--public", action="store_true", help="for everybody; else it is private")
-    parser.add_argument("--dry-run", type=Path, metavar="DIR", help="write it there, send nothing")
+    parser.add_argument(
+        "--dry-run", type=Path, metavar="DIR", help="write it into this new folder, send nothing"
+    )
     args = parser.parse_args(argv)
     if not _NAME.fullmatch(args.to):
         raise InputError(f"--to: '{quoted(args.to)}' is no name of a repository. Write user/name.")
+    if args.dry_run and args.dry_run.exists():
+        raise InputError(f"--dry-run: {args.dry_run} is there already. Name a new folder.")
     is_dataset = not args.source.is_dir()
     with tempfile.TemporaryDirectory() as temporary:
         out = Path(temporary)
         if is_dataset:
             write_dataset(args.source, out)
         else:
-            write_model(args.source, out, args.results or args.source.absolute().parent.parent)
+            source = args.source.absolute()
+            write_model(source, out, args.results or source.parent.parent, args.to)
         if args.dry_run:
             with atomic_folder(args.dry_run) as partial:
                 shutil.copytree(out, partial, dirs_exist_ok=True)

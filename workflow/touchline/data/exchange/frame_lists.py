@@ -28,7 +28,7 @@ from touchline.data.spotting_json import SPOTS
 SUFFIXES = (".json", ".json.gz", ".csv", ".csv.gz")
 LARGEST_BYTES = 512 * 2**20  # the unsuppressed predictions of 100 games take some 200 MB
 _VIDEO = re.compile(r"(?P<game>.+)/(?:half)?(?P<half>[1-4])(?:_\d+p|_HQ)?(?:\.\w{2,4})?")
-_Event = tuple[int, float, str, float]  # half, time_s, label, confidence
+_Event = tuple[float, str, float]  # time_s, label, confidence
 
 
 def is_list(path: Path) -> bool:
@@ -41,26 +41,43 @@ def read_spots(path: Path, match: str, fps: float | None) -> pl.DataFrame:
 
     `fps` replaces the rate that the file gives. A video belongs to the match that `slug` makes of
     its game's folder. Raises `InputError` for a file that cannot be read, one without this match,
-    and one without a rate.
+    one that has a half twice, and one without a rate.
     """
-    status = path.stat() if path.exists() else None
-    state = (status.st_mtime_ns, status.st_size) if status else (0, 0)
-    spots = _by_match(path.absolute(), state, fps).get(match)
-    if spots is None:
+    halves = _halves(path, match, fps)
+    if not halves:
         raise InputError(
             f"{path}: no video of {match}. It needs both halves of every match that is scored, and of "
             "those of the valid split with `threshold: tuned`; without these, set a number instead."
         )
-    return pl.DataFrame(spots, schema=SPOTS, orient="row")
+    rows = [(half, *event) for half, events in halves.items() for event in events]
+    return pl.DataFrame(rows, schema=SPOTS, orient="row")
+
+
+def halves_of(path: Path, match: str, fps: float | None) -> set[int] | None:
+    """Return the halves of a match that a list has; None for a CSV, where a half may have no rows."""
+    return None if _is_csv(path) else set(_halves(path, match, fps))
+
+
+def _is_csv(path: Path) -> bool:
+    return ".csv" in path.name.lower()
+
+
+def _halves(path: Path, match: str, fps: float | None) -> dict[int, list[_Event]]:
+    status = path.stat() if path.exists() else None
+    state = (status.st_mtime_ns, status.st_size) if status else (0, 0)
+    return _by_match(path.absolute(), state, fps).get(match, {})
 
 
 @functools.lru_cache(maxsize=2)
-def _by_match(path: Path, state: tuple[int, int], fps: float | None) -> dict[str, list[_Event]]:
-    """Return the events of each match in a file in a certain state."""
+def _by_match(
+    path: Path, state: tuple[int, int], fps: float | None
+) -> dict[str, dict[int, list[_Event]]]:
+    """Return the events of each half of each match in a file in a certain state."""
+    videos: dict[tuple[str, int], str] = {}
+    spots: dict[str, dict[int, list[_Event]]] = {}
     try:
         raw = _read(path)
-        rows = _csv_rows(raw) if ".csv" in path.name.lower() else _json_rows(parse_json(raw))
-        spots: dict[str, list[_Event]] = {}
+        rows = _csv_rows(raw) if _is_csv(path) else _json_rows(parse_json(raw))
         for where, video, event, rate in rows:
             found = _VIDEO.fullmatch(str(video).replace("\\", "/"))
             if not found:
@@ -68,11 +85,17 @@ def _by_match(path: Path, state: tuple[int, int], fps: float | None) -> dict[str
                     f"{path}: {where}: the video '{quoted(video)}' names no half. Write "
                     "<game>/half1 or <game>/1."
                 )
-            moments = spots.setdefault(slug(found["game"]), [])
-            if event is not None:
-                moments.append(
-                    (int(found["half"]), *_event(event, fps or rate, f"{path}: {where}"))
+            match, half = slug(found["game"]), int(found["half"])
+            is_new = (match, half) not in videos
+            first = videos.setdefault((match, half), video)
+            if first != video or (event is None and not is_new):
+                raise InputError(
+                    f"{path}: {where}: the video '{quoted(video)}' is half {half} of {match}, which "
+                    "the file has already. Keep one."
                 )
+            moments = spots.setdefault(match, {}).setdefault(half, [])
+            if event is not None:
+                moments.append(_event(event, fps or rate, f"{path}: {where}"))
     except (UnreadableError, csv.Error) as error:
         raise InputError(
             f"{path}: is no list of frames of E2E-Spot or T-DEED ({error}). Write it again."

@@ -6,18 +6,19 @@ Here a sample is a half: the half of a match where its id ends in one (`…/half
 SoccerNet's `…/2_224p`), else the only half of a match of its own.
 """
 
+import itertools
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
 from touchline.core.clock import game_time
 from touchline.core.files import write_text
 from touchline.core.intervals import MAX_HALF_S
-from touchline.core.problems import InputError, Problem, quoted
+from touchline.core.problems import NOTED, InputError, Problem, quoted
 from touchline.core.text_files import UnreadableError, read_json
 from touchline.data.matches import SHEET, SPLITS, probe_half, slug
 
@@ -29,50 +30,107 @@ _SPLIT_NAMES = {"val": "valid", "validation": "valid", "training": "train"}
 
 
 def read_osl(
-    path: Path, media: Path, folder: Path, split: str | None
+    paths: Sequence[Path], media: Path, folder: Path, split: str | None
 ) -> tuple[pl.DataFrame, list[Problem]]:
-    """Return the sheet (columns `SHEET`) of the samples of an OSL JSON, and problems.
+    """Return the sheet (columns `SHEET`) of the samples of OSL JSON files, and problems.
 
-    Videos are looked for in `media`. Events and captions are written into `folder`, as
-    `<match>/Labels-v2.json` and `<match>/<half>_asr.json`, which the sheet names. `split` replaces
-    that of the file's metadata. Raises `InputError` for a file that is not OSL JSON.
+    The halves of a match may be in several files. Videos are looked for in `media`. Events and
+    captions are written into `folder`, as `<match>/Labels-v2.json` and `<match>/<half>_asr.json`,
+    which the sheet names. `split` replaces that of the files' metadata. Raises `InputError` for a file
+    that is not OSL JSON or has a model's answers, and for a half that is there twice.
     """
+    halves = [half for path in paths for half in _halves(path, split)]
+    _check_halves(halves)
+    lines = [_lines(half.sample, half.where) for half in halves]
+    annotations = [_annotations(half) for half in halves]
+    problems: list[Problem] = []
+    label_files: dict[str, str | None] = {}
+    for match in dict.fromkeys(half.match for half in halves):
+        of_match = [
+            (half, events)
+            for half, events in zip(halves, annotations, strict=True)
+            if half.match == match
+        ]
+        content = [event for _, events in of_match for event in events or []]
+        unlabelled = [half for half, events in of_match if events is None]
+        label_files[match] = None
+        if not unlabelled:
+            label_files[match] = str(folder / match / "Labels-v2.json")
+            text = json.dumps({"annotations": content}, ensure_ascii=False)
+            write_text(folder / match / "Labels-v2.json", text)
+        elif content:
+            what = f"{unlabelled[0].where}: has no list 'events', unlike another half of the match."
+            remedy = "Add it, with no events in it where nothing happens; else it is not scored."
+            problems.append(Problem(match, "sheet", what, remedy, NOTED, half=unlabelled[0].half))
+    rows: list[tuple] = []
+    for half, segments in zip(halves, lines, strict=True):
+        video, duration_s, video_problems = _video(half.sample, media, half.match, half.half)
+        problems += video_problems
+        commentary = folder / half.match / f"{half.half}_asr.json"
+        if segments:
+            write_text(commentary, json.dumps({"segments": segments}, ensure_ascii=False))
+        said = str(commentary) if segments else None
+        row = (half.match, half.half, half.split, video, duration_s, label_files[half.match], said)
+        rows.append(row)
+    return pl.DataFrame(rows, schema=SHEET, orient="row").sort("match", "half"), problems
+
+
+class _Half(NamedTuple):
+    """A sample: the half of a match. `game` is its id without the half, `where` for messages."""
+
+    match: str
+    half: int
+    split: str
+    game: str
+    sample: dict
+    where: str
+
+
+def _halves(path: Path, split: str | None) -> list[_Half]:
+    """Return the samples of a file; `split` replaces that of its metadata."""
     try:
         content = read_json(path)
         samples = content.get("data") if isinstance(content, dict) else None
         if not isinstance(samples, list):
             raise UnreadableError("it has no list 'data'")
-        named = split or _of(_of(content, "metadata", {}), "split", "")
-        split = _SPLIT_NAMES.get(named, named)
-        halves = [_half(sample, row, path) for row, sample in enumerate(samples, start=1)]
     except UnreadableError as error:
         raise InputError(f"{path}: is not OSL JSON ({error}). Write it again.") from error
+    about = _of(content, "metadata", {})
+    named = split or _of(about, "split", "")
+    split = _SPLIT_NAMES.get(named, named)
     if split not in SPLITS:
+        what = f"names the split '{quoted(split)}'" if split else "names no split"
+        raise InputError(f"{path}: {what}. Give one of {', '.join(SPLITS)} with --split.")
+    if _of(about, "type", "") == "predictions":
         raise InputError(
-            f"{path}: names no split, but '{quoted(split)}'. Give one of {', '.join(SPLITS)} with "
-            "--split."
+            f"{path}: has the answers of a model, not labels. Name a file of annotations."
         )
-    rows: list[tuple] = []
-    problems: list[Problem] = []
-    labels: dict[str, list[dict]] = {}
-    for match, half, sample, where in halves:
-        if any(row[:2] == (match, half) for row in rows):
-            raise InputError(f"{where}: is half {half} of {match} again. Give samples other ids.")
-        video, duration_s, video_problems = _video(sample, media, match, half)
-        problems += video_problems
-        labels.setdefault(match, []).extend(_annotations(sample, half, where))
-        lines = _lines(sample, where)
-        commentary = folder / match / f"{half}_asr.json"
-        if lines:
-            write_text(commentary, json.dumps({"segments": lines}, ensure_ascii=False))
-        label_file = str(folder / match / "Labels-v2.json")
-        rows.append(
-            (match, half, split, video, duration_s, label_file, str(commentary) if lines else None)
-        )
-    for match, annotations in labels.items():
-        content = {"annotations": annotations}
-        write_text(folder / match / "Labels-v2.json", json.dumps(content, ensure_ascii=False))
-    return pl.DataFrame(rows, schema=SHEET, orient="row").sort("match", "half"), problems
+    if not samples:
+        raise InputError(f"{path}: has no samples. Name a file that has some.")
+    return [_half(sample, row, path, split) for row, sample in enumerate(samples, start=1)]
+
+
+def _check_halves(halves: Sequence[_Half]) -> None:
+    """Raise `InputError` for a half that is there twice, and for a match of two games or splits."""
+    seen: dict[tuple[str, int], _Half] = {}
+    matches: dict[str, _Half] = {}
+    for half in halves:
+        if (half.match, half.half) in seen:
+            raise InputError(
+                f"{half.where}: is half {half.half} of {half.match} again. Give samples other ids."
+            )
+        first = matches.setdefault(half.match, half)
+        if first.game != half.game:
+            raise InputError(
+                f"{half.where}: has the name of another match, {half.match}, like {first.where}. Give "
+                "samples other ids."
+            )
+        if first.split != half.split:
+            raise InputError(
+                f"{half.where}: is in the split {half.split}, and another half of {half.match} in "
+                f"{first.split}. Give one split with --split, or correct the files."
+            )
+        seen[half.match, half.half] = half
 
 
 def _of(value: Any, name: str, default: Any) -> Any:
@@ -81,14 +139,21 @@ def _of(value: Any, name: str, default: Any) -> Any:
     return member if isinstance(member, type(default)) else default
 
 
-def _half(sample: Any, row: int, path: Path) -> tuple[str, int, dict, str]:
-    """Return the match and half that a sample is, the sample, and how messages name it."""
+def _half(sample: Any, row: int, path: Path, split: str) -> _Half:
+    """Return the match and half that a sample is."""
     identity = _of(sample, "id", "") or _of(_first_video(sample), "path", "")
-    if not slug(identity):
-        raise InputError(f"{path}: sample {row}: has no id. Give it one that is its own.")
     found = _HALF_OF_ID.fullmatch(identity)
-    name, half = (found["match"], int(found["half"])) if found else (identity, 1)
-    return slug(name), half, sample, f"{path}: sample {row} ({quoted(identity)})"
+    game, half = (found["match"], int(found["half"])) if found else (identity, 1)
+    if not slug(game):
+        what = (
+            f"its id '{quoted(identity)}' has no letter of a to z and no digit"
+            if identity
+            else "has no id"
+        )
+        raise InputError(f"{path}: sample {row}: {what}. Give it one that is its own.")
+    return _Half(
+        slug(game), half, split, game, sample, f"{path}: sample {row} ({quoted(identity)})"
+    )
 
 
 def _first_video(sample: Any) -> dict:
@@ -110,14 +175,19 @@ def _video(
     return str(path), probed.duration_s if probed else None, problems
 
 
-def _annotations(sample: dict, half: int, where: str) -> list[dict]:
-    """Return a sample's events as annotations of SoccerNet's labels."""
+def _annotations(half: _Half) -> list[dict] | None:
+    """Return a sample's events as annotations of SoccerNet's labels, None without `events`."""
+    if half.sample.get("events") is None:
+        return None
     annotations = []
-    for number, event in enumerate(_of(sample, "events", []), start=1):
-        time_s = _position_s(event, f"{where}: event {number}")
+    for number, event in enumerate(_entries(half.sample, "events", half.where), start=1):
+        where = f"{half.where}: event {number}"
+        time_s, label = _position_s(event, where), event.get("label")
+        if not isinstance(label, str) or not label.strip():
+            raise InputError(f"{where}: has no label, a text. Correct it.")
         annotation = {
-            "gameTime": game_time(half, time_s),
-            "label": str(event.get("label")),
+            "gameTime": game_time(half.half, time_s),
+            "label": label,
             "position": str(round(1000 * time_s)),
         }
         for name in ("team", "visibility"):
@@ -127,15 +197,27 @@ def _annotations(sample: dict, half: int, where: str) -> list[dict]:
     return annotations
 
 
+def _entries(sample: dict, name: str, where: str) -> list:
+    """Return a list of a sample, which may lack it; raise `InputError` for something else."""
+    entries = sample.get(name)
+    if entries is not None and not isinstance(entries, list):
+        raise InputError(f"{where}: its '{name}' is no list. Correct it.")
+    return entries or []
+
+
 def _lines(sample: dict, where: str) -> dict[str, tuple[float, float, str]]:
     """Return a sample's dense captions as segments of SoccerNet-Echoes."""
-    captions = sorted(
-        (_position_s(caption, f"{where}: caption {number}"), str(caption.get("text", "")))
-        for number, caption in enumerate(_of(sample, "dense_captions", []), start=1)
-    )
-    starts = [start for start, _ in captions] + [MAX_HALF_S]
+    captions = []
+    for number, caption in enumerate(_entries(sample, "dense_captions", where), start=1):
+        start_s, text = _position_s(caption, f"{where}: caption {number}"), caption.get("text")
+        if not isinstance(text, str):
+            raise InputError(f"{where}: caption {number}: has no text. Correct it.")
+        captions.append((start_s, text))
+    captions.sort()
+    starts = [*sorted({start for start, _ in captions}), MAX_HALF_S]
+    ends = dict(itertools.pairwise(starts))  # captions of one moment last equally long
     return {
-        str(number): (start, min(starts[number + 1], start + CAPTION_S), text)
+        str(number): (start, min(ends[start], start + CAPTION_S), text)
         for number, (start, text) in enumerate(captions)
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from xml.etree import ElementTree
 
+from touchline.core.problems import printable
 from touchline.reels.lists.entry import EditEntry
 
 _DROP_FRAME = (Fraction(30000, 1001), Fraction(60000, 1001))
@@ -32,7 +33,7 @@ def to_fcpxml(
         if entry.video is None or path in asset_ids:
             continue
         asset_ids[path] = f"r{len(asset_ids) + 2}"
-        attributes = {"id": asset_ids[path], "name": entry.video.name, "src": urls[path]}
+        attributes = {"id": asset_ids[path], "name": printable(entry.video.name), "src": urls[path]}
         attributes |= {"start": "0s", "format": "r1", "hasVideo": "1"}
         attributes |= {"hasAudio": "1"} if sound else {}
         ElementTree.SubElement(resources, "asset", attributes)
@@ -45,7 +46,7 @@ def to_fcpxml(
     for entry in entries:
         first, last = (round(time_s * rate) for time_s in (entry.start_s, entry.end_s))
         times = {
-            "name": entry.clip.title,
+            "name": printable(entry.clip.title),
             "offset": _seconds(offset / rate),
             "start": _seconds(first / rate),
             "duration": _seconds((last - first) / rate),

@@ -76,6 +76,13 @@ def test_a_chunk_with_a_single_frame_is_listed_and_not_exported(manifests, tmp_p
         "Nothing is to be done. Its samples are not exported. (chunk set aside)"
     ) in capsys.readouterr().err
 
+    (tmp_path / "train.json").unlink()
+    manifest.unlink()
+    with pytest.raises(InputError, match="nothing to export of a_match"):
+        export.main(argv)
+    assert "chunk 0–1: it has no video here." in capsys.readouterr().err
+    assert not (tmp_path / "train.json").exists()
+
     argv[1] = json.dumps({"base": "none", "prompt": {"inputs": ["commentary"]}})
     export.main(argv)  # without video, the number of frames does not matter
     assert len(json.loads((tmp_path / "train.json").read_text())) == 2 * len(ACTIONS)

@@ -32,6 +32,7 @@ from touchline.video.chunk_store import ChunkStore, UnreadChunk, unread_problems
 from touchline.video.encoder import copy_to_mp4
 
 FEWEST_FRAMES = 2  # of a video that qwen-vl-utils reads
+_CUT = "Let a study with this video cut it (results/chunks), unless it was set aside there."
 
 
 def to_conversations(
@@ -91,21 +92,27 @@ def main(argv: list[str]) -> None:
         videos = ChunkStore(sorted((args.results / "chunks" / name).glob("*.parquet")))
         match = Match(name, samples, labels)
         actions = samples["action"].unique(maintain_order=True).to_list()
-        short: list[UnreadChunk] = []
+        left_out: list[UnreadChunk] = []
         for item in select_training_items(
             [match], settings.prompt, settings.negative_fraction, settings.training.seed
         ):
             half, chunk = item.chunk.half, item.chunk.chunk
             if not videos.has(half, chunk, sources):
-                continue
-            if sources and (frames := videos.frame_count(half, chunk)) < FEWEST_FRAMES:
+                left_out.append(UnreadChunk(name, half, chunk, "it has no video here.", _CUT))
+            elif sources and (frames := videos.frame_count(half, chunk)) < FEWEST_FRAMES:
                 problem = f"its video has {frames} frame; other tools read {FEWEST_FRAMES} or more."
-                short.append(UnreadChunk(name, half, chunk, problem, "Nothing is to be done."))
+                left_out.append(UnreadChunk(name, half, chunk, problem, "Nothing is to be done."))
             else:
                 copies = []
-                for path in map(Path, videos.paths(half, chunk, sources)):
+                paths = videos.paths(half, chunk, sources) if sources else []
+                for path in map(Path, paths):
                     copies.append(f"{folder}/{name}/{half}/{path.stem}.mp4")
                     copy_to_mp4(path, args.out.parent / copies[-1])
                 entries += to_conversations(item, actions, copies, settings)
-        report(unread_problems(short, "export", "Its samples are not exported."))
+        report(unread_problems(left_out, "export", "Its samples are not exported."))
+    if not entries:
+        raise InputError(
+            f"{args.results}: there is nothing to export of {', '.join(args.matches)}. Name matches "
+            "with labels and, where prompts have video, with chunks."
+        )
     write_text(args.out, json.dumps(entries, ensure_ascii=False, indent=1))
