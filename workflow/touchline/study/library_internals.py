@@ -7,8 +7,7 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-import snakemake.workflow  # type: ignore[import-untyped]  # no type information
-from snakemake import benchmark, common, dag, rules
+from snakemake import benchmark, common, dag, rules  # type: ignore[import-untyped]  # no type information
 from snakemake.persistence.file import FilePersistence  # type: ignore[import-untyped]  # no type information
 
 
@@ -33,14 +32,16 @@ def make_again(files: Collection[str]) -> None:
 
     `--forcerun` would make targets of them.
     """
-    if not files or snakemake.workflow.DAG.__module__ != dag.__name__:
+    from snakemake import workflow  # which imports this module's other imports in a circle
+
+    if not files or workflow.DAG is not dag.DAG:
         return
 
     class Graph(dag.DAG):  # the class is Snakemake's
         def __init__(self, *arguments: Any, forcefiles: Collection[str], **options: Any) -> None:
             super().__init__(*arguments, forcefiles={*forcefiles, *files}, **options)
 
-    snakemake.workflow.DAG = Graph
+    workflow.DAG = Graph
 
 
 # Looks at the queue after which the ready jobs are put in order again; few are at every look.
