@@ -7,7 +7,7 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from snakemake import benchmark, common, dag, rules  # type: ignore[import-untyped]  # no type information
+from snakemake import benchmark, common, rules  # type: ignore[import-untyped]  # no type information
 from snakemake.persistence.file import FilePersistence  # type: ignore[import-untyped]  # no type information
 
 
@@ -32,12 +32,12 @@ def make_again(files: Collection[str]) -> None:
 
     `--forcerun` would make targets of them.
     """
-    from snakemake import workflow  # which imports this module's other imports in a circle
+    from snakemake import workflow  # at the start, its imports would go in a circle
 
-    if not files or workflow.DAG is not dag.DAG:
+    if not files or workflow.DAG.__module__ != "snakemake.dag":
         return
 
-    class Graph(dag.DAG):  # the class is Snakemake's
+    class Graph(workflow.DAG):  # type: ignore[misc]  # the class is Snakemake's
         def __init__(self, *arguments: Any, forcefiles: Collection[str], **options: Any) -> None:
             super().__init__(*arguments, forcefiles={*forcefiles, *files}, **options)
 
