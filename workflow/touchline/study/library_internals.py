@@ -37,7 +37,7 @@ def make_again(files: Collection[str]) -> None:
     if not files or workflow.DAG.__module__ != "snakemake.dag":
         return
 
-    class Graph(workflow.DAG):  # type: ignore[misc]  # the class is Snakemake's
+    class Graph(workflow.DAG):  # the class is Snakemake's
         def __init__(self, *arguments: Any, forcefiles: Collection[str], **options: Any) -> None:
             super().__init__(*arguments, forcefiles={*forcefiles, *files}, **options)
 
