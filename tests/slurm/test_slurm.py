@@ -160,8 +160,10 @@ def test_snakemake_may_be_killed_or_started_twice(study, undisturbed, cluster):
     assert "Traceback" not in study.said()
 
     study.wait_for_step(attempts=2)
+    study.signal_training(signal.SIGSTOP)  # as above: it has no more than a few steps
     interrupted.send_signal(signal.SIGINT)
     interrupted.wait()
+    study.signal_training(signal.SIGCONT)
     unaware = study.start(TARGET, nice=5)
     study.wait(study.model.is_dir)
     unaware.kill()  # before it knows that the model is done

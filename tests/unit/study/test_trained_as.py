@@ -71,7 +71,7 @@ def test_another_way_of_answering_is_no_other_training(tmp_path):
         (
             {"trained_as": "qwen2-vl", "base": "another", "fps": 2},
             "another base, fps than that of qwen2-vl needs a training of its own. Only threshold, "
-            "max_new_tokens, answers, ablate may differ",
+            "max_new_tokens, answers, ablate, batch_size may differ",
         ),
         (
             {"trained_as": "qwen2-vl", "prompt": {"inputs": ["commentary"]}, "ablate": []},
