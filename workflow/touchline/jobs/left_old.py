@@ -18,6 +18,8 @@ from touchline.core.text_files import UnreadableError, read_json
 
 RECORD = Path(".snakemake/touchline_to_make.json")
 
+Entries = dict[str, tuple[int, list[str]]]  # an output's time of change in ns, and its job's inputs
+
 
 class Job(Protocol):
     """A job of Snakemake, as far as it matters here."""
@@ -31,7 +33,7 @@ def record(jobs: Iterable[Job]) -> None:
 
     What an earlier run left old stays recorded until it is made.
     """
-    entries = _left()
+    entries = _left_old(_read())
     for job in jobs:
         for path in map(str, job.output):
             if (time_ns := _time_ns(path)) is not None:
@@ -44,30 +46,29 @@ def find() -> set[str]:
 
     An input that is itself such an output counts as missing.
     """
-    entries = {
-        path: inputs for path, (time_ns, inputs) in _read().items() if _time_ns(path) == time_ns
-    }
-    missing = {path for inputs in entries.values() for path in inputs if not os.path.exists(path)}
-    found: set[str] = set()
-    while True:
-        more = {
-            path
-            for path, inputs in entries.items()
-            if path not in found and not (missing | found).isdisjoint(inputs)
-        }
-        if not more:
-            return found
-        found |= more
+    return set(_left_old(_read()))
 
 
 def forget() -> None:
     """Keep a record of what is still to be made alone: after a run that has finished."""
-    _write(_left())
+    _write(_left_old(_read()))
 
 
-def _left() -> dict[str, tuple[int, list[str]]]:
-    found = find()
-    return {path: entry for path, entry in _read().items() if path in found}
+def _left_old(entries: Entries) -> Entries:
+    """Return the entries of the outputs that `find` returns."""
+    unchanged = {path: entry for path, entry in entries.items() if _time_ns(path) == entry[0]}
+    inputs = {path for _, of_path in unchanged.values() for path in of_path}
+    missing = {path for path in inputs if not os.path.exists(path)}
+    found: Entries = {}
+    while True:
+        more = {
+            path: entry
+            for path, entry in unchanged.items()
+            if path not in found and not (missing | found.keys()).isdisjoint(entry[1])
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def _time_ns(path: str) -> int | None:
@@ -77,7 +78,7 @@ def _time_ns(path: str) -> int | None:
         return None
 
 
-def _read() -> dict[str, tuple[int, list[str]]]:
+def _read() -> Entries:
     if not RECORD.exists():
         return {}
     try:
@@ -90,7 +91,7 @@ def _read() -> dict[str, tuple[int, list[str]]]:
         ) from error
 
 
-def _write(entries: dict[str, tuple[int, list[str]]]) -> None:
+def _write(entries: Entries) -> None:
     if entries:
         write_text(RECORD, json.dumps(entries))
     else:

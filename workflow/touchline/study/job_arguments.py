@@ -109,14 +109,17 @@ def as_inputs(paths: Iterable[str]) -> list[str]:
 
 def state_of_others(paths: Iterable[str]) -> str:
     """Return size and time of the files that a rule cannot have as inputs (see `as_inputs`)."""
-    others = [(path, Path(path).stat()) for path in paths if "{" in path]
-    return " ".join(f"{path}:{status.st_size}:{status.st_mtime_ns}" for path, status in others)
+    return _states((path, Path(path)) for path in paths if "{" in path)
 
 
 def state_of_journals(wildcards: object) -> str:
     """Return name, size and time of the paid models' journals: an estimate is of what is not there."""
-    states = [(path.name, path.stat()) for path in sorted(Path().glob(JOURNALS))]
-    return " ".join(f"{name}:{state.st_size}:{state.st_mtime_ns}" for name, state in states)
+    return _states((path.name, path) for path in sorted(Path().glob(JOURNALS)))
+
+
+def _states(files: Iterable[tuple[str, Path]]) -> str:
+    stated = [(name, path.stat()) for name, path in files]
+    return " ".join(f"{name}:{status.st_size}:{status.st_mtime_ns}" for name, status in stated)
 
 
 @cache
