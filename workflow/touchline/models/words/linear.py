@@ -14,8 +14,7 @@ import polars as pl
 
 from touchline.core.intervals import INTERVAL_S
 from touchline.core.problems import InputError, Problem
-from touchline.models import shipped_bases
-from touchline.models.backend import Match, trained_folder
+from touchline.models.backend import Match
 from touchline.models.check_settings import check_names
 from touchline.models.peaks import suppress, to_predictions
 from touchline.models.words import tcn_weights
@@ -85,11 +84,7 @@ def load(settings: dict, folder: Path | None) -> Linear:
     """
     check_names(settings, [*DEFAULTS, "weights", "labels"])
     given = settings.get("weights")
-    if given is None:
-        folder = trained_folder(folder, tcn_weights.WEIGHTS)
-    else:
-        folder = shipped_bases.weights_folder(given, FILES)
-    remedy = shipped_bases.remedy_of(given)
+    folder, remedy = tcn_weights.find_folder(given, folder, FILES)
     description = tcn_weights.read_description(folder, remedy)
     # The bias of an action without any event to train on is minus infinity: it is never answered.
     stored = tcn_weights.read_weights(folder / tcn_weights.WEIGHTS, remedy, ("biases",))

@@ -15,8 +15,7 @@ from scipy.special import expit
 from touchline.core.intervals import INTERVAL_S
 from touchline.core.problems import Problem
 from touchline.core.schema import fill_predictions
-from touchline.models import shipped_bases
-from touchline.models.backend import Match, trained_folder
+from touchline.models.backend import Match
 from touchline.models.check_settings import check_names
 from touchline.models.peaks import choose_intervals, event_rates
 from touchline.models.words import tcn_weights
@@ -70,9 +69,9 @@ class Tcn:
     ) -> dict[str, np.ndarray]:
         """Return the expected number of events in each step of a half: action → (steps,).
 
-        Steps are `step_s` / `grids` long. The networks read all transcripts of the half together, and
-        their log-odds are averaged. The rates of several labels that lead to one action are added: the sum of independent
-        Poisson processes is one with the sum of their rates.
+        Steps are `step_s` / `grids` long. The networks read all transcripts of the half together,
+        and their log-odds are averaged. The rates of several labels that lead to one action are
+        added: the sum of independent Poisson processes is one with the sum of their rates.
         """
         step_s = self.description.step_s
         heard = [
@@ -89,20 +88,16 @@ class Tcn:
 
 
 def load(settings: dict, folder: Path | None) -> Tcn:
-    """Load the model that `tcn_fit.fit` wrote; `length_s` is the length of an interval, `grids` the
-    number of grids of steps that it answers on (default 1).
+    """Load the model that `tcn_fit.fit` wrote.
 
-    The setting `weights` names a model that is there already: one that comes with Touchline, or the
+    `length_s` is the length of an interval, `grids` the number of grids of steps that it answers on,
+    1 without the setting. The setting `weights` names a model that is there already: one that comes with Touchline, or the
     folder of another study's; `labels` is the configuration's mapping of labels to actions.
     Raises `InputError` for an unknown setting, and where there is no model or a damaged one.
     """
     check_names(settings, [*TRAINING_DEFAULTS, "length_s", "grids", "weights", "labels"])
     weights = settings.get("weights")
-    if weights is None:
-        folder = trained_folder(folder, tcn_weights.WEIGHTS)
-    else:
-        folder = shipped_bases.weights_folder(weights, tcn_weights.FILES)
-    remedy = shipped_bases.remedy_of(weights)
+    folder, remedy = tcn_weights.find_folder(weights, folder, tcn_weights.FILES)
     description = tcn_weights.read_description(folder, remedy)
     words = tcn_weights.read_words(folder, remedy)
     networks = tcn_weights.read_networks(folder, len(words), len(description.outputs), remedy)

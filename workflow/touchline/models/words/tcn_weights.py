@@ -5,7 +5,7 @@ a study's `actions`, or SoccerNet's `labels`, which a study maps to its own acti
 bits has a scale for each row beside it, `<name>.scale`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -16,6 +16,8 @@ from safetensors.numpy import load_file
 
 from touchline.core.problems import InputError, quoted
 from touchline.core.text_files import UnreadableError, read_json
+from touchline.models import shipped_bases
+from touchline.models.backend import trained_folder
 from touchline.models.words.numpy_network import NumpyNetwork, count_layers, expected_shapes
 
 WEIGHTS, WORDS, DESCRIPTION = FILES = ("model.safetensors", "words.json", "model.json")
@@ -49,6 +51,19 @@ class Description:
                 f"labels: in the configuration. It knows {', '.join(sorted(filter(None, known)))}. "
                 "Take the others out of samples.actions or the query, or use another model."
             )
+
+
+def find_folder(weights: str | None, folder: Path | None, files: Sequence[str]) -> tuple[Path, str]:
+    """Return the folder of a model, and what to do where its files are damaged.
+
+    It is that of the setting `weights`, else the `folder` that a training wrote. Raises `InputError`
+    where there is none.
+    """
+    if weights is None:
+        found = trained_folder(folder, WEIGHTS)
+    else:
+        found = shipped_bases.weights_folder(weights, files)
+    return found, shipped_bases.remedy_of(weights)
 
 
 def read_description(folder: Path, remedy: str) -> Description:

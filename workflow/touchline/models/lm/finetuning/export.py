@@ -6,11 +6,12 @@ REQUIRES results/samples and results/labels of the matches and, where the settin
     video, the manifests of their chunks.
 PRODUCES the JSON that LLaMA-Factory (`formatting: sharegpt` with the columns `conversations`,
     `videos`, `system`) and Qwen's fine-tuning scripts (`conversations`, `video`) read: an entry per
-    sample, with `<video>` where its chunk's video goes. `<out>-videos/` gets the chunks' videos as MP4,
-    without another encoding: LLaMA-Factory takes the number of frames from the file, and Matroska
-    has none. Their paths are relative to the JSON's folder, so that both move together. Those tools
-    sample the frames by their own settings. A chunk whose video has a single frame, at a half's end, is listed and left out, since
-    Qwen's video reader (qwen-vl-utils) refuses it; fit and infer show such a frame twice.
+    sample, with `<video>` where its chunk's video goes. `<out>-videos/` gets the chunks' videos as
+    MP4, without another encoding: LLaMA-Factory takes the number of frames from the file, and
+    Matroska has none. Their paths are relative to the JSON's folder, so that both move together.
+    Those tools sample the frames by their own settings. A chunk whose video has a single frame, at a
+    half's end, is listed and left out, since Qwen's video reader (qwen-vl-utils) refuses it; fit and
+    infer show such a frame twice.
 """
 
 import argparse
