@@ -32,7 +32,7 @@ import torch
 from touchline.demo import tiny_models
 from touchline.models.lm import loader
 from touchline.models.lm.distribution.head import label_loss
-from touchline.models.lm.distribution.reading import read_distributions
+from touchline.models.lm.distribution.reading import Asked, read_chunks
 from touchline.models.lm.finetuning.trainer import peak_mib
 from touchline.models.lm.shared_prefix import IGNORED, collate, decode_answers, pack, prefill
 from touchline.models.lm.tokenize import Chunk, Encoder
@@ -166,8 +166,8 @@ def time_answers(folder: Path, chunk: Chunk, rounds: int, tokens: int) -> dict[s
     prefix, questions = encoder.encode_prompt(chunk, ACTIONS)
     ways = {
         "prefix alone": lambda: prefill(model, prefix),
-        "distribution": lambda: read_distributions(
-            model, encoder, chunk, ACTIONS, prefix, questions
+        "distribution": lambda: read_chunks(
+            model, encoder, [Asked(chunk, ACTIONS, prefix, questions)]
         ),
         "text": lambda: decode_answers(model, prefix, questions, tokens, stop_ids=()),
     }

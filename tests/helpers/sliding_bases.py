@@ -1,11 +1,12 @@
-"""Tiny text models with sliding-window attention, and of families that cannot share a prefix."""
+"""Tiny models with sliding-window attention, and text models of families that cannot share a prefix."""
 
+import json
 from pathlib import Path
 
 import torch
 import transformers
 
-from chunks import ACTIONS
+from chunks import ACTIONS, tiny_base
 from touchline.demo.tiny_models import make_tokenizer
 from touchline.prompts.prompt_text import PromptSettings, format_question, format_system_prompt
 
@@ -28,6 +29,18 @@ def sliding_base(folder: Path, family: str, **settings) -> Path:
     return text_base(
         folder, config, f"{name}ForCausalLM", sliding_window=WINDOW, **(more | settings)
     )
+
+
+def sliding_vision_base(folder: Path) -> None:
+    """Write a tiny Qwen2-VL whose first layer has a window into `folder`."""
+    tiny_base(folder, "qwen2_vl", weight_std=0.3, seed=2)
+    config = json.loads((folder / "config.json").read_text())
+    config["text_config"] |= {
+        "use_sliding_window": True,
+        "sliding_window": WINDOW,
+        "layer_types": ["sliding_attention", "full_attention"],
+    }
+    (folder / "config.json").write_text(json.dumps(config))
 
 
 def text_base(folder: Path, config: str, model: str, **settings) -> Path:

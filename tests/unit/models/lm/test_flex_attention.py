@@ -5,14 +5,12 @@ its gradients there. These tests lift that check: forward and backward pass are 
 of the operator. The compiled kernel of a GPU is not tested here.
 """
 
-import json
-
 import pytest
 import torch
 from torch.nn.attention import flex_attention as torch_flex
 
 from chunks import ACTIONS, chunk, tiny_base
-from sliding_bases import SLIDING_FAMILIES, WINDOW, sliding_base, text_base
+from sliding_bases import SLIDING_FAMILIES, sliding_base, sliding_vision_base, text_base
 from touchline.core.problems import InputError
 from touchline.demo.tiny_models import FAMILIES
 from touchline.models.lm import flex_attention, loader
@@ -31,6 +29,7 @@ from touchline.models.lm.distribution.answer_trie import (
     build_trie,
     cut_where_decided,
     log_probabilities,
+    plant,
 )
 from touchline.models.lm.distribution.head import kept_logits, label_loss
 from touchline.models.lm.distribution.match_loss import TRIES, collate_tries, pack_tries
@@ -59,18 +58,12 @@ def encoders(request, tmp_path_factory) -> tuple[Encoder, Encoder]:
     """Return the encoders of a base with a dense mask, and of the same with block masks."""
     folder, family = tmp_path_factory.mktemp("base"), request.param.split()[-1]
     sees = family.startswith("qwen") and "vl" in family
-    if request.param in FAMILIES or sees:
+    if request.param in FAMILIES:
         tiny_base(folder, family, weight_std=0.3, seed=2)
+    elif sees:
+        sliding_vision_base(folder)
     else:
         sliding_base(folder, family)
-    if sees and request.param.startswith("sliding"):
-        config = json.loads((folder / "config.json").read_text())
-        config["text_config"] |= {
-            "use_sliding_window": True,
-            "sliding_window": WINDOW,
-            "layer_types": ["sliding_attention", "full_attention"],
-        }
-        (folder / "config.json").write_text(json.dumps(config))
     inputs = ("video", "commentary") if sees else ("commentary",)
     settings = PromptSettings(inputs=inputs, instructions=False)
     made = []
@@ -136,7 +129,8 @@ def test_tries_after_a_prefix_have_the_same_probabilities(encoders, with_gradien
         ]
         with torch.no_grad():
             cache = prefill(encoder.model, prefix)
-            logs = log_probabilities(encoder.model, prefix, cache, questions, tries)
+            forest = plant(questions, tries)
+            (logs,) = log_probabilities(encoder.model, [prefix], cache, [forest], [tries])
         words = decode_answers(encoder.model, prefix, questions, 4, ())  # by a dense mask
         found.append((torch.cat(logs), [decoded.ids for decoded in words]))
     assert torch.allclose(found[0][0], found[1][0], rtol=1e-5, atol=1e-4)

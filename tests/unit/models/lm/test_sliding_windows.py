@@ -1,14 +1,13 @@
 """Models with sliding-window attention: the shared prefix equals separate sequences."""
 
-import json
 from dataclasses import replace
 
 import pytest
 import torch
 import transformers
 
-from chunks import ACTIONS, chunk, tiny_base
-from sliding_bases import SLIDING_FAMILIES, WINDOW, sliding_base, text_base
+from chunks import ACTIONS, chunk
+from sliding_bases import SLIDING_FAMILIES, WINDOW, sliding_base, sliding_vision_base, text_base
 from touchline.core.problems import InputError
 from touchline.demo.tiny_models import make_tokenizer
 from touchline.models.lm import loader
@@ -30,14 +29,7 @@ TEXT = PromptSettings(inputs=("commentary",), instructions=False)
 def encoder(request, tmp_path_factory) -> Encoder:
     folder, family = tmp_path_factory.mktemp(request.param), request.param
     if sees := family == "qwen2_vl":  # a window counts tokens, also where positions have three axes
-        tiny_base(folder, family, weight_std=0.3, seed=2)
-        config = json.loads((folder / "config.json").read_text())
-        config["text_config"] |= {
-            "use_sliding_window": True,
-            "sliding_window": WINDOW,
-            "layer_types": ["sliding_attention", "full_attention"],
-        }
-        (folder / "config.json").write_text(json.dumps(config))
+        sliding_vision_base(folder)
     else:
         sliding_base(folder, family)
     model, processor = loader.load_base(str(folder), None, "cpu", vision=sees)

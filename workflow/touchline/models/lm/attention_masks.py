@@ -14,6 +14,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -154,7 +155,7 @@ def spans(starts: Tensor, ends: Tensor, places: Tensor) -> Tensor:
     return torch.stack([starts, ends, places], dim=1).int()
 
 
-def is_spans(mask: object) -> bool:
+def is_spans(mask: object) -> TypeGuard[Tensor]:
     """Return whether a model's attention mask is one of `spans`: other masks have 2 or 4 axes."""
     return isinstance(mask, Tensor) and mask.ndim == 3
 

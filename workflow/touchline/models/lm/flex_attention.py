@@ -155,7 +155,7 @@ def take_spans(model: PreTrainedModel, attention: Attention) -> None:
 
     def convert(_: nn.Module, args: tuple, inputs: dict[str, Any]) -> tuple[tuple, dict]:
         mask = inputs.get("attention_mask")
-        if isinstance(mask, Tensor) and is_spans(mask):
+        if is_spans(mask):
             ids = inputs.get("input_ids")
             queries = inputs["inputs_embeds"] if ids is None else ids  # (B, queries, …)
             inputs = {**inputs, "attention_mask": block_masks(mask, queries.shape[1], attention)}

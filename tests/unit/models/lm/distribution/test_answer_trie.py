@@ -17,7 +17,6 @@ from touchline.models.lm.distribution.answer_trie import (
     build_trie,
     cut_where_decided,
     log_probabilities,
-    log_probabilities_of_chunks,
     plant,
 )
 from touchline.models.lm.shared_prefix import Prefix, collate, decode_answers, pack, prefill
@@ -51,7 +50,9 @@ def together(encoder: Encoder, prefix: Prefix, questions, answers) -> list[np.nd
     tries = [build_trie(rows) for rows in answers]
     with torch.no_grad():
         cache = prefill(encoder.model, prefix)
-        logs = log_probabilities(encoder.model, prefix, cache, questions, tries)
+        (logs,) = log_probabilities(
+            encoder.model, [prefix], cache, [plant(questions, tries)], [tries]
+        )
     assert cache.get_seq_length() == len(prefix.ids)  # for another pass
     return [answer_logs(trie, edges.numpy()) for trie, edges in zip(tries, logs, strict=True)]
 
@@ -109,12 +110,12 @@ def test_chunks_of_a_batch_have_the_probabilities_that_each_has_alone(encoder):
     prefixes, forests, tries = map(list, zip(*rows, strict=True))
     with torch.no_grad():
         cache = prefill(encoder.model, *prefixes)
-        together = log_probabilities_of_chunks(encoder.model, prefixes, cache, forests, tries)
+        together = log_probabilities(encoder.model, prefixes, cache, forests, tries)
         assert cache.get_seq_length() == max(len(prefix.ids) for prefix in prefixes)
         assert [len(logs) for logs in together] == [2, 0, 1]
         for number in (0, 2):
             cache = prefill(encoder.model, prefixes[number])
-            (alone,) = log_probabilities_of_chunks(
+            (alone,) = log_probabilities(
                 encoder.model,
                 prefixes[number : number + 1],
                 cache,

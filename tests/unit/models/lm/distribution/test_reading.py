@@ -15,7 +15,6 @@ from touchline.models.lm.distribution.reading import (
     Distribution,
     most_probable_text,
     read_chunks,
-    read_distributions,
 )
 from touchline.models.lm.shared_prefix import collate, decode_answers, pack
 from touchline.models.lm.tokenize import Chunk, Encoder
@@ -30,8 +29,8 @@ def encoder() -> Encoder:
 
 
 def read(encoder: Encoder, chunk: Chunk) -> list[Distribution]:
-    prefix, questions = encoder.encode_prompt(chunk, ACTIONS)
-    return read_distributions(encoder.model, encoder, chunk, ACTIONS, prefix, questions)
+    asked = Asked(chunk, ACTIONS, *encoder.encode_prompt(chunk, ACTIONS))
+    return read_chunks(encoder.model, encoder, [asked])[0]
 
 
 def chunks(count: int) -> list[Chunk]:
@@ -142,9 +141,8 @@ def test_questions_about_one_chunk_do_not_change_each_other(encoder):
     (chunk,) = chunks(1)
     for number, found in enumerate(read(encoder, chunk)):
         prefix, questions = encoder.encode_prompt(chunk, ACTIONS)
-        (single,) = read_distributions(
-            encoder.model, encoder, chunk, ACTIONS[number : number + 1], prefix, [questions[number]]
-        )
+        asked = Asked(chunk, ACTIONS[number : number + 1], prefix, [questions[number]])
+        ((single,),) = read_chunks(encoder.model, encoder, [asked])
         assert found.none == pytest.approx(single.none, abs=1e-5)
         assert found.expected == pytest.approx(single.expected, abs=1e-5)
         assert replace(found).chosen == single.chosen

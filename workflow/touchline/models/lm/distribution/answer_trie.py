@@ -161,32 +161,22 @@ def prefix_spans(length: int, forest: Forest, padded: int | None = None) -> Tens
     )[0]
 
 
+def forest_positions(prefix: Prefix, forest: Forest) -> Tensor:
+    """Return the positions of a forest's tokens after a prefix: (axes, T)."""
+    return (branch_start(prefix) + forest.depths).expand(len(prefix.positions), -1)
+
+
 def log_probabilities(
-    model: LanguageModel,
-    prefix: Prefix,
-    cache: DynamicCache,
-    questions: Sequence[list[int]],
-    tries: Sequence[Trie],
-) -> list[Tensor]:
-    """Return the log-probabilities of the edges of each question's trie (E,), given the path there.
-
-    `cache` holds the prefix, and does so again afterwards.
-    """
-    return log_probabilities_of_chunks(model, [prefix], cache, [plant(questions, tries)], [tries])[
-        0
-    ]
-
-
-def log_probabilities_of_chunks(
     model: LanguageModel,
     prefixes: Sequence[Prefix],
     cache: DynamicCache,
     forests: Sequence[Forest],
     tries: Sequence[Sequence[Trie]],
 ) -> list[list[Tensor]]:
-    """Return the same for each chunk of a batch, in one pass; a forest may be empty.
+    """Return the log-probabilities of the edges of each trie (E,), given the path there, by chunk.
 
-    `cache` is that of `shared_prefix.prefill` for all prefixes.
+    `cache` is that of `shared_prefix.prefill` for all prefixes, and holds them again afterwards.
+    `forests` are the planted `tries` of each chunk; one may be empty. There is one pass for all.
     """
     device, attention = model.device, prefixes[0].attention
     lengths = [len(prefix.ids) for prefix in prefixes]
@@ -199,11 +189,7 @@ def log_probabilities_of_chunks(
         kept[number, [row for rows in forest.rows for row in rows]] = True
     row_of = kept.flatten().cumsum(0).view(kept.shape) - 1  # the row of the logits of each token
     positions = pad_right(
-        [
-            (branch_start(prefix) + forest.depths).expand(len(prefix.positions), -1)
-            for prefix, forest in zip(prefixes, forests, strict=True)
-        ],
-        fed,
+        [forest_positions(*pair) for pair in zip(prefixes, forests, strict=True)], fed
     ).transpose(0, 1)  # (A, B, T)
     logits = model(
         input_ids=pad_right([forest.tokens for forest in forests], fed).to(device),

@@ -32,6 +32,7 @@ from touchline.models.lm.distribution.answer_trie import (
     Trie,
     build_trie,
     cut_where_decided,
+    forest_positions,
     plant,
     prefix_spans,
 )
@@ -39,7 +40,6 @@ from touchline.models.lm.distribution.head import token_log_probabilities
 from touchline.models.lm.shared_prefix import (
     IGNORED,
     Prefix,
-    branch_start,
     join_vision,
     pad_right,
     padded_length,
@@ -121,11 +121,10 @@ def pack_tries(
     targets = [make_target(encoder, action, moments, events_s[action]) for action in actions]
     forest = plant(questions[: len(actions)], [target.trie for target in targets])
     length = len(prefix.ids)
-    positions = (branch_start(prefix) + forest.depths).expand(len(prefix.positions), -1)
     packed = PackedTries(
         prefix,
         torch.cat([prefix.ids, forest.tokens]),
-        torch.cat([prefix.positions, positions], dim=1),
+        torch.cat([prefix.positions, forest_positions(prefix, forest)], dim=1),
         prefix_spans(length, forest),
         [], [], [], [],
     )  # fmt: skip

@@ -21,7 +21,7 @@ from touchline.models.lm.distribution.answer_trie import (
     answer_logs,
     build_trie,
     cut_where_decided,
-    log_probabilities_of_chunks,
+    log_probabilities,
     plant,
 )
 from touchline.models.lm.loader import LanguageModel
@@ -53,26 +53,14 @@ class Asked:
     questions: Sequence[list[int]]
 
 
-def read_distributions(
-    model: LanguageModel,
-    encoder: Encoder,
-    chunk: Chunk,
-    actions: Sequence[str],
-    prefix: Prefix,
-    questions: Sequence[list[int]],
-) -> list[Distribution]:
-    """Return the distribution over the answers to each question, with their texts' moments.
-
-    `prefix` and `questions` are those of `Encoder.encode_prompt` for the chunk and the actions.
-    """
-    return read_chunks(model, encoder, [Asked(chunk, actions, prefix, questions)])[0]
-
-
 @torch.inference_mode()
 def read_chunks(
     model: LanguageModel, encoder: Encoder, batch: Sequence[Asked]
 ) -> list[list[Distribution]]:
-    """Return the same for each chunk of a batch; every pass is one for all chunks."""
+    """Return the distribution over the answers to each question, with their texts' moments.
+
+    Every pass of the model is one for all chunks of the batch.
+    """
     prefixes = [asked.prefix for asked in batch]
     cache = prefill(model, *prefixes)
     moments = [moments_of(asked.chunk, encoder) for asked in batch]
@@ -83,7 +71,7 @@ def read_chunks(
         """Return each question's trie of answers and the log-probabilities of its edges."""
         tries = [[build_trie(cut_where_decided(rows)) for rows in given] for given in answers]
         forests = [plant(*pair) for pair in zip(questions, tries, strict=True)]
-        logs = log_probabilities_of_chunks(model, prefixes, cache, forests, tries)
+        logs = log_probabilities(model, prefixes, cache, forests, tries)
         return [
             [(trie, edges.double().cpu().numpy()) for trie, edges in zip(*pair, strict=True)]
             for pair in zip(tries, logs, strict=True)
