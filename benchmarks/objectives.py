@@ -13,7 +13,7 @@ model, where benchmarks/learnability.py takes a quarter of an hour.
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,14 +120,37 @@ def evaluate(spotter: Spotter, world: Spoken | Shown) -> Iterator[tuple[str, str
         yield way, "tuned", score(thresholds.apply_thresholds(answered, tuned), truths)
 
 
+def parse_arguments(parser: argparse.ArgumentParser, steps: int, chunks: str) -> argparse.Namespace:
+    """Return the arguments of a benchmark that trains for so many steps of `chunks`, by default."""
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=steps, help=f"of {chunks} (%(default)s)")
+    parser.add_argument("--out", type=Path, help="gets a line for each score as it comes")
+    return parser.parse_args()
+
+
+def keep(row: tuple, out: Path | None) -> tuple:
+    """Return a row of scores, after it was added to the file `out` as a line of JSON."""
+    if out:
+        with out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    return row
+
+
+def show(rows: list[tuple], columns: Sequence[str], headings: Sequence[str]) -> None:
+    """Print the mean and range of the last column over the one before it, the seeds."""
+    print(f"| {' | '.join(headings)} | F1 | range |\n|{' --- |' * (len(headings) + 2)}")
+    table = pl.DataFrame(rows, columns, orient="row")
+    for key, scores in table.group_by(columns[:-2], maintain_order=True):
+        low, high = scores["f1"].min(), scores["f1"].max()
+        cells = " | ".join(map(str, key))
+        print(f"| {cells} | {scores['f1'].mean():.3f} | {low:.3f} to {high:.3f} |")
+
+
 def main() -> None:
     """Train and answer, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--world", nargs="+", choices=WORLDS, default=["spoken"])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=60, help="of eight chunks (%(default)s)")
-    parser.add_argument("--out", type=Path, help="gets a line for each score as it comes")
-    args = parser.parse_args()
+    args = parse_arguments(parser, 60, "eight chunks")
     torch.set_num_threads(1)
     rows = []
     for world in args.world:
@@ -135,18 +158,11 @@ def main() -> None:
             for objective in (TOKENS, MATCH):
                 drawn = WORLDS[world]()
                 spotter = fine_tune(drawn, objective, seed, args.steps)
-                for way, threshold, value in evaluate(spotter, drawn):
-                    rows.append((world, objective, way, threshold, seed, value))
-                    if args.out:
-                        with args.out.open("a", encoding="utf-8") as file:
-                            file.write(json.dumps(rows[-1]) + "\n")
-    print(
-        "| chunks | trained by | answers | threshold | F1 | range |\n| --- | --- | --- | --- | --- | --- |"
-    )
-    table = pl.DataFrame(rows, COLUMNS, orient="row")
-    for key, scores in table.group_by(COLUMNS[:4], maintain_order=True):
-        low, high = scores["f1"].min(), scores["f1"].max()
-        print(f"| {' | '.join(key)} | {scores['f1'].mean():.3f} | {low:.3f} to {high:.3f} |")
+                rows += [
+                    keep((world, objective, way, threshold, seed, value), args.out)
+                    for way, threshold, value in evaluate(spotter, drawn)
+                ]
+    show(rows, COLUMNS, ["chunks", "trained by", "answers", "threshold"])
 
 
 if __name__ == "__main__":

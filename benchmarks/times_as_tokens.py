@@ -11,21 +11,19 @@ answers as text and of their distribution, with the best threshold on 60 other c
 
 import argparse
 import itertools
-import json
 import random
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import polars as pl
 import torch
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 import synthetic
 from lessons import length_s
-from objectives import evaluate
+from objectives import evaluate, keep, parse_arguments, show
 from synthetic import ACTIONS, Drawn, Spoken
 from touchline.demo import pretrain, tiny_models
 from touchline.models.lm import loader
@@ -110,28 +108,16 @@ def train(clock: str, digits: int, seed: int, steps: int) -> tuple[Spotter, Anyw
 def main() -> None:
     """Train and answer, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=240, help="of 16 chunks (%(default)s)")
-    parser.add_argument("--out", type=Path, help="gets a line for each score as it comes")
-    args = parser.parse_args()
+    args = parse_arguments(parser, 240, "16 chunks")
     torch.set_num_threads(1)
     rows = []
     for seed, (clock, digits) in itertools.product(range(args.seeds), CASES):
         spotter, world = train(clock, digits, seed, args.steps)
-        for way, threshold, value in evaluate(spotter, world):
-            rows.append((clock, digits, way, threshold, seed, value))
-            if args.out:
-                with args.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(rows[-1]) + "\n")
-    print("| clock | digits of a token | answers | threshold | F1 | range |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    table = pl.DataFrame(rows, COLUMNS, orient="row")
-    for (clock, digits, way, threshold), scores in table.group_by(COLUMNS[:4], maintain_order=True):
-        f1 = scores["f1"]
-        print(
-            f"| {clock} | {digits} | {way} | {threshold} | {f1.mean():.3f} | "
-            f"{f1.min():.3f} to {f1.max():.3f} |"
-        )
+        rows += [
+            keep((clock, digits, way, threshold, seed, value), args.out)
+            for way, threshold, value in evaluate(spotter, world)
+        ]
+    show(rows, COLUMNS, ["clock", "digits of a token", "answers", "threshold"])
 
 
 if __name__ == "__main__":
