@@ -85,7 +85,7 @@ class StopInTime(TrainerCallback):
         signal.signal(signal.SIGTERM, self._previous_handler)
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
-        self.reason = signal.Signals(number).name
+        self.reason = self.reason or signal.Signals(number).name
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
