@@ -17,8 +17,8 @@ from touchline.core.errors import extra_of
 
 # The longest files of tests first: what runs alone at the end is short.
 ORDER = ("slurm/", "workflow/", "unit/models/lm/", "unit/models/", "")
-# Tests of single modules that train models, start servers or Snakemake, read the whole library, or cut
-# and encode many videos.
+# Tests of single modules that train models, start servers or Snakemake, read the whole library, draw
+# every figure, or cut and encode many videos.
 SLOW = tuple(
     f"unit/{place}"
     for place in (
@@ -27,7 +27,8 @@ SLOW = tuple(
         *("reels/test_cut", "reels/test_highlights", "reels/test_query_fuzz", "core/test_cli"),
         *("core/test_full_disk", "core/test_digest", "core/test_control_files", "models/fusion/"),
         *("study/test_progress", "study/test_scheduling", "study/test_provenance"),
-        *("data/test_labels_properties", "scoreboard/test_read_video"),
+        *("data/test_labels_properties", "data/test_download", "scoreboard/test_read_video"),
+        *("report/test_figures", "report/test_publish", "reels/test_stills"),
     )
 )
 

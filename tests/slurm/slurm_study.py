@@ -21,14 +21,14 @@ sys.path.insert(0, str(HERE.parent / "helpers"))
 from chunks import tiny_base  # noqa: E402
 
 MODEL = "tiny"
-SAVE_STEPS = 10
+SAVE_STEPS = 4
 TRAINING = {"batch_size": 1, "dataloader_workers": 0, "gradient_checkpointing": False}
 SETTINGS = {
     "backend": "causal_lm",
     "base": "base",
     "max_new_tokens": 8,
     "prompt": {"inputs": ["commentary"], "instructions": False, "examples": False},
-    "training": TRAINING | {"epochs": 27, "save_steps": SAVE_STEPS},
+    "training": TRAINING | {"epochs": 9, "save_steps": SAVE_STEPS},
 }
 # Snakemake asks Slurm for the ends of jobs every few seconds, instead of ever more rarely.
 ASK_OFTEN = """
@@ -182,7 +182,7 @@ def lay(folder: Path) -> SlurmStudy:
         profile |= {"cores": 1, "latency-wait": 5, "slurm-init-seconds-before-status-checks": 3}
 
     def choose(config: dict) -> None:
-        config["compare"] = ["constant", "linear", MODEL]
+        config["compare"] = ["constant", MODEL]
         config["models"] |= {MODEL: json.loads(json.dumps(SETTINGS))}
         config["samples"]["actions"] = ["goal", "foul"]
 

@@ -28,9 +28,9 @@ from code_changes import pause, redefine
 skip = reason_to_skip()
 pytestmark = pytest.mark.skipif(bool(skip), reason=skip or "")
 TARGET = f"results/models/{MODEL}"
-# Steps take no time of their own: 162 of these pauses leave time to disturb a training, or to reach
-# a walltime of two minutes twice (of one, Slurm's end may come before the training has noticed).
-STORY_PAUSE_S, WHOLE_PAUSE_S = 0.15, 1.4
+# Steps take no time of their own: 54 of these pauses leave time to disturb a training, or to reach a
+# walltime of two minutes twice (of one, Slurm's end may come before the training has noticed).
+STORY_PAUSE_S, WHOLE_PAUSE_S = 0.4, 4.0
 WALLTIME_MINUTES = 2
 KILLED = "it was killed, or its machine failed"
 STORIES: dict[str, Callable] = {}
@@ -240,7 +240,7 @@ def test_a_whole_study_hits_its_walltime_twice_and_ends_the_same(whole, undistur
     assert_no_step_is_lost_or_trained_twice(rows, undisturbed.steps())
     assert_same_training(study, undisturbed)
     metrics = pl.read_csv(study.folder / "results/metrics.csv")
-    assert metrics["model"].unique().sort().to_list() == ["constant", "linear", MODEL]
+    assert metrics["model"].unique().sort().to_list() == ["constant", MODEL]
 
 
 def test_a_node_that_goes_down_and_comes_back_goes_on(survivor, undisturbed):

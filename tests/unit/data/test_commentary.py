@@ -43,7 +43,7 @@ def test_blank_texts_are_left_out_and_counted(file):
     lines, (problem,) = _read(path)
     assert lines["text"].to_list() == ["a"]
     assert str(problem) == (
-        f"a-match, half 1: {path}: 2 blank lines left out. Nothing to do. (noted)"
+        f"a-match, half 1: {path}: blank lines left out: 2. Nothing to do. (noted)"
     )
 
 

@@ -145,7 +145,7 @@ def test_a_match_whose_commentary_was_set_aside_has_no_samples(run):
 
 
 def test_a_match_with_a_note_on_its_commentary_keeps_its_samples(run):
-    note = Problem("m", "commentary", "2 blank lines left out.", "Nothing to do.", NOTED)
+    note = Problem("m", "commentary", "blank lines left out: 2.", "Nothing to do.", NOTED)
     assert len(schema.read(run(LOOP, problems=[note]), schema.SAMPLES)) == 6
 
 

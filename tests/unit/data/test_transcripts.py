@@ -133,7 +133,7 @@ def test_captions_that_roll_are_read_once(tmp_path):
     assert [text for *_, text in lines] == [
         "he takes the corner", "and it is a goal", "and it is a goal",
     ]  # fmt: skip
-    assert [problem.problem for problem in problems] == ["1 blank lines left out."]
+    assert [problem.problem for problem in problems] == ["blank lines left out: 1."]
 
 
 @pytest.mark.parametrize("content", ["WEBVTT\n\n", json.dumps({"segments": []})])

@@ -77,7 +77,7 @@ def read_commentary(
         outside += bool(text) and (start_s >= end_s or segment_end_s > end_s + _OVERHANG_S)
         rows += [(half, start_s, segment_end_s, text)] if text else []
     if blank:
-        problems.append(problem(f"{blank} blank lines left out.", "Nothing to do.", NOTED))
+        problems.append(problem(f"blank lines left out: {blank}.", "Nothing to do.", NOTED))
     if outside:
         problems.append(
             problem(
