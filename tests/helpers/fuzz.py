@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from touchline.core.problems import InputError
 
-# Other examples in every run.
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
+# 500 examples in CI, other ones in every run; FUZZ_EXAMPLES is another number.
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", 500 if os.environ.get("CI") == "true" else 200))
 fuzz = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -182,7 +182,7 @@ def lay(folder: Path) -> SlurmStudy:
         profile |= {"cores": 1, "latency-wait": 5, "slurm-init-seconds-before-status-checks": 3}
 
     def choose(config: dict) -> None:
-        config["compare"] = ["constant", MODEL]
+        config["compare"] = ["constant", "linear", MODEL]
         config["models"] |= {MODEL: json.loads(json.dumps(SETTINGS))}
         config["samples"]["actions"] = ["goal", "foul"]
 

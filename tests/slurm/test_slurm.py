@@ -240,7 +240,7 @@ def test_a_whole_study_hits_its_walltime_twice_and_ends_the_same(whole, undistur
     assert_no_step_is_lost_or_trained_twice(rows, undisturbed.steps())
     assert_same_training(study, undisturbed)
     metrics = pl.read_csv(study.folder / "results/metrics.csv")
-    assert metrics["model"].unique().sort().to_list() == ["constant", MODEL]
+    assert metrics["model"].unique().sort().to_list() == ["constant", "linear", MODEL]
 
 
 def test_a_node_that_goes_down_and_comes_back_goes_on(survivor, undisturbed):

@@ -66,7 +66,7 @@ def test_one_bad_match_is_set_aside_and_the_rest_goes_on(study):
     sheet = pl.read_csv(study.folder / "demo/matches.csv")
     labels = study.folder / "demo" / sheet.filter(split="test")["labels"][0]
     labels.write_text(labels.read_text()[:200])
-    study.snakemake("results/metrics.csv", "results/problems.csv")
+    done = study.snakemake()
     problems = pl.read_csv(study.folder / "demo/results/problems.csv")
     bad = problems.filter(effect="match set aside")
     assert bad["match"].to_list() == [sheet.filter(split="test")["match"][0]]
@@ -74,6 +74,7 @@ def test_one_bad_match_is_set_aside_and_the_rest_goes_on(study):
     metrics = pl.read_csv(study.folder / "demo/results/metrics.csv")
     scored = metrics.filter(protocol="full", matching="many", action="all", model="constant")
     assert scored["samples"].item() == 2 * 3 * 7
+    assert done.returncode == 0
 
 
 def test_a_setting_makes_a_bad_match_stop_the_study(study):

@@ -59,7 +59,7 @@ def test_an_added_match_cuts_its_own_chunks_alone(filmed):
 
 def test_a_broken_video_is_a_problem_of_its_match(filmed):
     (filmed.folder / "demo/film.mkv").write_text("no video any more")
-    filmed.snakemake("results/problems.csv")
+    filmed.snakemake()
     problems = pl.read_csv(filmed.folder / "demo/results/problems.csv")
     assert problems.filter(stage="chunks", effect="match set aside").height == 4
 

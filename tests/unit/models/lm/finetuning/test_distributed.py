@@ -17,6 +17,7 @@ from rank_endings import kill_the_second, refuse
 from touchline.core import schema
 from touchline.core.problems import InputError
 from touchline.jobs import checkpoints
+from touchline.jobs.slurm import BUDGET_VARIABLE
 from touchline.jobs.unfinished import UNFINISHED
 from touchline.models import fit
 from touchline.models.lm.finetuning import distributed
@@ -102,12 +103,21 @@ def test_two_processes_take_the_steps_of_one(results, tmp_path, capfd):
     assert logs[0]["loss"][0] - logs[0]["loss"][-1] > 0.1  # it is not that nothing was trained
 
 
-def test_sigterm_ends_all_with_75_and_the_next_run_goes_on_exactly(results, tmp_path):
+def test_a_budget_or_sigterm_ends_all_with_75_and_the_next_run_goes_on_exactly(
+    results, tmp_path, capfd, monkeypatch
+):
     """Dropout is on: each process has its own random state. SIGTERM reaches the first one alone."""
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     whole.mkdir()
     cut.mkdir()
     train(results, whole, 2, dropout=0.1)
+    capfd.readouterr()
+    monkeypatch.setenv(BUDGET_VARIABLE, "0")
+    with pytest.raises(SystemExit) as end:
+        train(results, cut, 2, dropout=0.1)
+    monkeypatch.delenv(BUDGET_VARIABLE)
+    assert end.value.code == UNFINISHED
+    assert capfd.readouterr().err.count(f"saved after 1 of {STEPS} steps") == 1
     run = start(results, cut, 2, dropout=0.1)
     until = time.monotonic() + 300
     while not list(cut.glob("checkpoints/*/checkpoint-2/complete.json")):
