@@ -23,7 +23,6 @@ if RULES.is_dir():  # a checkout: its library comes first, also in a job's conda
 from snakemake.settings.types import DeploymentMethod
 
 from touchline.core.config import WORKFLOW, complete
-from touchline.evaluation import metrics
 from touchline.jobs import checkpoints, left_old, study_lock
 from touchline.study.extras import check_installed
 from touchline.study.job_arguments import (

@@ -134,6 +134,61 @@ def test_an_unknown_module_is_an_error():
         digest("touchline.data.sample")
 
 
+# ------------------------------------------------------------------ what is kept for other processes
+
+
+def forget() -> None:
+    """Let the next digest begin as in another process."""
+    for remembered in (digest_module._parsed, digest_module._kept, digest_module._cache_file):
+        remembered.cache_clear()
+
+
+@pytest.fixture
+def kept(write, tmp_path, monkeypatch):
+    """Return the file that digests are kept in, in a cache folder of the test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    forget()
+    digest(STAGE)
+    yield digest_module._cache_file()
+    forget()
+
+
+def test_another_process_parses_only_what_was_changed(kept, write, monkeypatch):
+    before = digest(STAGE)
+    forget()
+    parsed = []
+    parse = digest_module.ast.parse
+
+    def noted(source: bytes, filename: str):
+        parsed.append(Path(filename).name)
+        return parse(source, filename)
+
+    monkeypatch.setattr(digest_module.ast, "parse", noted)
+    assert digest(STAGE) == before
+    assert parsed == []
+    write("core/numbers.py", "TWO = 2\n")
+    forget()
+    assert digest(STAGE) != before
+    assert parsed == ["numbers.py"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 3}', '{"a": [1]}', '{"a": null}', "\0"])
+def test_a_damaged_file_is_written_again(kept, text):
+    before, whole = digest(STAGE), kept.read_text()
+    kept.write_text(text)
+    forget()
+    assert digest(STAGE) == before
+    assert kept.read_text() == whole
+
+
+def test_without_a_folder_to_write_into_nothing_is_kept(kept, monkeypatch, tmp_path):
+    before = digest(STAGE)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    forget()
+    assert digest(STAGE) == before
+
+
 # ------------------------------------------------------------------ the real library
 
 PARTS = sorted(

@@ -3,12 +3,22 @@
 Snakemake's own `code` trigger does not see imported modules, so every rule carries the digest of
 its stage as a parameter: a stage runs again exactly when its module, or a project module that it
 imports (at any depth), does something else.
+
+Parsing all modules takes a third of the time in which Snakemake plans, and every job of a cluster
+plans again. So what a module says is kept in the user's cache folder, by its content.
 """
 
 import ast
+import contextlib
 import hashlib
+import json
+import sys
 from functools import cache
 from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from touchline.core.files import write_text
 
 PACKAGE = "touchline"
 # What no result depends on, and all that is imported through it alone.
@@ -23,6 +33,7 @@ BYSTANDERS = (
 _TELLING = ("print", "Problem", "ArgumentParser", "add_argument_group", "tqdm")
 _HELP = ("help", "metavar", "description", "epilog", "prog")
 _ROOT = Path(__file__).parents[1]
+_MOST_KEPT = 2000  # modules, of several versions of the code
 
 
 def digest(*modules: str) -> str:
@@ -33,11 +44,14 @@ def digest(*modules: str) -> str:
     """
     seen: set[str] = set()
     waiting = list(modules)
+    known = len(_kept())
     while waiting:
         module = waiting.pop()
         if module not in seen and not _is_bystander(module):
             seen.add(module)
             waiting += _parsed(module)[1]
+    if len(_kept()) > known:
+        _keep()
     text = "\n".join(f"{module} {_parsed(module)[0]}" for module in sorted(seen))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -55,20 +69,56 @@ def _path(module: str) -> Path | None:
 
 
 @cache
-def _parsed(module: str) -> tuple[str, tuple[str, ...]]:
-    """Return (rendered code, imported project modules) of a module."""
+def _parsed(module: str) -> tuple[str, list[str]]:
+    """Return (hash of what the code does, imported project modules) of a module."""
     path = _path(module)
     if path is None:
         raise ModuleNotFoundError(f"no module {module} in {_ROOT}")
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    imports = tuple(sorted(_imports(tree)))
+    source = path.read_bytes()
+    name = hashlib.sha256(source).hexdigest()
+    if name not in _kept():
+        tree = ast.parse(source, filename=str(path))
+        _kept()[name] = _rendered(tree), _imports(tree)
+    code, imports = _kept()[name]
+    return code, [one for one in imports if _path(one)]
+
+
+def _rendered(tree: ast.Module) -> str:
+    """Return a hash of code without docstrings and words for people; layout and comments are gone."""
     for node in ast.walk(tree):
         documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
         elif isinstance(node, ast.Call):
             _drop_words(node)
-    return ast.dump(tree), imports
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+
+
+@cache
+def _kept() -> dict[str, tuple[str, list[str]]]:
+    """Return what is known of modules by the hash of their source, from earlier processes too."""
+    try:
+        kept = json.loads(_cache_file().read_text())
+        return {
+            name: (str(code), list(map(str, imports))) for name, (code, imports) in kept.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # there is none yet, or it was damaged: it is written again
+
+
+def _keep() -> None:
+    """Write what is known of the modules, for the next process. Without a folder for it, do nothing."""
+    newest = dict(list(_kept().items())[-_MOST_KEPT:])
+    with contextlib.suppress(OSError):
+        write_text(_cache_file(), json.dumps(newest))
+
+
+@cache
+def _cache_file() -> Path:
+    """Return the file for what this version of this module and of Python says of code."""
+    made_by = Path(__file__).read_bytes() + sys.version.encode()
+    name = hashlib.sha256(made_by).hexdigest()[:12]
+    return user_cache_path("touchline", appauthor=False) / "digests" / f"{name}.json"
 
 
 def _drop_words(call: ast.Call) -> None:
@@ -93,13 +143,12 @@ def _is_text(node: ast.expr) -> bool:
     )
 
 
-def _imports(tree: ast.Module) -> set[str]:
+def _imports(tree: ast.Module) -> list[str]:
+    """Return the names below the package that code imports: modules, and what may be one."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return {
-        name for name in found if name.split(".")[0] == PACKAGE and _path(name) and name != PACKAGE
-    }
+    return sorted(name for name in found if name.startswith(f"{PACKAGE}."))
