@@ -1,11 +1,11 @@
 """Several processes train one model as one would, and end with its exit status."""
 
+import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -62,24 +62,9 @@ def arguments(results: Path, folder: Path, count: int, dropout: float = 0.0) -> 
     return [str(word) for word in [*command, "--checkpoints", folder / "checkpoints"]]
 
 
-def start(*training: object, **more: float) -> subprocess.Popen:
-    """Start the training of `arguments` as a process, as a rule does."""
-    folder = training[1]
-    return subprocess.Popen(
-        [sys.executable, "-m", "touchline", *arguments(*training, **more)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stderr=(folder / "stderr.txt").open("a"),
-        start_new_session=True,
-    )
-
-
 def train(*training: object, **more: float) -> None:
     """Run the training of `arguments` with this process as the command's own."""
     fit.main(arguments(*training, **more)[1:])
-
-
-def stderr_of(folder: Path) -> str:
-    return (folder / "stderr.txt").read_text()
 
 
 def log(folder: Path) -> pl.DataFrame:
@@ -118,17 +103,33 @@ def test_a_budget_or_sigterm_ends_all_with_75_and_the_next_run_goes_on_exactly(
     monkeypatch.delenv(BUDGET_VARIABLE)
     assert end.value.code == UNFINISHED
     assert capfd.readouterr().err.count(f"saved after 1 of {STEPS} steps") == 1
-    run = start(results, cut, 2, dropout=0.1)
-    until = time.monotonic() + 300
-    while not list(cut.glob("checkpoints/*/checkpoint-2/complete.json")):
-        assert time.monotonic() < until, stderr_of(cut)
-        time.sleep(0.01)
-    run.send_signal(signal.SIGTERM)
-    assert run.wait() == UNFINISHED, stderr_of(cut)
-    assert stderr_of(cut).count("SIGTERM: saved after") == 1
+    with pytest.raises(SystemExit) as end, terminated_after(2, cut):
+        train(results, cut, 2, dropout=0.1)
+    assert end.value.code == UNFINISHED
+    assert capfd.readouterr().err.count("SIGTERM: saved after") == 1
     assert not (cut / "model").exists()
     train(results, cut, 2, dropout=0.1)
     assert_same(cut, whole)
+
+
+@contextlib.contextmanager
+def terminated_after(step: int, folder: Path) -> Iterator[None]:
+    """Send this process SIGTERM once the training in `folder` has saved this step."""
+
+    def watch() -> None:
+        while not list(folder.glob(f"checkpoints/*/checkpoint-{step}/complete.json")):
+            if ended.wait(0.01):
+                return
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ended = threading.Event()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def assert_same(folder: Path, other: Path) -> None:
