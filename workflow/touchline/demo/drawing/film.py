@@ -17,7 +17,7 @@ from touchline.demo.drawing.stadium import Size
 SIZE: Size = (398, 224)  # SoccerNet's low-quality files
 FRAME_RATE = 25
 
-_VIDEO = {"preset": "veryfast", "crf": "26", "threads": "1"}
+_VIDEO = {"preset": "superfast", "crf": "26", "threads": "1"}
 _BLOCK = 1024  # audio samples in a packet; also the encoder's delay
 
 
