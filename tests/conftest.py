@@ -53,8 +53,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Start two workers more than there are cores: Slurm's tests and those of whole runs wait a lot."""
-    return len(os.sched_getaffinity(0)) + 2
+    """Start a worker more than there are cores: Slurm's tests and those of whole runs wait a lot."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
