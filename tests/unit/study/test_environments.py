@@ -1,13 +1,21 @@
 """One lock for all Pythons; the conda environments have its versions."""
 
+import ast
 import re
+import sys
 import tomllib
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from project import ROOT
+from touchline import commands
+from touchline.models.catalogue import BACKENDS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -68,3 +76,78 @@ def test_the_container_recipe_installs_the_lock_on_a_supported_python():
     supported = re.search(r"^SUPPORTED := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert re.search(r"^FROM python:(3\.\d+)", recipe, re.MULTILINE)[1] in supported[1].split()
     assert "--no-deps --requirement requirements.lock" in recipe
+
+
+# ------------------------------------------------------------------ what commands import
+
+
+def environments_of_commands() -> dict[str, set[str]]:
+    """Return the modules that run in each environment: those of the rules' commands, and of backends."""
+    modules: dict[str, set[str]] = {}
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)[1:]:
+            environment = re.search(r'conda:\s+"../../envs/(\w+).yaml"', rule)
+            command = re.search(r"touchline (\w+) \{", rule)
+            if environment and command:
+                modules.setdefault(environment[1], set()).add(commands.module_of(command[1]))
+    for backend in BACKENDS.values():
+        modules.setdefault(backend.environment, set()).update(
+            {backend.module, backend.trainer, "touchline.models.fit", "touchline.models.infer"}
+            - {""}
+        )
+    return modules
+
+
+@cache
+def imports_of(module: str) -> list[str]:
+    """Return what a project module imports when it is loaded; a name that is no module has none."""
+    path = ROOT / "workflow" / Path(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    names: list[str] = []
+    for node in ast.parse(path.read_text()).body if path.is_file() else []:
+        if isinstance(node, ast.Import):
+            names += [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names += [node.module, *(f"{node.module}.{one.name}" for one in node.names)]
+    return names
+
+
+def packages_of(modules: Iterable[str]) -> set[str]:
+    """Return the names of the packages that project modules need to be loaded, at any depth."""
+    waiting, found = list(modules), set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += imports_of(name) if name.startswith("touchline") else []
+    return {name.split(".")[0] for name in found} - {"touchline"}
+
+
+def installed_with(packages: Iterable[str]) -> set[str]:
+    """Return these packages and all that they require here."""
+    waiting, found = [normalised(package)[:-2] for package in packages], set()
+    while waiting:
+        package = waiting.pop()
+        if package not in found:
+            found.add(package)
+            requirements = map(Requirement, metadata.requires(package) or [])
+            waiting += [
+                normalised(one.name)[:-2]
+                for one in requirements
+                if one.marker is None or one.marker.evaluate({"extra": ""})
+            ]
+    return found
+
+
+@pytest.mark.parametrize("environment", sorted(environments_of_commands()))
+def test_an_environment_has_what_its_commands_import(environment):
+    *_, packages = yaml.safe_load((ROOT / f"envs/{environment}.yaml").read_text())["dependencies"]
+    there = installed_with(package.split("==")[0] for package in packages["pip"])
+    needed = packages_of(environments_of_commands()[environment])
+    distributions = metadata.packages_distributions()
+    lacking = {
+        name
+        for name in needed - sys.stdlib_module_names
+        if not {normalised(one)[:-2] for one in distributions[name]} & there
+    }
+    assert lacking == set()
