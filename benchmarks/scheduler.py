@@ -42,7 +42,7 @@ main(sys.argv[2:])
 EMPTY = """#!/bin/sh
 for word; do
     case "$before" in
-        --out | --answers | --tally | --thresholds | --problems) : > "$word" ;;
+        --out | --further-out | --answers | --tally | --thresholds | --problems) : > "$word" ;;
         --folder) mkdir -p "$word" ;;
     esac
     before=$word
