@@ -172,7 +172,9 @@ def test_another_process_parses_only_what_was_changed(kept, write, monkeypatch):
     assert parsed == ["numbers.py"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 3}', '{"a": [1]}', '{"a": null}', "\0"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"a": 3}', '{"a": [1]}', '{"a": null}', "\0", "[" * 100_000]
+)
 def test_a_damaged_file_is_written_again(kept, text):
     before, whole = digest(STAGE), kept.read_text()
     kept.write_text(text)
@@ -181,12 +183,17 @@ def test_a_damaged_file_is_written_again(kept, text):
     assert kept.read_text() == whole
 
 
-def test_without_a_folder_to_write_into_nothing_is_kept(kept, monkeypatch, tmp_path):
+@pytest.mark.parametrize("folder", ["file", "~"])  # the second one where nobody has a home
+def test_without_a_folder_to_write_into_nothing_is_kept(kept, monkeypatch, tmp_path, folder):
     before = digest(STAGE)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    there = sorted(tmp_path.iterdir())
+    place = tmp_path / "file" if folder == "file" else Path(folder)
+    monkeypatch.setattr(digest_module, "user_cache_path", lambda *_, **__: place)
     forget()
     assert digest(STAGE) == before
+    assert sorted(tmp_path.iterdir()) == there
 
 
 # ------------------------------------------------------------------ the real library

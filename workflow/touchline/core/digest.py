@@ -102,15 +102,16 @@ def _kept() -> dict[str, tuple[str, list[str]]]:
         return {
             name: (str(code), list(map(str, imports))) for name, (code, imports) in kept.items()
         }
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}  # there is none yet, or it was damaged: it is written again
 
 
 def _keep() -> None:
     """Write what is known of the modules, for the next process. Without a folder for it, do nothing."""
     newest = dict(list(_kept().items())[-_MOST_KEPT:])
-    with contextlib.suppress(OSError):
-        write_text(_cache_file(), json.dumps(newest))
+    if _cache_file().is_absolute():  # or there is no home, and this would be a folder of the study
+        with contextlib.suppress(OSError):
+            write_text(_cache_file(), json.dumps(newest))
 
 
 @cache
