@@ -1,5 +1,6 @@
 """What counts as a change of code: on a small library that is made here, and on the real one."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -181,6 +182,14 @@ def test_a_damaged_file_is_written_again(kept, text):
     forget()
     assert digest(STAGE) == before
     assert kept.read_text() == whole
+
+
+@pytest.mark.parametrize("value", ["ab", ["c", []], ["\ud800", []], [1, [2]], ["0" * 64, [""]]])
+def test_what_is_no_hash_with_names_of_modules_is_worked_out_again(kept, value):
+    before = digest(STAGE)
+    kept.write_text(json.dumps(dict.fromkeys(json.loads(kept.read_text()), value)))
+    forget()
+    assert digest(STAGE) == before
 
 
 @pytest.mark.parametrize("folder", ["file", "~"])  # the second one where nobody has a home

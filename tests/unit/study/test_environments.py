@@ -71,6 +71,14 @@ def test_the_library_brings_the_files_of_the_workflow_that_it_reads():
         assert (project / name).resolve() == ROOT / name, name
 
 
+def test_every_folder_of_code_is_a_package_that_is_installed():
+    """A folder without `__init__.py` can be imported from a checkout, and is missing in a wheel."""
+    library = ROOT / "workflow" / "touchline"
+    code = [path for path in library.rglob("*.py") if "project" not in path.parts]
+    assert len(code) > 200
+    assert [path for path in code if not (path.parent / "__init__.py").is_file()] == []
+
+
 def test_the_container_recipe_installs_the_lock_on_a_supported_python():
     recipe = (ROOT / "Dockerfile").read_text()
     supported = re.search(r"^SUPPORTED := (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
@@ -123,6 +131,14 @@ def packages_of(modules: Iterable[str]) -> set[str]:
     return {name.split(".")[0] for name in found} - {"touchline"}
 
 
+def requirements_of(package: str) -> list[str]:
+    """Return what a package requires here; nothing where it is not installed."""
+    try:
+        return metadata.requires(package) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
 def installed_with(packages: Iterable[str]) -> set[str]:
     """Return these packages and all that they require here."""
     waiting, found = [normalised(package)[:-2] for package in packages], set()
@@ -130,10 +146,9 @@ def installed_with(packages: Iterable[str]) -> set[str]:
         package = waiting.pop()
         if package not in found:
             found.add(package)
-            requirements = map(Requirement, metadata.requires(package) or [])
             waiting += [
                 normalised(one.name)[:-2]
-                for one in requirements
+                for one in map(Requirement, requirements_of(package))
                 if one.marker is None or one.marker.evaluate({"extra": ""})
             ]
     return found

@@ -12,6 +12,7 @@ import ast
 import contextlib
 import hashlib
 import json
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -99,11 +100,18 @@ def _kept() -> dict[str, tuple[str, list[str]]]:
     """Return what is known of modules by the hash of their source, from earlier processes too."""
     try:
         kept = json.loads(_cache_file().read_text())
-        return {
-            name: (str(code), list(map(str, imports))) for name, (code, imports) in kept.items()
-        }
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {name: value for name, value in kept.items() if _is_whole(value)}
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}  # there is none yet, or it was damaged: it is written again
+
+
+def _is_whole(value: object) -> bool:
+    """Say whether a value is a hash and a list of names of modules."""
+    match value:
+        case [str(code), list(imports)]:
+            names = all(isinstance(one, str) and one.startswith(f"{PACKAGE}.") for one in imports)
+            return bool(re.fullmatch("[0-9a-f]{64}", code)) and names
+    return False
 
 
 def _keep() -> None:
