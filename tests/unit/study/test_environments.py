@@ -106,6 +106,10 @@ def environments_of_commands() -> dict[str, set[str]]:
     return modules
 
 
+ENVIRONMENTS = environments_of_commands()
+distributions_of_names = cache(metadata.packages_distributions)
+
+
 @cache
 def imports_of(module: str) -> list[str]:
     """Return what a project module imports when it is loaded; a name that is no module has none."""
@@ -154,12 +158,12 @@ def installed_with(packages: Iterable[str]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("environment", sorted(environments_of_commands()))
+@pytest.mark.parametrize("environment", sorted(ENVIRONMENTS))
 def test_an_environment_has_what_its_commands_import(environment):
     *_, packages = yaml.safe_load((ROOT / f"envs/{environment}.yaml").read_text())["dependencies"]
     there = installed_with(package.split("==")[0] for package in packages["pip"])
-    needed = packages_of(environments_of_commands()[environment])
-    distributions = metadata.packages_distributions()
+    needed = packages_of(ENVIRONMENTS[environment])
+    distributions = distributions_of_names()
     lacking = {
         name
         for name in needed - sys.stdlib_module_names
